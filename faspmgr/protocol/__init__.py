@@ -1,0 +1,1 @@
+"""The management protocol without I/O, clock and logging: fields, error codes, frames, events, commands, the parser."""

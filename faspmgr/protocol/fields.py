@@ -1,0 +1,441 @@
+"""The field table: the only place that knows a field of the management protocol.
+
+Each row gives the name on the wire, the name in Python and JSON, the kind, the unit and the meaning. Decoding, JSON,
+CSV headers, ``faspmgr describe`` and the typed events all read it here. Source: the vendor's event list and the streams
+a real ascp 3.9.0 wrote.
+
+A *kind* says which texts are values and what they become in Python:
+
+=========  ============================================  ======================================================
+kind       on the wire                                   in Python
+=========  ============================================  ======================================================
+integer    ASCII digits, 0 to 2**64-1                    int
+range      as integer, or ``low:high``, a side may lack  int, or the text
+rate       as integer (Kbps), or ``50%``                 int, or the text
+boolean    ``Yes``, ``No``                               bool
+policy     Adaptive, Fixed, Trickle, Unset               str
+token      one of the words in TOKENS                    str
+path       text, line breaks escaped with ESC            str
+paths      paths joined by TAB                           tuple of str
+json       a JSON object or array, 64 levels at most     dict or list
+secret     text                                          str, shown as ``***``
+string     text                                          str
+=========  ============================================  ======================================================
+
+A text that is no value of its kind is kept as it came by whoever decodes it; ``decode`` here only raises ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+MAX_INTEGER = 2**64 - 1
+MAX_JSON_DEPTH = 64
+"""Deeper Tags are refused: a parser or printer that recurses must not be brought down by one value."""
+
+REDACTED = "***"
+
+POLICIES = frozenset({"Adaptive", "Fixed", "Trickle", "Unset"})
+TOKENS: Mapping[str, frozenset[str]] = {
+    "Direction": frozenset({"Send", "Receive"}),
+    "Operation": frozenset({"Transfer", "BWMeasurement", "Stream", "Linger", "Shutdown"}),
+}
+
+
+@attrs.frozen
+class Field:
+    """One row of the table.
+
+    wire: name on the wire. name: name in Python, JSON and CSV. kind: see the module. unit: ``bytes``, ``Kbps``,
+    ``microseconds``, ``milliseconds``, ``seconds`` or empty. meaning: one line. position: place in the table, which is
+    the order of fields in JSON.
+    """
+
+    wire: str
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    position: int
+
+
+# fmt: off
+_TABLE = (
+    ("Type", "type", "token", "", "message type"),
+    ("File", "file", "path", "", "file being reported"),
+    ("Size", "size", "integer", "bytes", "size of the file"),
+    ("Written", "written", "integer", "bytes", "written of this file at the destination"),
+    ("Bytescont", "bytes_cont", "integer", "bytes", "contiguous bytes of this file at the destination"),
+    ("Rate", "rate", "rate", "Kbps", "target rate: Kbps, or a percentage such as 50%"),
+    ("Loss", "loss", "integer", "bytes", "lost, aggregate of the session"),
+    ("Query", "query", "string", "", "what is asked"),
+    ("Code", "code", "integer", "", "error code, see the table"),
+    ("Password", "password", "secret", "", "password of the login"),
+    ("Progress", "progress", "string", "", "progress as text; older ascp"),
+    ("Remaining", "remaining", "string", "", "time left as text; older ascp"),
+    ("Elapsed", "elapsed", "string", "", "time since the start as text; older ascp"),
+    ("RexInfo", "rex_info", "string", "", "retransmission figures; older ascp"),
+    ("BlockInfo", "block_info", "string", "", "block figures; older ascp"),
+    ("DiskInfo", "disk_info", "string", "", "disk figures; older ascp"),
+    ("RateInfo", "rate_info", "string", "", "rate figures; older ascp"),
+    ("MinRate", "min_rate", "rate", "Kbps", "minimum rate: Kbps, or a percentage"),
+    ("Description", "description", "string", "", "error text; may hold colons"),
+    ("Elapsedusec", "elapsed_usec", "integer", "microseconds", "time since the session began"),
+    ("ServiceLevel", "service_level", "integer", "Kbps", "bandwidth cap of the session"),
+    ("SessionId", "session_id", "string", "", "UUID of the session"),
+    ("User", "user", "string", "", "login user"),
+    ("Host", "host", "string", "", "remote address; IPv6 without brackets"),
+    ("Encryption", "encryption", "boolean", "", "is the data encrypted on its way"),
+    ("Adaptive", "adaptive", "policy", "", "Adaptive, Fixed, Trickle; Unset seen"),
+    ("Direction", "direction", "token", "", "Send or Receive"),
+    ("Remote", "remote", "boolean", "", "Yes: this ascp acts as the server"),
+    ("Port", "port", "integer", "", "UDP port of FASP"),
+    ("UserStr", "user_str", "string", "", "what the application gave with -u"),
+    ("CommandId", "command_id", "string", "", "identifier of a command"),
+    ("StartByte", "start_byte", "integer", "bytes", "offset where the file starts or resumes"),
+    ("EndByte", "end_byte", "integer", "bytes", "last byte of the range"),
+    ("Token", "token", "secret", "", "security token"),
+    ("Cookie", "cookie", "string", "", "application-specified"),
+    ("QueryResponse", "query_response", "string", "", "the answer to a QUERY"),
+    ("Source", "source", "paths", "", "source arguments, joined by TAB"),
+    ("Destination", "destination", "path", "", "path where the files go to"),
+    ("BWMeasurement", "bw_measurement", "integer", "Kbps", "measured bandwidth"),
+    ("BWInfo", "bw_info", "string", "", "details of the bandwidth measurement"),
+    ("PMTU", "pmtu", "integer", "bytes", "path MTU"),
+    ("TransferBytes", "transfer_bytes", "integer", "bytes", "sent over the network in this session, aggregate"),
+    ("FileBytes", "file_bytes", "range", "bytes", "written in this session, aggregate; in START a range such as 10:99"),
+    ("Operation", "operation", "token", "", "Transfer, BWMeasurement, Stream; in DONE to ascp: Linger, Shutdown"),
+    ("Delay", "delay", "integer", "milliseconds", "last round-trip time"),
+    ("PreTransferFiles", "pre_transfer_files", "integer", "", "regular files"),
+    ("PreTransferDirs", "pre_transfer_dirs", "integer", "", "directories"),
+    ("PreTransferSpecial", "pre_transfer_special", "integer", "", "special files"),
+    ("PreTransferFailed", "pre_transfer_failed", "integer", "", "files or directories with errors"),
+    ("PartialPreTransferBytes", "partial_pre_transfer_bytes", "integer", "bytes", "counted so far"),
+    ("PreTransferBytes", "pre_transfer_bytes", "integer", "bytes", "total job size"),
+    ("Priority", "priority", "integer", "", "1 high, 2 regular"),
+    ("Transport", "transport", "string", "", "transport in use"),
+    ("VlinkID", "vlink_id", "integer", "", "identifier of the virtual link"),
+    ("VlinkOn", "vlink_on", "boolean", "", "is the virtual link in force"),
+    ("VlinkCapIn", "vlink_cap_in", "integer", "Kbps", "cap of the virtual link, incoming"),
+    ("VlinkCapOut", "vlink_cap_out", "integer", "Kbps", "cap of the virtual link, outgoing"),
+    ("ManifestFile", "manifest_file", "path", "", "path of the manifest"),
+    ("ArgScansAttempted", "arg_scans_attempted", "integer", "", "source arguments handled"),
+    ("ArgScansCompleted", "arg_scans_completed", "integer", "", "source arguments completed"),
+    ("PathScansAttempted", "path_scans_attempted", "integer", "", "source paths attempted"),
+    ("PathScansFailed", "path_scans_failed", "integer", "", "source paths failed"),
+    ("PathScansIrregular", "path_scans_irregular", "integer", "", "source paths to irregular files, such as devices"),
+    ("PathScansExcluded", "path_scans_excluded", "integer", "", "source paths left out by an exclude pattern"),
+    ("DirScansCompleted", "dir_scans_completed", "integer", "", "source directory scans completed"),
+    ("FileScansCompleted", "file_scans_completed", "integer", "", "source file scans completed"),
+    ("DirCreatesAttempted", "dir_creates_attempted", "integer", "", "destination directory creates attempted"),
+    ("DirCreatesFailed", "dir_creates_failed", "integer", "", "destination directory creates failed"),
+    ("DirCreatesPassed", "dir_creates_passed", "integer", "", "destination directories that exist or were created"),
+    ("TransfersAttempted", "transfers_attempted", "integer", "", "file transfers begun"),
+    ("TransfersFailed", "transfers_failed", "integer", "", "file transfers with errors"),
+    ("TransfersPassed", "transfers_passed", "integer", "", "file transfers completed or skipped"),
+    ("TransfersSkipped", "transfers_skipped", "integer", "", "file transfers skipped"),
+    ("FallbackProtocol", "fallback_protocol", "string", "", "e.g. http"),
+    ("RetryTimeout", "retry_timeout", "integer", "seconds", "retry timeout, given with -o RetryTimeout"),
+    ("PreTransferExcluded", "pre_transfer_excluded", "integer", "", "left out by an exclude pattern"),
+    ("XferId", "xfer_id", "string", "", "the tags' xfer_id: groups the sessions of one transfer"),
+    ("XferRetry", "xfer_retry", "integer", "seconds", "the tags' xfer_retry"),
+    ("Tags", "tags", "json", "", "metadata given with --tags"),
+    ("FaspFileArgIndex", "fasp_file_arg_index", "integer", "", "which source argument the file came from"),
+    ("ArgTransfersStatus", "arg_transfers_status", "string", "", "e.g. Complete"),
+    ("ArgTransfersAttempted", "arg_transfers_attempted", "integer", "", "files of this argument"),
+    ("ArgTransfersFailed", "arg_transfers_failed", "integer", "", "files of this argument with errors"),
+    ("ArgTransfersPassed", "arg_transfers_passed", "integer", "", "files of this argument transferred or skipped"),
+    ("ArgTransfersSkipped", "arg_transfers_skipped", "integer", "", "files of this argument skipped; omitted if zero"),
+    ("FaspFileID", "fasp_file_id", "string", "", "hash of argument index, source and destination path"),
+    ("RateCap", "rate_cap", "integer", "Kbps", "target rate allowed by the server; 18446744073709551: none"),
+    ("MinRateCap", "min_rate_cap", "integer", "Kbps", "minimum rate allowed by the server; as RateCap"),
+    ("PolicyCap", "policy_cap", "policy", "", "transfer policy allowed, enforced by the server"),
+    ("PriorityCap", "priority_cap", "integer", "", "transfer priority allowed, enforced by the server"),
+    ("RateLock", "rate_lock", "boolean", "", "is changing the target rate locked by the server"),
+    ("MinRateLock", "min_rate_lock", "boolean", "", "is changing the minimum rate locked by the server"),
+    ("PolicyLock", "policy_lock", "boolean", "", "is changing the policy locked by the server"),
+    ("FileChecksum", "file_checksum", "string", "", "checksum of the file, hexadecimal"),
+    ("ServerHostname", "server_hostname", "string", "", "name of the server"),
+    ("ServerNodeId", "server_node_id", "string", "", "node of the server"),
+    ("ClientNodeId", "client_node_id", "string", "", "node of the client"),
+    ("ServerClusterId", "server_cluster_id", "string", "", "cluster of the server"),
+    ("ClientClusterId", "client_cluster_id", "string", "", "cluster of the client"),
+    ("FileChecksumType", "file_checksum_type", "string", "", "md5, sha1, sha-256, sha-384, sha-512, none"),
+    ("ServerDocroot", "server_docroot", "path", "", "document root at the server"),
+    ("ClientDocroot", "client_docroot", "path", "", "document root at the client"),
+    ("NodeUser", "node_user", "string", "", "user of the node API"),
+    ("ClientUser", "client_user", "string", "", "user that runs ascp at the client"),
+    ("SourcePrefix", "source_prefix", "path", "", "prefix of each source path"),
+    ("RemoteAddress", "remote_address", "string", "", "address of the peer"),
+    ("TCPPort", "tcp_port", "integer", "", "SSH port"),
+    ("Cipher", "cipher", "string", "", "e.g. aes-128, none"),
+    ("ResumePolicy", "resume_policy", "string", "", "when a partial file is resumed"),
+    ("CreatePolicy", "create_policy", "integer", "", "a number up to 3.9; ExtraCreatePolicy is text"),
+    ("ManifestPolicy", "manifest_policy", "string", "", "is a manifest written"),
+    ("Precalc", "precalc", "boolean", "", "is the job size calculated before the transfer"),
+    ("OverwritePolicy", "overwrite_policy", "string", "", "when a file at the destination is overwritten"),
+    ("RTTAutocorrect", "rtt_autocorrect", "boolean", "", "is the base round-trip time corrected"),
+    ("TimePolicy", "time_policy", "integer", "", "are file times preserved, as a number"),
+    ("ManifestPath", "manifest_path", "path", "", "directory of the manifest"),
+    ("ManifestInprogress", "manifest_inprogress", "string", "", "suffix of a manifest being written"),
+    ("PartialFiles", "partial_files", "string", "", "suffix of a file being written"),
+    ("FilesEncrypt", "files_encrypt", "boolean", "", "are files encrypted at rest"),
+    ("FilesDecrypt", "files_decrypt", "boolean", "", "are files decrypted at the destination"),
+    ("DatagramSize", "datagram_size", "integer", "bytes", "size of a datagram; 0 where it is found out"),
+    ("PrepostCommand", "prepost_command", "path", "", "command run before and after"),
+    ("XoptFlags", "xopt_flags", "integer", "", "bit set"),
+    ("VLinkVersion", "v_link_version", "integer", "", "version of virtual links here"),
+    ("PeerVLinkVersion", "peer_v_link_version", "integer", "", "version of virtual links at the peer"),
+    ("VLinkLocalEnabled", "v_link_local_enabled", "boolean", "", "is a virtual link in force here"),
+    ("VLinkLocalId", "v_link_local_id", "integer", "", "virtual link here"),
+    ("VLinkLocalCL", "v_link_local_cl", "string", "", "virtual-link cluster here"),
+    ("VLinkRemoteEnabled", "v_link_remote_enabled", "boolean", "", "is a virtual link in force at the peer"),
+    ("VLinkRemoteId", "v_link_remote_id", "integer", "", "virtual link at the peer"),
+    ("VLRemoteCL", "vl_remote_cl", "string", "", "virtual-link cluster at the peer"),
+    ("DSPipelineDepth", "ds_pipeline_depth", "integer", "", "depth of the data-store pipeline here"),
+    ("PeerDSPipelineDepth", "peer_ds_pipeline_depth", "integer", "", "depth of the data-store pipeline at the peer"),
+    ("LocalIP", "local_ip", "string", "", "address of this end"),
+    ("SourceBase", "source_base", "path", "", "directory structure is preserved below this"),
+    ("ReadBlockSize", "read_block_size", "integer", "bytes", "bytes read from disk at once; 0 for the default"),
+    ("WriteBlockSize", "write_block_size", "integer", "bytes", "bytes written to disk at once; 0 for the default"),
+    ("ClusterNumNodes", "cluster_num_nodes", "integer", "", "sessions of a multi-session transfer"),
+    ("ClusterNodeId", "cluster_node_id", "integer", "", "which of them this is"),
+    ("MoveRange", "move_range", "boolean", "", "is only a range of bytes moved"),
+    ("MoveRangeLow", "move_range_low", "integer", "bytes", "first byte of the range"),
+    ("MoveRangeHigh", "move_range_high", "integer", "bytes", "last byte of the range"),
+    ("Keepalive", "keepalive", "boolean", "", "Yes: persistent session"),
+    ("TestLogin", "test_login", "boolean", "", "is only the login tested"),
+    ("UseProxy", "use_proxy", "boolean", "", "is a proxy used"),
+    ("ProxyIP", "proxy_ip", "string", "", "address of the proxy"),
+    ("RateControlAlgorithm", "rate_control_algorithm", "string", "", "algorithm of the rate control, e.g. alg_delay"),
+    ("ClientMacAddress", "client_mac_address", "string", "", "MAC address of the client"),
+    ("Offset", "offset", "integer", "bytes", "position in the stream"),
+    ("ChunkSize", "chunk_size", "integer", "bytes", "size of a chunk"),
+    ("PostTransferValidation", "post_transfer_validation", "string", "", "validation after the transfer"),
+    ("OverwritePolicyCap", "overwrite_policy_cap", "string", "", "overwrite policy allowed, enforced by the server"),
+    ("ExtraCreatePolicy", "extra_create_policy", "string", "", "create policy as text; newer ascp"),
+    ("Stalled", "stalled", "boolean", "", "no data moves; newer ascp"),
+)
+# fmt: on
+
+FIELDS: Mapping[str, Field] = {row[0]: Field(*row, position) for position, row in enumerate(_TABLE)}
+"""Every known field by its name on the wire, in the order of the table."""
+
+BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS.values()}
+"""Every known field by its Python name."""
+
+
+def find(name: str) -> Field | None:
+    """The field called ``name`` on the wire or in Python, in any case; None if there is none."""
+    folded = name.casefold()
+    return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
+
+
+def snake_case(wire: str) -> str:
+    """The Python name of a field: the table's, or for an unknown one its CamelCase parts joined by underscores."""
+    field = FIELDS.get(wire)
+    return field.name if field else _HUMP.sub("_", wire).lower()
+
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Path values: newer ascp writes LF as ESC n, CR as ESC r and ESC as ESC ESC. Any other byte after ESC stays as it is,
+# with its ESC.
+
+_ESCAPES = {"\n": "\x1bn", "\r": "\x1br", "\x1b": "\x1b\x1b"}
+_UNESCAPES = {escape: char for char, escape in _ESCAPES.items()}
+_ESCAPED = re.compile("\x1b[nr\x1b]")
+_TO_ESCAPE = re.compile("[\n\r\x1b]")
+
+
+def unescape_path(text: str) -> str:
+    """A path as the wire writes it, back to the path."""
+    return _ESCAPED.sub(lambda match: _UNESCAPES[match[0]], text) if "\x1b" in text else text
+
+
+def escape_path(path: str) -> str:
+    """A path as the wire writes it; a path without line break and ESC is its own escape."""
+    return _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kinds
+
+
+def _decode_integer(text: str) -> int:
+    # str.isdigit and int() also take digits of other scripts, signs, underscores and spaces; the wire has none of them.
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        raise ValueError("not an unsigned integer")
+    value = int(text)
+    if value > MAX_INTEGER:
+        raise ValueError("more than 64 bits")
+    return value
+
+
+_RANGE = re.compile(r"[0-9]{0,20}:[0-9]{0,20}")
+_PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?%")
+
+
+def _decode_range(text: str) -> int | str:
+    if not _RANGE.fullmatch(text):
+        return _decode_integer(text)
+    bounds = [_decode_integer(side) for side in text.split(":") if side]
+    if bounds != sorted(bounds):
+        raise ValueError("the range ends before it begins")
+    return text
+
+
+def _decode_rate(text: str) -> int | str:
+    return text if _PERCENT.fullmatch(text) else _decode_integer(text)
+
+
+def _decode_boolean(text: str) -> bool:
+    if text == "Yes":
+        return True
+    if text == "No":
+        return False
+    raise ValueError("neither Yes nor No")
+
+
+def _decode_policy(text: str) -> str:
+    if text not in POLICIES:
+        raise ValueError(f"none of {', '.join(sorted(POLICIES))}")
+    return text
+
+
+def _decode_paths(text: str) -> tuple[str, ...]:
+    return tuple(map(unescape_path, text.split("\t")))
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"not JSON: {text}")
+
+
+def _decode_finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not JSON: a number out of range")
+    return value
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    """Has a JSON object or array more levels than limit? Level by level, so that the check itself does not recurse."""
+    level = [value]
+    for _ in range(limit):
+        inner = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [item for item in inner if isinstance(item, (dict, list))]
+    return bool(level)
+
+
+def _decode_json(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(value, (dict, list)):
+        raise ValueError("neither an object nor an array")
+    if _depth_exceeds(value, MAX_JSON_DEPTH):
+        raise ValueError("nested too deep")
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value)
+
+
+def _encode_boolean(value: Any) -> str:
+    return "Yes" if value else "No"
+
+
+def _encode_paths(value: Any) -> str:
+    return "\t".join(map(escape_path, value))
+
+
+def _encode_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+_DECODERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": _decode_integer,
+    "range": _decode_range,
+    "rate": _decode_rate,
+    "boolean": _decode_boolean,
+    "policy": _decode_policy,
+    "token": _text,
+    "path": unescape_path,
+    "paths": _decode_paths,
+    "json": _decode_json,
+    "secret": _text,
+    "string": _text,
+}
+_ENCODERS: Mapping[str, Callable[[Any], str]] = {
+    "boolean": _encode_boolean,
+    "path": escape_path,
+    "paths": _encode_paths,
+    "json": _encode_json,
+}
+
+
+def _token_decoder(words: frozenset[str]) -> Callable[[str], str]:
+    def decode_token(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"none of {', '.join(sorted(words))}")
+        return text
+
+    return decode_token
+
+
+def decoder(field: Field) -> Callable[[str], Any]:
+    """The function from the wire's text to the value of this field; it raises ValueError for a text that is none."""
+    words = TOKENS.get(field.wire)
+    return _token_decoder(words) if words else _DECODERS[field.kind]
+
+
+def encode(field: Field, value: Any) -> str:
+    """The wire's text for a value of this field."""
+    return _ENCODERS.get(field.kind, _text)(value)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Secrets: the fields of kind secret, and what newer releases or an application may call by such a name.
+
+_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|token|secret|credential|api_?key|private_?key|iam_cookie")
+
+
+def is_secret(name: str) -> bool:
+    """Must the value of the field called ``name`` (on the wire, in Python, or as a key in Tags) be hidden?"""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redact(value: Any) -> Any:
+    """A parsed JSON value with ``***`` in place of everything below a key that names a secret."""
+    if isinstance(value, dict):
+        return {key: REDACTED if is_secret(key) else redact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item) for item in value]
+    return value
+
+
+def redact_text(wire: str, text: str) -> str:
+    """The text of a field as it may be shown: ``***`` for a secret, and no secrets inside of Tags."""
+    if is_secret(wire):
+        return REDACTED
+    field = FIELDS.get(wire)
+    if field is None or field.kind != "json":
+        return text
+    try:
+        value = _decode_json(text)
+    except ValueError:
+        return REDACTED if is_secret(text) or "\\u" in text else text  # \u: a key may be spelt with escapes
+    shown = redact(value)
+    return text if shown == value else _encode_json(shown)

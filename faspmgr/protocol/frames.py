@@ -1,0 +1,105 @@
+"""A message as the wire writes it: a type and named texts.
+
+A Frame that the tokenizer matched with a learnt layout keeps the texts beside the layout and makes its dict of fields
+when somebody asks for it: making typed events does not need it, and it costs as much as all the rest of the work.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from faspmgr.protocol.fields import FIELDS, redact_text
+
+if TYPE_CHECKING:
+    from faspmgr.protocol.layouts import Layout
+
+VERSION = 2
+"""The version of the protocol that ascp speaks on its management port."""
+
+NAME = re.compile(r"[!-9;-~]{1,100}")
+"""A field name: visible ASCII without a colon. Longer or other text before a colon is noise, not a field."""
+
+
+class Frame:
+    """One message of the stream, compared by value.
+
+    type: text after ``Type:``. fields: the other fields by name on the wire, in wire order, as text decoded from UTF-8
+    with surrogateescape; paths still escaped. version: number in the header.
+    """
+
+    __slots__ = ("_fields", "layout", "places", "texts", "type", "version")
+
+    def __init__(
+        self,
+        type: str,
+        fields: dict[str, str] | None,
+        version: int = VERSION,
+        layout: Layout | None = None,
+        texts: tuple[str, ...] = (),
+        places: tuple[int, int] | list[tuple[int, int]] | None = None,
+    ) -> None:
+        # The last three are the tokenizer's. layout and texts come in place of fields. places: byte offset and line of
+        # the header, where the fields follow line by line; otherwise a list of those of the header and of each field.
+        self.type = type
+        self._fields = fields
+        self.version = version
+        self.layout = layout
+        self.texts = texts
+        self.places = places
+
+    @property
+    def fields(self) -> dict[str, str]:
+        if self._fields is None:
+            assert self.layout is not None
+            self._fields = dict(zip(self.layout.names, self.texts))
+            self.layout = None  # whoever has the dict may change it: from now on it is the only truth
+        return self._fields
+
+    def place_of(self, index: int) -> tuple[int, int]:
+        """Byte offset and line of the field with this index in the stream; (0, 1) for a frame made by hand."""
+        if self.places is None:
+            return 0, 1
+        if isinstance(self.places, list):
+            return self.places[index + 1]
+        offset, line = self.places
+        before = [f"FASPMGR {self.version}", f"Type: {self.type}"]
+        before += [f"{name}: {text}" for name, text in list(self.fields.items())[:index]]
+        return offset + len("\n".join([*before, ""]).encode("utf-8", "surrogateescape")), line + len(before)
+
+    def encode(self) -> bytes:
+        """The message as bytes for the wire: header, Type, fields, empty line.
+
+        Raises ValueError for a name, a type or a value that would end its line early and so forge a field, and for text
+        that no bytes decode to (a surrogate that does not come from surrogateescape).
+        """
+        if not self.type:
+            raise ValueError("a message needs a type")
+        for name in self.fields:
+            if name == "Type" or (name not in FIELDS and not NAME.fullmatch(name)):
+                raise ValueError(f"not a field name: {name!r}")
+        lines = [f"FASPMGR {self.version}", f"Type: {self.type}"]
+        lines += [f"{name}: {text}" for name, text in self.fields.items()]
+        message = "\n".join([*lines, "", ""])
+        if "\r" in message or message.count("\n") != len(lines) + 1:
+            raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
+        return message.encode("utf-8", "surrogateescape")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return (
+            self.type == other.type
+            and self.version == other.version
+            and self.fields == other.fields
+            and list(self.fields) == list(other.fields)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # fields is a dict: as for any class with a mutable value
+
+    def __repr__(self) -> str:
+        shown = {name: redact_text(name, text) for name, text in self.fields.items()}
+        return f"Frame({self.type!r}, {shown!r}, version={self.version})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Frame, (self.type, self.fields, self.version)

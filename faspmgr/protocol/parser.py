@@ -1,0 +1,45 @@
+"""The parser: bytes in, typed events out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faspmgr.protocol.events import Event, make_event
+from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.tokenizer import StreamReader
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class Parser(StreamReader[Event]):
+    """Turns the bytes of a management stream into Events. No I/O: it is fed.
+
+    strict: raise ProtocolError at the first problem instead of going on. max_frame_bytes: the longest message, in
+    bytes; a limit for security, as it bounds memory. on_problem: called with each Problem as it is found; must not
+    raise.
+
+    >>> parser = Parser()
+    >>> parser.feed(b"FASPMGR 2\\nType: STOP\\nFile: a.txt\\nSize: 4")
+    []
+    >>> parser.feed(b"2\\n\\n")
+    [StopEvent(file='a.txt', size=42)]
+    """
+
+    def _make(self, frame: Frame) -> Event:
+        return make_event(frame, self._report_value)
+
+    def _report_value(self, frame: Frame, index: int, wire: str, reason: str) -> None:
+        offset, line = frame.place_of(index)
+        raw = f"{wire}: {frame.fields[wire]}".encode("utf-8", "surrogateescape")
+        self._report("value", offset, line, f"the value of {wire} is {reason}, kept as text", raw)
+
+
+def parse(data: Buffer) -> list[Event]:
+    """The events of a whole stream, in one call. Problems are passed over: Parser tells of them.
+
+    >>> [event.type for event in parse(b"FASPMGR 2\\nType: INIT\\n\\nFASPMGR 2\\nType: DONE\\n\\n")]
+    ['INIT', 'DONE']
+    """
+    parser = Parser()
+    return parser.feed(data) + parser.close()

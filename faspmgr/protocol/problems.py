@@ -1,0 +1,89 @@
+"""What was wrong with a stream, said so that a person finds the place."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+
+from faspmgr.protocol.fields import REDACTED, is_secret
+
+EXCERPT_CHARS = 80
+
+KINDS = {
+    "noise": "text outside of any message; skipped up to the next message, reported once",
+    "empty-lines": "more than one empty line between messages, reported once for the run",
+    "no-header": "a message that starts with its Type, without FASPMGR; taken as version 2",
+    "version": "a header with another version than 2; the message is taken",
+    "crlf": "lines that end in CR LF, reported once for a message; taken as LF",
+    "no-space": "no space after the colon; the value is taken",
+    "no-field": "a line inside a message that is no field; the line is skipped, the message taken",
+    "repeated": "a field a second time in one message; the first value counts",
+    "no-type": "a message without a Type; dropped",
+    "interrupted": "a header in the middle of a message; the message before it is dropped",
+    "oversized": "a message longer than max_frame_bytes; dropped, with what follows up to the next header",
+    "unfinished": "the stream ends in the middle of a message; the message is dropped",
+    "value": "a value that does not fit its field; kept as text in .extra",
+}
+"""Every kind of problem and what is done about it."""
+
+
+@attrs.frozen
+class Problem:
+    """One deviation from the protocol.
+
+    kind: a key of KINDS. offset: byte in the stream, from 0. line: line in the stream, from 1. message: what is wrong
+    and what was done about it, one line. excerpt: the place as printable text, 80 characters at most, without secrets.
+    """
+
+    kind: str
+    offset: int
+    line: int
+    message: str
+    excerpt: str
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.excerpt}" if self.excerpt else self.message
+
+
+class ProtocolError(ValueError):
+    """The first problem of a stream that is read in strict mode.
+
+    problem: the Problem. results: what the feed() or close() that raises had already made, Frames or Events, so that
+    nothing that came before the problem is lost.
+    """
+
+    def __init__(self, problem: Problem, results: list[Any] | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.results: list[Any] = [] if results is None else results
+
+    def __str__(self) -> str:
+        return f"line {self.problem.line}, byte {self.problem.offset}: {self.problem}"
+
+
+_NAME = re.compile(r"\s*[^\s:=]+:\s*")
+
+
+def excerpt(data: bytes) -> str:
+    """The first line of data as printable text, cut to 80 characters; what looks like a secret is hidden."""
+    line = bytes(data[: 4 * EXCERPT_CHARS]).split(b"\n", 1)[0].rstrip(b"\r")
+    text = line.decode("utf-8", "surrogateescape")
+    if is_secret(text) or "\\u00" in text:  # a key in Tags may be spelt with escapes
+        name = _NAME.match(text)
+        text = (name[0] if name else "") + REDACTED
+    text = printable(text)
+    return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Text from a stream that can be shown on a terminal: control characters and lost bytes as escapes."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,124 @@
+"""What holds for every stream, whatever its bytes: for the tests with hypothesis, and for fuzz.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
+from unittest import mock
+
+from faspmgr.protocol import layouts
+from faspmgr.protocol.events import Event
+from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.parser import Parser
+from faspmgr.protocol.problems import KINDS, Problem, ProtocolError, excerpt
+from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
+
+T = TypeVar("T")
+
+NEVER = 10**9
+WHERE_IT_STANDS = {"noise", "no-header", "no-space", "no-field", "repeated"}
+"""Kinds of problem whose excerpt is the line at their offset."""
+
+
+class Outcome(NamedTuple):
+    results: list[Any]
+    problems: list[Problem]
+
+
+def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    """The data cut at these places, which may lie outside of it and come in any order."""
+    at = [0, *sorted(min(max(cut, 0), len(data)) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in pairwise(at)]
+
+
+def read(reader: StreamReader[T], parts: Iterable[bytes]) -> Outcome:
+    """What a new reader makes of a stream that comes in these parts."""
+    problems: list[Problem] = []
+    reader._on_problem = problems.append
+    results = [result for part in parts for result in reader.feed(part)]
+    results += reader.close()
+    assert reader.problem_count == len(problems)
+    return Outcome(results, problems)
+
+
+def single_bytes(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20) -> None:
+    """Assert all that is promised for every stream, of this one."""
+    parts = pieces(data, cuts)
+    whole = read(Tokenizer(max_frame_bytes=max_frame_bytes), [data])
+    typed = read(Parser(max_frame_bytes=max_frame_bytes), [data])
+    check_problems(data, typed.problems, max_frame_bytes)
+
+    # Where the stream was cut makes no difference, and neither does what was learnt.
+    for sightings in (1, layouts.SIGHTINGS, NEVER):
+        with mock.patch.object(layouts, "SIGHTINGS", sightings):
+            assert read(Tokenizer(max_frame_bytes=max_frame_bytes), parts) == whole
+            assert read(Parser(max_frame_bytes=max_frame_bytes), parts) == typed
+    assert read(Parser(max_frame_bytes=max_frame_bytes), single_bytes(data)) == typed
+
+    # A Parser is a Tokenizer, and makes of each frame what Event.from_frame makes of it.
+    assert [event.to_frame() for event in typed.results] == whole.results
+    assert [Event.from_frame(frame) for frame in whole.results] == typed.results
+    assert [problem for problem in typed.problems if problem.kind != "value"] == whole.problems
+
+    for frame in whole.results:
+        check_frame(frame)
+    check_strict(data, typed, max_frame_bytes)
+
+
+def check_problems(data: bytes, problems: list[Problem], max_frame_bytes: int) -> None:
+    for problem in problems:
+        assert problem.kind in KINDS
+        assert 0 <= problem.offset <= len(data)
+        assert problem.line == 1 + data.count(b"\n", 0, problem.offset)
+        assert len(problem.excerpt) <= 80
+        assert problem.excerpt.isprintable()
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 500
+        if problem.kind in WHERE_IT_STANDS:
+            before = data[max(0, problem.offset - 1) : problem.offset]
+            assert before in (b"", b"\n") or b"WRITE" in data  # whose data may end in the middle of a line
+            assert problem.excerpt == excerpt(data[problem.offset :][:max_frame_bytes])
+
+
+def check_frame(frame: Frame) -> None:
+    """A frame that was read can be written, and read again; only a lone CR is refused, as it could forge a field."""
+    try:
+        wire = frame.encode()
+    except ValueError:
+        assert "\r" in frame.type + "".join(frame.fields.values())
+        return
+    again = read(Tokenizer(strict=frame.version == 2), [wire])
+    assert again.results == [frame]
+    assert {problem.kind for problem in again.problems} <= {"version", "unfinished"}  # the data of a WRITE is missing
+
+
+def check_strict(data: bytes, lenient: Outcome, max_frame_bytes: int) -> None:
+    """In strict mode the first problem is raised, and carries what came before it; without one all is the same."""
+    reader = Parser(strict=True, max_frame_bytes=max_frame_bytes)
+    results: list[Event] = []
+    raised = None
+    try:
+        results += reader.feed(data)
+        results += reader.close()
+    except ProtocolError as error:
+        raised = error.problem
+        results += error.results
+    assert raised == (lenient.problems[0] if lenient.problems else None)
+    assert results == (before_first_problem(data, max_frame_bytes) if raised else lenient.results)
+
+
+def before_first_problem(data: bytes, max_frame_bytes: int) -> list[Event]:
+    """The events of the stream up to its first problem. A single byte ends one message at most."""
+    reader = Parser(max_frame_bytes=max_frame_bytes)
+    results: list[Event] = []
+    for byte in single_bytes(data):
+        made = reader.feed(byte)
+        if reader.problem_count:
+            return results
+        results += made
+    return results

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
+from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.tokenizer import Tokenizer
+from tests.invariants import read
+
+BIGGEST = 18446744073709551615  # 2 to the power of 64, less one
+
+# Each command and its bytes, by hand from the protocol notes.
+COMMANDS: list[tuple[Command, bytes]] = [
+    (
+        StartFile("/tmp/in", "/tmp/out", 10485760, 204857600),
+        b"FASPMGR 2\nType: START\nSource: /tmp/in\nDestination: /tmp/out\nFileBytes: 10485760:204857600\n\n",
+    ),
+    (StartFile("/tmp/in", "/tmp/out"), b"FASPMGR 2\nType: START\nSource: /tmp/in\nDestination: /tmp/out\n\n"),
+    (StartFile("a", "b", start=10), b"FASPMGR 2\nType: START\nSource: a\nDestination: b\nFileBytes: 10:\n\n"),
+    (StartFile("a", "b", end=100), b"FASPMGR 2\nType: START\nSource: a\nDestination: b\nFileBytes: :100\n\n"),
+    (StartFile("a", "b", 0, 0), b"FASPMGR 2\nType: START\nSource: a\nDestination: b\nFileBytes: 0:0\n\n"),
+    (
+        StartFile("a", "b", 0, BIGGEST),
+        b"FASPMGR 2\nType: START\nSource: a\nDestination: b\nFileBytes: 0:18446744073709551615\n\n",
+    ),
+    (
+        StartFile("a\nType: DONE", "b\r\x1b: \xfc\udcff"),
+        b"FASPMGR 2\nType: START\nSource: a\x1bnType: DONE\nDestination: b\x1br\x1b\x1b: \xc3\xbc\xff\n\n",
+    ),
+    (StopFile("/tmp/out"), b"FASPMGR 2\nType: STOP\nSource: /tmp/out\n\n"),
+    (StopFile("a\n\nFASPMGR 2"), b"FASPMGR 2\nType: STOP\nSource: a\x1bn\x1bnFASPMGR 2\n\n"),
+    (SetRate(target_kbps=50_000), b"FASPMGR 2\nType: RATE\nRate: 50000\n\n"),
+    (SetRate(min_kbps=0), b"FASPMGR 2\nType: RATE\nMinRate: 0\n\n"),
+    (
+        SetRate(target_kbps=50_000, min_kbps=1000, policy="fixed", priority=2),
+        b"FASPMGR 2\nType: RATE\nRate: 50000\nMinRate: 1000\nAdaptive: Fixed\nPriority: 2\n\n",
+    ),
+    (SetRate(BIGGEST), b"FASPMGR 2\nType: RATE\nRate: 18446744073709551615\n\n"),
+    (SetRate(policy="fair"), b"FASPMGR 2\nType: RATE\nAdaptive: Adaptive\n\n"),
+    (SetRate(policy="fixed"), b"FASPMGR 2\nType: RATE\nAdaptive: Fixed\n\n"),
+    (SetRate(policy="low"), b"FASPMGR 2\nType: RATE\nAdaptive: Trickle\n\n"),
+    (SetRate(policy="high"), b"FASPMGR 2\nType: RATE\nAdaptive: Adaptive\nPriority: 1\n\n"),
+    (SetRate(policy="high", priority=1), b"FASPMGR 2\nType: RATE\nAdaptive: Adaptive\nPriority: 1\n\n"),
+    (SetRate(policy="Adaptive"), b"FASPMGR 2\nType: RATE\nAdaptive: Adaptive\n\n"),
+    (SetRate(policy="Fixed"), b"FASPMGR 2\nType: RATE\nAdaptive: Fixed\n\n"),
+    (SetRate(policy="Trickle"), b"FASPMGR 2\nType: RATE\nAdaptive: Trickle\n\n"),
+    (SetRate(priority=1), b"FASPMGR 2\nType: RATE\nPriority: 1\n\n"),
+    (Cancel(), b"FASPMGR 2\nType: CANCEL\n\n"),
+    (Finish(), b"FASPMGR 2\nType: DONE\nOperation: Linger\n\n"),
+    (Finish(now=True), b"FASPMGR 2\nType: DONE\nOperation: Shutdown\n\n"),
+    (Query(), b"FASPMGR 2\nType: QUERY\n\n"),
+]
+
+
+@pytest.mark.parametrize(("command", "wire"), COMMANDS)
+def test_encode(command: Command, wire: bytes) -> None:
+    assert command.encode() == wire
+    assert command.to_frame().encode() == wire
+    assert read(Tokenizer(), [wire]) == ([command.to_frame()], [])
+
+
+def test_the_examples_of_the_document(fixtures: Path) -> None:
+    examples = fixtures / "examples"
+    start = StartFile("/tmp/in", "/tmp/out", start=10485760, end=204857600)
+    assert start.encode() == (examples / "start-file.fasp").read_bytes()
+    assert StopFile("/tmp/out").encode() == (examples / "stop-file.fasp").read_bytes()
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_paths_come_through(source: str, destination: str) -> None:
+    try:
+        command = StartFile(source, destination)
+    except ValueError:
+        assert "\0" in source + destination
+        return
+    [frame] = Tokenizer(strict=True).feed(command.encode())
+    assert list(frame.fields) == ["Source", "Destination"]
+    assert unescape_path(frame.fields["Source"]) == source
+    assert unescape_path(frame.fields["Destination"]) == destination
+
+
+def test_text_that_no_bytes_decode_to_is_refused() -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        StopFile("\ud800").encode()
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", None, b"bytes", 5, Path("/tmp")])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(ValueError, match="source must be a path"):
+        StartFile(path, "b")
+    with pytest.raises(ValueError, match="destination must be a path"):
+        StartFile("a", path)
+    with pytest.raises(ValueError, match="source must be a path"):
+        StopFile(path)
+
+
+@pytest.mark.parametrize("number", [-1, BIGGEST + 1, 1.0, "10", "10\nType: DONE", True, float("nan"), b"1"])
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_what_is_no_byte_is_refused(name: str, number: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+        StartFile("a", "b", **{name: number})
+
+
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ValueError, match="before"):
+        StartFile("a", "b", 100, 99)
+
+
+@pytest.mark.parametrize("number", [-1, BIGGEST + 1, 1.5, "10", "10\nType: DONE", True])
+@pytest.mark.parametrize("name", ["target_kbps", "min_kbps"])
+def test_what_is_no_rate_is_refused(name: str, number: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+        SetRate(**{name: number})
+
+
+@pytest.mark.parametrize("priority", [0, 3, -1, "1", True, 1.0])
+def test_what_is_no_priority_is_refused(priority: Any) -> None:
+    with pytest.raises(ValueError, match="priority must be a whole number from 1 to 2"):
+        SetRate(priority=priority)
+
+
+@pytest.mark.parametrize("policy", ["", "FAIR", "adaptive", "Unset", "fair ", "Fixed\nType: DONE", "medium", 1])
+def test_what_is_no_policy_is_refused(policy: Any) -> None:
+    with pytest.raises(ValueError, match="policy must be one of fair, high, fixed, low"):
+        SetRate(policy=policy)
+
+
+def test_a_rate_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to change"):
+        SetRate()
+
+
+def test_policy_high_with_another_priority_is_refused() -> None:
+    with pytest.raises(ValueError, match="priority 1"):
+        SetRate(policy="high", priority=2)
+
+
+def test_commands_are_values() -> None:
+    assert SetRate(target_kbps=1) == SetRate(1)
+    assert SetRate(1) != SetRate(2)
+    cancel: Command = Cancel()
+    assert cancel != Query()
+    assert len({Finish(), Finish(now=False), Finish(now=True)}) == 2
+    command: Any = SetRate(1)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        command.target_kbps = 2

@@ -1,0 +1,708 @@
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faspmgr.protocol.events import (
+    EVENT_CLASSES,
+    ArgStopEvent,
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    FileErrorEvent,
+    InitEvent,
+    NotificationEvent,
+    OtherEvent,
+    SessionEvent,
+    SkipEvent,
+    StatsEvent,
+    StopEvent,
+)
+from faspmgr.protocol.fields import BY_NAME, FIELDS, snake_case
+from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.parser import parse
+from faspmgr.protocol.tokenizer import Tokenizer
+
+# -- the examples of the vendor's document, each typed in by hand
+
+SESSION_ID = "03ef6778-7997-4fe1-9091-4f92ec29a806"
+USER_STR = "5492958869869553497"
+STATS = StatsEvent(
+    bytes_cont=0,
+    start_byte=0,
+    delay=0,
+    elapsed_usec=0,
+    file="AsperaConnect-1.1.1.0.exe",
+    file_bytes=0,
+    loss=0,
+    session_id=SESSION_ID,
+    size=6162042,
+    transfer_bytes=0,
+    user_str=USER_STR,
+    written=0,
+    fasp_file_arg_index=3,
+    fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
+)
+EXAMPLES: dict[str, Event] = {
+    "init": InitEvent(
+        direction="Send", operation="Transfer", session_id=SESSION_ID, user_str=USER_STR, cookie="My data"
+    ),
+    "session": SessionEvent(
+        adaptive="Adaptive",
+        cookie="My data",
+        destination="C:/Temp",
+        direction="Send",
+        encryption=False,
+        host="192.168.1.173",
+        min_rate=0,
+        operation="Transfer",
+        priority=2,
+        port=33001,
+        rate=1500,
+        remote=False,
+        service_level=1000000,
+        session_id=SESSION_ID,
+        source=("C:/Temp/AsperaConnect-1.1.1.0.exe",),
+        token="8499385",
+        user="Administrator",
+        user_str=USER_STR,
+        retry_timeout=60,
+        fallback_protocol="http",
+    ),
+    "notification-rate": NotificationEvent(
+        adaptive="Adaptive",
+        bw_measurement=1487,
+        min_rate=0,
+        pmtu=1492,
+        priority=2,
+        rate=1500,
+        session_id=SESSION_ID,
+        user_str=USER_STR,
+    ),
+    "notification-job-size": NotificationEvent(
+        rate=10000,
+        min_rate=0,
+        session_id="15057ecd-0de8-4d4e-83df-758009780c2d",
+        adaptive="Fixed",
+        pre_transfer_files=1,
+        pre_transfer_bytes=104857600,
+    ),
+    "stats": STATS,
+    "stop": StopEvent(
+        start_byte=0,
+        delay=8,
+        elapsed_usec=15084185,
+        file="AsperaConnect-1.1.1.0.exe",
+        file_bytes=5736852,
+        loss=0,
+        session_id=SESSION_ID,
+        size=6162042,
+        transfer_bytes=5736852,
+        user_str=USER_STR,
+        written=6162042,
+        fasp_file_arg_index=3,
+        fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
+        file_checksum="080690692698a1e3dec9924b44b94ed4",
+        file_checksum_type="md5",
+    ),
+    "skip": SkipEvent(
+        file="aspera.aspx",
+        size=0,
+        loss=0,
+        elapsed_usec=2021190,
+        session_id=SESSION_ID,
+        transfer_bytes=0,
+        file_bytes=0,
+        delay=0,
+    ),
+    "argstop": ArgStopEvent(
+        file="sourcedir",
+        fasp_file_arg_index=1,
+        arg_transfers_status="Complete",
+        arg_transfers_attempted=2,
+        arg_transfers_passed=2,
+    ),
+    "done": DoneEvent(
+        elapsed_usec=24186433,
+        file_bytes=25332042,
+        loss=0,
+        session_id=SESSION_ID,
+        transfer_bytes=25332042,
+        user_str=USER_STR,
+    ),
+    "fileerror": FileErrorEvent(
+        code=41,
+        delay=0,
+        description="Source: Access is denied.",
+        elapsed_usec=0,
+        file="C:/Temp/IE7-WindowsXP-x86-enu.exe",
+        file_bytes=0,
+        loss=0,
+        session_id="b87c1d8c-c19d-49b3-94b1-421c243c7650",
+        size=0,
+        transfer_bytes=0,
+        user_str=USER_STR,
+        written=0,
+        fasp_file_arg_index=2,
+        fasp_file_id="2a5725ee-c7f5e0c1-2f43ca0a-1aa9b1d8-00b9ec81",
+    ),
+    "error": ErrorEvent(
+        code=27,
+        description="One or more files failed",
+        elapsed_usec=1005642,
+        loss=0,
+        session_id="b87c1d8c-c19d-49b3-94b1-421c243c7650",
+        user_str=USER_STR,
+    ),
+    "start-file": OtherEvent(
+        type="START",
+        extra={"Source": "/tmp/in", "Destination": "/tmp/out", "FileBytes": "10485760:204857600"},
+    ),
+    "stop-file": StopEvent(extra={"Source": "/tmp/out"}),
+}
+
+
+def examples_of_the_document(path: Path) -> list[bytes]:
+    """The examples of the document as messages: their bullets stripped, an empty line at the end."""
+    examples: list[list[str]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line == "- FASPMGR 2":
+            examples.append(["FASPMGR 2"])
+        elif examples and line.startswith("- ") and examples[-1][-1]:
+            examples[-1].append(line[2:])
+        elif examples:
+            examples[-1].append("")
+    return ["\n".join(line for line in lines if line).encode() + b"\n\n" for lines in examples]
+
+
+def test_the_fixtures_are_the_examples_of_the_document(fixtures: Path) -> None:
+    assert examples_of_the_document(fixtures / "documents" / "aspera-events.txt") == [
+        (fixtures / "examples" / f"{name}.fasp").read_bytes() for name in EXAMPLES
+    ]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(fixtures: Path, name: str) -> None:
+    data = (fixtures / "examples" / f"{name}.fasp").read_bytes()
+    for count in (1, 5):  # the last of five comes by a layout that was learnt
+        event = parse(data * count)[-1]
+        assert event == EXAMPLES[name]
+        assert type(event) is type(EXAMPLES[name])
+        for attribute in attrs.fields(type(event)):
+            if attribute.name != "_frame":
+                expected = getattr(EXAMPLES[name], attribute.name)
+                assert getattr(event, attribute.name) == expected
+                assert type(getattr(event, attribute.name)) is type(expected)
+        assert event.to_frame().encode() == data
+
+
+def test_there_is_an_example_of_each_class(fixtures: Path) -> None:
+    assert {type(event) for event in EXAMPLES.values()} == {*EVENT_CLASSES.values(), OtherEvent}
+
+
+def test_a_session_of_a_real_ascp(fixtures: Path) -> None:
+    event = parse((fixtures / "ascp-3.9.0" / "persistent-token-tags.fasp").read_bytes())[1]
+    assert isinstance(event, SessionEvent)
+    assert event.extra == {}
+    assert event.tags == {"aspera": {"xfer_id": "0d3f6c1e-7a52-4c58-9c3b-2f1de1c5a001", "xfer_retry": 3600}}
+    assert event.xfer_id == "0d3f6c1e-7a52-4c58-9c3b-2f1de1c5a001"
+    assert event.xfer_retry == 3600
+    assert event.rate_cap == 4503599627370495
+    assert event.policy_cap == "Fixed"
+    assert event.rate_lock is False
+    assert event.encryption is True
+    assert event.tcp_port == 2222
+    assert event.create_policy == 0
+    assert event.keepalive is True
+    assert event.xopt_flags == 2147485776
+    assert event.cluster_num_nodes == 1
+    assert event.source is None
+    assert event.destination == "/data/out"
+
+
+def test_two_sources_of_a_real_ascp(fixtures: Path) -> None:
+    data = (fixtures / "ascp-3.9.0" / "peer-client-license.fasp").read_bytes()
+    event = parse(data)[1]
+    assert isinstance(event, SessionEvent)
+    [line] = [line for line in data.decode().split("\n") if line.startswith("Source: ")]
+    assert event.source == tuple(line.removeprefix("Source: ").split("\t"))
+    assert len(event.source) == 2
+
+
+def test_no_cap_of_a_real_ascp(fixtures: Path) -> None:
+    event = parse((fixtures / "ascp-3.9.0" / "refused.fasp").read_bytes())[1]
+    assert isinstance(event, SessionEvent)
+    assert event.rate_cap == event.min_rate_cap == 18446744073709551
+    assert event.policy_cap == "Unset"
+
+
+# -- the classes
+
+STATS_FIELDS = (
+    "Bytescont StartByte Delay Elapsedusec File FileBytes Loss SessionId Size TransferBytes UserStr Written EndByte "
+    "FaspFileArgIndex FaspFileID"
+)
+COUNTERS = (
+    "Delay Elapsedusec Loss SessionId FileBytes ArgScansAttempted ArgScansCompleted PathScansAttempted PathScansFailed "
+    "PathScansIrregular PathScansExcluded DirScansCompleted FileScansCompleted DirCreatesAttempted DirCreatesFailed "
+    "DirCreatesPassed TransfersAttempted TransfersFailed TransfersPassed TransfersSkipped"
+)
+# The fields that the document lists for each type, and those that only its examples show.
+LISTED = {
+    "INIT": "Direction Operation SessionId UserStr Cookie",
+    "SESSION": "Adaptive Priority Cookie Destination Direction Encryption Host Operation Port Rate MinRate Remote "
+    "RateCap MinRateCap PolicyCap PriorityCap RateLock MinRateLock PolicyLock SessionId Source Token User UserStr "
+    "RetryTimeout FallbackProtocol XferId XferRetry Tags ServiceLevel",
+    "NOTIFICATION": "Adaptive Priority BWMeasurement MinRate PMTU Rate SessionId UserStr PreTransferFiles "
+    "PreTransferDirs PreTransferSpecial PreTransferFailed PreTransferBytes",
+    "STATS": STATS_FIELDS,
+    "STOP": STATS_FIELDS + " FileChecksum FileChecksumType",
+    "SKIP": STATS_FIELDS + " FileChecksum FileChecksumType",
+    "ARGSTOP": "File FaspFileArgIndex UserStr ArgTransfersAttempted ArgTransfersPassed ArgTransfersSkipped "
+    "ArgTransfersFailed ArgTransfersStatus",
+    "DONE": COUNTERS + " TransferBytes UserStr",
+    "FILEERROR": "Code Delay Description Elapsedusec File FileBytes Loss SessionId Size TransferBytes UserStr Written "
+    "FaspFileArgIndex FaspFileID",
+    "ERROR": COUNTERS + " Code Description UserStr",
+}
+LISTED_FIELDS = [(type, wire) for type, wires in LISTED.items() for wire in wires.split()]
+
+# For each kind: a text on the wire, and its value.
+SAMPLES: dict[str, tuple[str, Any]] = {
+    "integer": ("18446744073709551615", 18446744073709551615),
+    "range": ("12", 12),
+    "rate": ("50%", "50%"),
+    "boolean": ("Yes", True),
+    "policy": ("Trickle", "Trickle"),
+    "path": ("a\x1bnb", "a\nb"),
+    "paths": ("a\tb", ("a", "b")),
+    "json": ('{"a":[1]}', {"a": [1]}),
+    "secret": ("s3cret", "s3cret"),
+    "string": ("text: \udcff", "text: \udcff"),
+}
+TOKEN_SAMPLES = {"Direction": ("Receive", "Receive"), "Operation": ("Stream", "Stream")}
+
+ANNOTATIONS = {
+    "integer": "int | None",
+    "range": "int | str | None",
+    "rate": "int | str | None",
+    "boolean": "bool | None",
+    "policy": "str | None",
+    "token": "str | None",
+    "path": "str | None",
+    "paths": "tuple[str, ...] | None",
+    "json": "dict[str, Any] | list[Any] | None",
+    "secret": "str | None",
+    "string": "str | None",
+}
+
+
+def test_the_classes() -> None:
+    expected = {
+        "INIT": InitEvent,
+        "SESSION": SessionEvent,
+        "NOTIFICATION": NotificationEvent,
+        "STATS": StatsEvent,
+        "STOP": StopEvent,
+        "SKIP": SkipEvent,
+        "ARGSTOP": ArgStopEvent,
+        "DONE": DoneEvent,
+        "FILEERROR": FileErrorEvent,
+        "ERROR": ErrorEvent,
+    }
+    assert expected == EVENT_CLASSES
+
+
+@pytest.mark.parametrize(("type", "cls"), EVENT_CLASSES.items())
+def test_the_type_of_a_class(type: str, cls: type[Event]) -> None:
+    assert cls.type == type
+    assert cls().type == type
+    assert Event.from_frame(Frame(type, {})) == cls()
+
+
+@pytest.mark.parametrize(("type", "wire"), LISTED_FIELDS)
+def test_a_listed_field_is_an_attribute(type: str, wire: str) -> None:
+    text, value = TOKEN_SAMPLES.get(wire) or SAMPLES[FIELDS[wire].kind]
+    event = Event.from_frame(Frame(type, {wire: text}))
+    values: dict[str, Any] = {FIELDS[wire].name: value}
+    assert event.extra == {}
+    assert event == EVENT_CLASSES[type](**values)
+
+
+@pytest.mark.parametrize("cls", [*EVENT_CLASSES.values(), OtherEvent])
+def test_attributes_agree_with_the_field_table(cls: type[Event]) -> None:
+    for attribute in attrs.fields(cls):
+        if attribute.name in ("extra", "_frame") or (cls is OtherEvent and attribute.name == "type"):
+            continue
+        assert attribute.type == ANNOTATIONS[BY_NAME[attribute.name].kind], attribute.name
+        assert attribute.default is None
+
+
+@pytest.mark.parametrize("cls", [*EVENT_CLASSES.values(), OtherEvent])
+def test_classes_have_slots(cls: type[Event]) -> None:
+    event: Any = cls()
+    with pytest.raises(AttributeError):
+        event.no_such_attribute = 1
+    assert not hasattr(event, "__dict__")
+
+
+def test_no_field_of_a_real_ascp_is_left_over(fixtures: Path) -> None:
+    for path in (fixtures / "ascp-3.9.0").glob("*.fasp"):
+        assert [event.extra for event in parse(path.read_bytes())] == [{}] * path.read_bytes().count(b"FASPMGR 2\n")
+
+
+# -- from a frame
+
+
+@pytest.mark.parametrize("cls", [Event, InitEvent, StatsEvent, OtherEvent])
+def test_from_frame_is_the_same_on_any_class(cls: type[Event]) -> None:
+    assert cls.from_frame(Frame("STOP", {"Size": "5"})) == StopEvent(size=5)
+    assert cls.from_frame(Frame("NEW", {"Size": "5"})) == OtherEvent(type="NEW", extra={"Size": "5"})
+
+
+@pytest.mark.parametrize("type", ["NOP", "QUERYRSP", "VLINK", "stats", "STATS ", "", "Ü"])
+def test_any_other_type(type: str) -> None:
+    event = Event.from_frame(Frame(type, {"SessionId": "s", "UserStr": "u", "File": "a", "New": "n"}))
+    assert event == OtherEvent(type=type, session_id="s", user_str="u", extra={"File": "a", "New": "n"})
+    assert event.type == type
+
+
+def test_what_does_not_fit_stays_in_extra() -> None:
+    frame = Frame(
+        "SESSION",
+        {
+            "Size": "5",
+            "Rate": "fast",
+            "Encryption": "yes",
+            "Adaptive": "fair",
+            "Port": "18446744073709551616",
+            "Tags": "[NaN]",
+            "Direction": "Up",
+            "New": "n",
+            "User": "xfer",
+        },
+    )
+    event = Event.from_frame(frame)
+    assert event == SessionEvent(
+        user="xfer",
+        extra={
+            "Size": "5",
+            "Rate": "fast",
+            "Encryption": "yes",
+            "Adaptive": "fair",
+            "Port": "18446744073709551616",
+            "Tags": "[NaN]",
+            "Direction": "Up",
+            "New": "n",
+        },
+    )
+    assert list(event.extra) == ["Size", "Rate", "Encryption", "Adaptive", "Port", "Tags", "Direction", "New"]
+
+
+def test_escapes_in_what_was_learnt() -> None:
+    names = [b"a"] * 5 + [b"b\x1bnc"] * 2
+    data = b"".join(b"FASPMGR 2\nType: STATS\nFile: %b\nSize: 1\n\n" % name for name in names)
+    assert parse(data) == [StatsEvent(file="a", size=1)] * 5 + [StatsEvent(file="b\nc", size=1)] * 2
+
+
+def test_extra_is_not_shared() -> None:
+    data = b"FASPMGR 2\nType: STATS\nSize: 1\n\n" * 6
+    events = parse(data)
+    for number, event in enumerate(events):
+        event.extra["Number"] = str(number)
+    assert [event.extra for event in events] == [{"Number": str(number)} for number in range(6)]
+
+
+# -- and back
+
+ONE_LINE = st.text(st.characters(exclude_characters="\n\r", codec="utf-8") | st.sampled_from("\udc80\udcff\x1bnr: \t"))
+FITTING = st.sampled_from(
+    [text for text, _ in [*SAMPLES.values(), *TOKEN_SAMPLES.values()]]
+    + ["0", "007", "No", "10:20", "[]", '{"a": 1.0, "a": 2}', "[true]", "\x1bx", "a\x1b", "Unset", ""]
+)
+WIRE_NAMES = st.sampled_from(list(FIELDS)) | st.from_regex(r"[!-9;-~]{1,12}", fullmatch=True)
+TYPES = st.sampled_from([*EVENT_CLASSES, "NOP", "START"]) | ONE_LINE
+FRAMES = st.builds(
+    Frame, TYPES, st.dictionaries(WIRE_NAMES, FITTING | ONE_LINE, max_size=12), st.sampled_from([2, 2, 2, 3, 4])
+)
+
+
+@given(FRAMES)
+@settings(max_examples=500)
+def test_nothing_is_lost_between_frame_and_event(frame: Frame) -> None:
+    event = Event.from_frame(frame)
+    assert event.to_frame() == frame
+    assert event.type == frame.type
+    assert Event.from_frame(event.to_frame()) == event
+
+
+@given(FRAMES.filter(lambda frame: bool(frame.type) and "Type" not in frame.fields and frame.version == 2))
+def test_nothing_is_lost_between_bytes_and_event(frame: Frame) -> None:
+    wire = frame.encode()
+    events = parse(wire * 5)
+    assert [event.to_frame() for event in events] == [frame] * 5
+    assert [event.to_frame().encode() for event in events] == [wire] * 5
+    assert events == [Event.from_frame(frame)] * 5
+
+
+@given(FRAMES)
+def test_an_event_made_by_hand_says_the_same(frame: Frame) -> None:
+    event = Event.from_frame(frame)
+    by_hand = attrs.evolve(event, frame=None)
+    assert Event.from_frame(by_hand.to_frame()) == event
+
+
+def test_to_frame_of_an_event_by_hand_has_the_order_of_the_table() -> None:
+    event = SessionEvent(
+        extra={"New": "n", "Size": "many"},
+        keepalive=True,
+        tags={"a": [1, "ü"]},
+        source=("a\nb", "c"),
+        destination="d\x1b",
+        encryption=False,
+        rate="50%",
+        user_str="u",
+        session_id="s",
+    )
+    assert event.to_frame().encode() == (
+        b"FASPMGR 2\nType: SESSION\nRate: 50%\nSessionId: s\nEncryption: No\nUserStr: u\nSource: a\x1bnb\tc\n"
+        b'Destination: d\x1b\x1b\nTags: {"a":[1,"\\u00fc"]}\nKeepalive: Yes\nNew: n\nSize: many\n\n'
+    )
+
+
+def test_a_changed_value_is_said_and_keeps_its_place() -> None:
+    frame = Frame("STATS", {"New": "n", "Size": "007", "File": "a", "Loss": "?", "Written": "1"}, version=3)
+    event = Event.from_frame(frame)
+    assert isinstance(event, StatsEvent)
+    changed = attrs.evolve(event, size=8, file="b\nc", written=None, delay=4)
+    assert changed.to_frame() == Frame(
+        "STATS", {"New": "n", "Size": "8", "File": "b\x1bnc", "Loss": "?", "Delay": "4"}, version=3
+    )
+    assert list(changed.to_frame().fields) == ["New", "Size", "File", "Loss", "Delay"]
+    assert event.to_frame() == frame
+
+
+def test_a_value_set_where_one_did_not_fit() -> None:
+    event = Event.from_frame(Frame("STATS", {"Loss": "?", "Size": "1"}))
+    assert isinstance(event, StatsEvent)
+    assert attrs.evolve(event, loss=5).to_frame() == Frame("STATS", {"Loss": "5", "Size": "1"})
+
+
+def test_a_changed_extra_is_said() -> None:
+    event = Event.from_frame(Frame("NOP", {"A": "1", "B": "2"}))
+    event.extra["A"] = "3"
+    del event.extra["B"]
+    event.extra["C"] = "4"
+    assert event.to_frame() == Frame("NOP", {"A": "3", "C": "4"})
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "changed"),
+    [
+        ('{"a": 1}', {"a": True}, '{"a":true}'),
+        ('{"a": 1.0}', {"a": 1}, '{"a":1}'),
+        ("[0]", [False], "[false]"),
+        ('{"a": 1}', {"a": 1}, '{"a": 1}'),
+        ("[1.50]", [1.5], "[1.50]"),
+    ],
+)
+def test_tags_that_only_python_takes_for_equal(text: str, tags: Any, changed: str) -> None:
+    event = Event.from_frame(Frame("SESSION", {"Tags": text}))
+    assert isinstance(event, SessionEvent)
+    assert attrs.evolve(event, tags=tags).to_frame() == Frame("SESSION", {"Tags": changed})
+
+
+@pytest.mark.parametrize("text", ["a\nType: DONE", "a\rb"])
+def test_a_line_break_in_an_event_by_hand_is_refused_on_the_wire(text: str) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        InitEvent(cookie=text).to_frame().encode()
+    with pytest.raises(ValueError, match="line break"):
+        InitEvent(extra={"New": text}).to_frame().encode()
+
+
+# -- equality, copies
+
+
+def test_events_are_compared_by_value() -> None:
+    one = Event.from_frame(Frame("STATS", {"Size": "1", "File": "a"}))
+    other = Event.from_frame(Frame("STATS", {"File": "a", "Size": "001"}))
+    assert one == other == StatsEvent(size=1, file="a")
+    assert one != StatsEvent(size=2, file="a")
+    stop: Event = StopEvent(size=1, file="a")
+    assert one != stop
+    assert OtherEvent(type="A") != OtherEvent(type="B")
+
+
+@given(FRAMES)
+def test_copies(frame: Frame) -> None:
+    event = Event.from_frame(frame)
+    for again in (copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
+        assert again == event
+        assert type(again) is type(event)
+        assert again.to_frame() == frame
+        assert again.extra is not event.extra
+
+
+def test_copies_of_what_was_learnt() -> None:
+    wire = b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\n\n"
+    event = parse(wire * 5)[-1]
+    for again in (copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
+        assert again == event == StatsEvent(file="a", size=1)
+        assert again.to_frame().encode() == wire
+
+
+# -- to_dict
+
+
+def test_to_dict() -> None:
+    assert list(EXAMPLES["stop"].to_dict().items()) == [
+        ("type", "STOP"),
+        ("file", "AsperaConnect-1.1.1.0.exe"),
+        ("size", 6162042),
+        ("written", 6162042),
+        ("loss", 0),
+        ("elapsed_usec", 15084185),
+        ("session_id", SESSION_ID),
+        ("user_str", USER_STR),
+        ("start_byte", 0),
+        ("transfer_bytes", 5736852),
+        ("file_bytes", 5736852),
+        ("delay", 8),
+        ("fasp_file_arg_index", 3),
+        ("fasp_file_id", "52361574-d28b5e4b-83877b86-97fe091a-ebe6703b"),
+        ("file_checksum", "080690692698a1e3dec9924b44b94ed4"),
+        ("file_checksum_type", "md5"),
+    ]
+
+
+def test_to_dict_has_values_of_each_kind_and_extra_at_the_end() -> None:
+    frame = Frame(
+        "SESSION",
+        {
+            "NewThing": "n",
+            "Tags": '{"a": [1.5, null]}',
+            "Port": "many",
+            "Source": "a\tb",
+            "Encryption": "No",
+            "Rate": "50%",
+            "MinRate": "0",
+            "Destination": "a\x1bnb",
+            "Cookie": "",
+        },
+    )
+    assert list(Event.from_frame(frame).to_dict().items()) == [
+        ("type", "SESSION"),
+        ("rate", "50%"),
+        ("min_rate", 0),
+        ("encryption", False),
+        ("cookie", ""),
+        ("source", ["a", "b"]),
+        ("destination", "a\nb"),
+        ("tags", {"a": [1.5, None]}),
+        ("new_thing", "n"),
+        ("port", "many"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (Frame("X", {"NewThing": "1", "newThing": "2"}), {"type": "X", "new_thing": "1", "new_thing_": "2"}),
+        (
+            Frame("X", {"NewThing": "1", "newThing": "2", "new_thing": "3"}),
+            {"type": "X", "new_thing": "1", "new_thing_": "2", "new_thing__": "3"},
+        ),
+        (Frame("STATS", {"size": "a", "Size": "1"}), {"type": "STATS", "size": 1, "size_": "a"}),
+        (Frame("STATS", {"type": "a"}), {"type": "STATS", "type_": "a"}),
+    ],
+)
+def test_to_dict_of_names_that_collide(frame: Frame, expected: dict[str, Any]) -> None:
+    assert list(Event.from_frame(frame).to_dict().items()) == list(expected.items())
+
+
+SECRETS = Frame(
+    "SESSION",
+    {
+        "Token": "s3cret",
+        "Password": "s3cret",
+        "AuthToken": "s3cret",
+        "Tags": '{"aspera": {"token": "s3cret", "id": 1, "to\\u006ben2": "s3cret"}, "list": [{"password": "s3cret"}]}',
+    },
+)
+
+
+def test_to_dict_hides_secrets() -> None:
+    assert Event.from_frame(SECRETS).to_dict() == {
+        "type": "SESSION",
+        "token": "***",
+        "tags": {"aspera": {"token": "***", "id": 1, "token2": "***"}, "list": [{"password": "***"}]},
+        "password": "***",
+        "auth_token": "***",
+    }
+
+
+def test_to_dict_shows_secrets_when_asked() -> None:
+    assert Event.from_frame(SECRETS).to_dict(redact=False) == {
+        "type": "SESSION",
+        "token": "s3cret",
+        "tags": {"aspera": {"token": "s3cret", "id": 1, "token2": "s3cret"}, "list": [{"password": "s3cret"}]},
+        "password": "s3cret",
+        "auth_token": "s3cret",
+    }
+
+
+@pytest.mark.parametrize("type", ["SESSION", "STATS", "NEW"])
+@pytest.mark.parametrize("broken", ['{"token": "s3cret"', '{"\\u0074oken": "s3cret"', '[NaN, {"password": "s3cret"}]'])
+def test_secrets_are_hidden_wherever_they_stand(type: str, broken: str) -> None:
+    for fields in (SECRETS.fields, {"Tags": broken, "Token": "s3cret"}):
+        event = Event.from_frame(Frame(type, dict(fields)))
+        assert "s3cret" not in repr(event)
+        assert "s3cret" not in str(event)
+        assert "s3cret" not in repr(event.to_dict())
+        assert "s3cret" in repr(event.to_dict(redact=False))
+        assert "s3cret" not in repr(event.to_frame())
+
+
+def test_repr() -> None:
+    assert repr(StatsEvent(file="a", size=1, extra={"New": "n"})) == "StatsEvent(file='a', size=1, new='n')"
+    assert repr(OtherEvent(type="NOP", session_id="s")) == "OtherEvent(type='NOP', session_id='s')"
+    assert repr(InitEvent()) == "InitEvent()"
+
+
+@given(FRAMES)
+@settings(max_examples=500)
+def test_to_dict_is_ready_for_json(frame: Frame) -> None:
+    event = Event.from_frame(frame)
+    for redact in (True, False):
+        shown = event.to_dict(redact=redact)
+        again = json.loads(json.dumps(shown, allow_nan=False))
+        assert again == shown
+        assert list(again) == list(shown)
+        assert next(iter(shown)) == "type"
+        assert shown["type"] == frame.type
+        assert len(shown) == 1 + len(frame.fields)  # each field once, none left out
+        positions = [FIELDS[BY_NAME[name].wire].position for name in list(shown)[1 : len(shown) - len(event.extra)]]
+        assert positions == sorted(positions)
+        names = {snake_case(wire).rstrip("_") for wire in frame.fields}
+        assert {name.rstrip("_") for name in shown} == {"type"} | names
+
+
+def test_other_event_alone_has_a_type_of_its_own() -> None:
+    assert OtherEvent().type == ""
+    assert OtherEvent(type="X").type == "X"
+    assert StatsEvent.type == "STATS"
+    with pytest.raises(TypeError):
+        StatsEvent(type="X")  # type: ignore[call-arg]
+
+
+def test_events_of_frames_of_a_tokenizer_that_has_learnt() -> None:
+    frames = Tokenizer().feed(b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\n\n" * 5)
+    assert [Event.from_frame(frame) for frame in frames] == [StatsEvent(file="a", size=1)] * 5

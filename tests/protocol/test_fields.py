@@ -1,0 +1,670 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.protocol import fields
+from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, escape_path, snake_case, unescape_path
+
+# Name on the wire, name in Python, kind: typed in from the protocol notes, row by row.
+TABLE = """
+Type type token
+File file path
+Size size integer
+Written written integer
+Bytescont bytes_cont integer
+Rate rate rate
+Loss loss integer
+Query query string
+Code code integer
+Password password secret
+Progress progress string
+Remaining remaining string
+Elapsed elapsed string
+RexInfo rex_info string
+BlockInfo block_info string
+DiskInfo disk_info string
+RateInfo rate_info string
+MinRate min_rate rate
+Description description string
+Elapsedusec elapsed_usec integer
+ServiceLevel service_level integer
+SessionId session_id string
+User user string
+Host host string
+Encryption encryption boolean
+Adaptive adaptive policy
+Direction direction token
+Remote remote boolean
+Port port integer
+UserStr user_str string
+CommandId command_id string
+StartByte start_byte integer
+EndByte end_byte integer
+Token token secret
+Cookie cookie string
+QueryResponse query_response string
+Source source paths
+Destination destination path
+BWMeasurement bw_measurement integer
+BWInfo bw_info string
+PMTU pmtu integer
+TransferBytes transfer_bytes integer
+FileBytes file_bytes range
+Operation operation token
+Delay delay integer
+PreTransferFiles pre_transfer_files integer
+PreTransferDirs pre_transfer_dirs integer
+PreTransferSpecial pre_transfer_special integer
+PreTransferFailed pre_transfer_failed integer
+PartialPreTransferBytes partial_pre_transfer_bytes integer
+PreTransferBytes pre_transfer_bytes integer
+Priority priority integer
+Transport transport string
+VlinkID vlink_id integer
+VlinkOn vlink_on boolean
+VlinkCapIn vlink_cap_in integer
+VlinkCapOut vlink_cap_out integer
+ManifestFile manifest_file path
+ArgScansAttempted arg_scans_attempted integer
+ArgScansCompleted arg_scans_completed integer
+PathScansAttempted path_scans_attempted integer
+PathScansFailed path_scans_failed integer
+PathScansIrregular path_scans_irregular integer
+PathScansExcluded path_scans_excluded integer
+DirScansCompleted dir_scans_completed integer
+FileScansCompleted file_scans_completed integer
+DirCreatesAttempted dir_creates_attempted integer
+DirCreatesFailed dir_creates_failed integer
+DirCreatesPassed dir_creates_passed integer
+TransfersAttempted transfers_attempted integer
+TransfersFailed transfers_failed integer
+TransfersPassed transfers_passed integer
+TransfersSkipped transfers_skipped integer
+FallbackProtocol fallback_protocol string
+RetryTimeout retry_timeout integer
+PreTransferExcluded pre_transfer_excluded integer
+XferId xfer_id string
+XferRetry xfer_retry integer
+Tags tags json
+FaspFileArgIndex fasp_file_arg_index integer
+ArgTransfersStatus arg_transfers_status string
+ArgTransfersAttempted arg_transfers_attempted integer
+ArgTransfersFailed arg_transfers_failed integer
+ArgTransfersPassed arg_transfers_passed integer
+ArgTransfersSkipped arg_transfers_skipped integer
+FaspFileID fasp_file_id string
+RateCap rate_cap integer
+MinRateCap min_rate_cap integer
+PolicyCap policy_cap policy
+PriorityCap priority_cap integer
+RateLock rate_lock boolean
+MinRateLock min_rate_lock boolean
+PolicyLock policy_lock boolean
+FileChecksum file_checksum string
+ServerHostname server_hostname string
+ServerNodeId server_node_id string
+ClientNodeId client_node_id string
+ServerClusterId server_cluster_id string
+ClientClusterId client_cluster_id string
+FileChecksumType file_checksum_type string
+ServerDocroot server_docroot path
+ClientDocroot client_docroot path
+NodeUser node_user string
+ClientUser client_user string
+SourcePrefix source_prefix path
+RemoteAddress remote_address string
+TCPPort tcp_port integer
+Cipher cipher string
+ResumePolicy resume_policy string
+CreatePolicy create_policy integer
+ManifestPolicy manifest_policy string
+Precalc precalc boolean
+OverwritePolicy overwrite_policy string
+RTTAutocorrect rtt_autocorrect boolean
+TimePolicy time_policy integer
+ManifestPath manifest_path path
+ManifestInprogress manifest_inprogress string
+PartialFiles partial_files string
+FilesEncrypt files_encrypt boolean
+FilesDecrypt files_decrypt boolean
+DatagramSize datagram_size integer
+PrepostCommand prepost_command path
+XoptFlags xopt_flags integer
+VLinkVersion v_link_version integer
+PeerVLinkVersion peer_v_link_version integer
+VLinkLocalEnabled v_link_local_enabled boolean
+VLinkLocalId v_link_local_id integer
+VLinkLocalCL v_link_local_cl string
+VLinkRemoteEnabled v_link_remote_enabled boolean
+VLinkRemoteId v_link_remote_id integer
+VLRemoteCL vl_remote_cl string
+DSPipelineDepth ds_pipeline_depth integer
+PeerDSPipelineDepth peer_ds_pipeline_depth integer
+LocalIP local_ip string
+SourceBase source_base path
+ReadBlockSize read_block_size integer
+WriteBlockSize write_block_size integer
+ClusterNumNodes cluster_num_nodes integer
+ClusterNodeId cluster_node_id integer
+MoveRange move_range boolean
+MoveRangeLow move_range_low integer
+MoveRangeHigh move_range_high integer
+Keepalive keepalive boolean
+TestLogin test_login boolean
+UseProxy use_proxy boolean
+ProxyIP proxy_ip string
+RateControlAlgorithm rate_control_algorithm string
+ClientMacAddress client_mac_address string
+Offset offset integer
+ChunkSize chunk_size integer
+PostTransferValidation post_transfer_validation string
+OverwritePolicyCap overwrite_policy_cap string
+ExtraCreatePolicy extra_create_policy string
+Stalled stalled boolean
+"""
+ROWS = [tuple(line.split()) for line in TABLE.split("\n") if line]
+
+# Where the notes say what a number counts.
+UNITS = {
+    "Size": "bytes",
+    "Written": "bytes",
+    "Bytescont": "bytes",
+    "Rate": "Kbps",
+    "Loss": "bytes",
+    "MinRate": "Kbps",
+    "Elapsedusec": "microseconds",
+    "ServiceLevel": "Kbps",
+    "BWMeasurement": "Kbps",
+    "PMTU": "bytes",
+    "TransferBytes": "bytes",
+    "FileBytes": "bytes",
+    "Delay": "milliseconds",
+    "PartialPreTransferBytes": "bytes",
+    "PreTransferBytes": "bytes",
+    "VlinkCapIn": "Kbps",
+    "VlinkCapOut": "Kbps",
+    "RetryTimeout": "seconds",
+    "XferRetry": "seconds",
+    "RateCap": "Kbps",
+    "MinRateCap": "Kbps",
+    "DatagramSize": "bytes",
+    "ReadBlockSize": "bytes",
+    "WriteBlockSize": "bytes",
+    "MoveRangeLow": "bytes",
+    "MoveRangeHigh": "bytes",
+    "Offset": "bytes",
+    "ChunkSize": "bytes",
+}
+
+BIGGEST = 18446744073709551615  # 2 to the power of 64, less one
+
+
+def decode(wire: str, text: str) -> Any:
+    return decoder(FIELDS[wire])(text)
+
+
+def refuses(wire: str, text: str) -> bool:
+    try:
+        decode(wire, text)
+    except ValueError:
+        return True
+    return False
+
+
+# -- the table
+
+
+def test_there_are_154_fields() -> None:
+    assert len(ROWS) == 154
+    assert len(FIELDS) == 154
+    assert len(BY_NAME) == 154
+
+
+@pytest.mark.parametrize(("wire", "name", "kind"), ROWS)
+def test_row(wire: str, name: str, kind: str) -> None:
+    field = FIELDS[wire]
+    assert (field.wire, field.name, field.kind) == (wire, name, kind)
+    assert BY_NAME[name] is field
+
+
+def test_the_order_is_that_of_the_notes() -> None:
+    assert list(FIELDS) == [wire for wire, _, _ in ROWS]
+    assert [field.position for field in FIELDS.values()] == list(range(154))
+
+
+@pytest.mark.parametrize(("wire", "unit"), UNITS.items())
+def test_unit(wire: str, unit: str) -> None:
+    assert FIELDS[wire].unit == unit
+
+
+def test_every_field_says_what_it_means_in_one_line() -> None:
+    for field in FIELDS.values():
+        assert field.meaning.strip() == field.meaning != ""
+        assert "\n" not in field.meaning
+
+
+@pytest.mark.parametrize("name", ["Bytescont", "bytescont", "BYTESCONT", "bytes_cont", "Bytes_Cont"])
+def test_find(name: str) -> None:
+    field = fields.find(name)
+    assert field is not None
+    assert field.wire == "Bytescont"
+
+
+@pytest.mark.parametrize("name", ["", "Bytes", "bytes cont", "Bytescont:"])
+def test_find_nothing(name: str) -> None:
+    assert fields.find(name) is None
+
+
+# -- names
+
+
+@pytest.mark.parametrize(("wire", "name", "kind"), ROWS)
+def test_snake_case_of_a_known_field(wire: str, name: str, kind: str) -> None:
+    assert snake_case(wire) == name
+
+
+@pytest.mark.parametrize(
+    ("wire", "name"),
+    [
+        ("Colour", "colour"),
+        ("NewThing", "new_thing"),
+        ("NewThingID", "new_thing_id"),
+        ("HTTPProxyPort", "http_proxy_port"),
+        ("FileSHA256Sum", "file_sha256_sum"),
+        ("already_snake", "already_snake"),
+        ("lower", "lower"),
+        ("UPPER", "upper"),
+    ],
+)
+def test_snake_case_of_an_unknown_field(wire: str, name: str) -> None:
+    assert snake_case(wire) == name
+
+
+# -- integers
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("007", 7),
+        ("4503599627370495", 4503599627370495),
+        ("18446744073709551", 18446744073709551),
+        ("9223372036854775808", 9223372036854775808),
+        ("18446744073709551615", BIGGEST),
+    ],
+)
+def test_integer(text: str, value: int) -> None:
+    result = decode("Size", text)
+    assert result == value
+    assert type(result) is int
+
+
+NO_INTEGERS = [
+    "",
+    " ",
+    "18446744073709551616",
+    "99999999999999999999",
+    "100000000000000000000",
+    "9" * 5000,
+    "+1",
+    "-1",
+    "-0",
+    "1_0",
+    " 1",
+    "1 ",
+    "1\t",
+    "1\r",
+    "1.0",
+    "1e3",
+    "0x10",
+    "1,000",
+    "٣",
+    "１",
+    "²",
+    "1\udc80",
+    "Yes",
+]
+
+
+@pytest.mark.parametrize("text", NO_INTEGERS)
+def test_no_integer(text: str) -> None:
+    assert refuses("Size", text)
+
+
+@given(st.integers(0, BIGGEST))
+def test_every_unsigned_integer_of_64_bits(value: int) -> None:
+    assert decode("Size", str(value)) == value
+    assert encode(FIELDS["Size"], value) == str(value)
+
+
+@given(st.integers(BIGGEST + 1) | st.integers(max_value=-1))
+def test_no_other_integer(value: int) -> None:
+    assert refuses("Size", str(value))
+
+
+# -- rates, ranges
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0), ("100000", 100000), ("50%", "50%"), ("100%", "100%")])
+@pytest.mark.parametrize("wire", ["Rate", "MinRate"])
+def test_rate(wire: str, text: str, value: int | str) -> None:
+    result = decode(wire, text)
+    assert result == value
+    assert type(result) is type(value)
+    assert encode(FIELDS[wire], value) == text
+
+
+NO_PERCENTAGES = ["%", "50 %", "-5%", "+5%", "50%%", "%50", "٣%", "1_0%", "50%\n", "50.%", ".5%"]
+
+
+@pytest.mark.parametrize("text", [*NO_PERCENTAGES, *NO_INTEGERS])
+def test_no_rate(text: str) -> None:
+    assert refuses("Rate", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5736852", 5736852),
+        ("18446744073709551615", BIGGEST),
+        ("10485760:204857600", "10485760:204857600"),
+        ("10:", "10:"),
+        (":100", ":100"),
+        ("0:0", "0:0"),
+        ("0:18446744073709551615", "0:18446744073709551615"),
+    ],
+)
+def test_integer_or_range(text: str, value: int | str) -> None:
+    result = decode("FileBytes", text)
+    assert result == value
+    assert type(result) is type(value)
+    assert encode(FIELDS["FileBytes"], value) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1:2:3",
+        "-1:2",
+        "1:-2",
+        "1 : 2",
+        "a:b",
+        "٣:4",
+        "18446744073709551616:",
+        ":18446744073709551616",
+        "100:10",
+        *NO_INTEGERS,
+    ],
+)
+def test_no_integer_or_range(text: str) -> None:
+    assert refuses("FileBytes", text)
+
+
+def test_only_file_bytes_may_be_a_range() -> None:
+    assert refuses("TransferBytes", "1:2")
+
+
+# -- words
+
+
+@pytest.mark.parametrize(("text", "value"), [("Yes", True), ("No", False)])
+def test_boolean(text: str, value: bool) -> None:
+    assert decode("Encryption", text) is value
+    assert encode(FIELDS["Encryption"], value) == text
+
+
+@pytest.mark.parametrize("text", ["", "yes", "NO", "Y", "true", "1", "0", " Yes", "Yes ", "Yes\r"])
+def test_no_boolean(text: str) -> None:
+    assert refuses("Encryption", text)
+
+
+@pytest.mark.parametrize("text", ["Adaptive", "Fixed", "Trickle", "Unset"])
+@pytest.mark.parametrize("wire", ["Adaptive", "PolicyCap"])
+def test_policy(wire: str, text: str) -> None:
+    assert decode(wire, text) == text
+    assert encode(FIELDS[wire], text) == text
+
+
+@pytest.mark.parametrize("text", ["", "adaptive", "fair", "high", "Fixed "])
+def test_no_policy(text: str) -> None:
+    assert refuses("Adaptive", text)
+
+
+@pytest.mark.parametrize(
+    ("wire", "words"),
+    [
+        ("Direction", ["Send", "Receive"]),
+        ("Operation", ["Transfer", "BWMeasurement", "Stream", "Linger", "Shutdown"]),
+    ],
+)
+def test_token(wire: str, words: list[str]) -> None:
+    for word in words:
+        assert decode(wire, word) == word
+        assert encode(FIELDS[wire], word) == word
+        assert refuses(wire, word.lower())
+        assert refuses(wire, word + " ")
+    assert refuses(wire, "")
+    assert refuses(wire, "Fixed")
+
+
+def test_a_token_belongs_to_its_field() -> None:
+    assert refuses("Direction", "Transfer")
+    assert refuses("Operation", "Send")
+
+
+@given(st.text())
+def test_strings_and_secrets_stay_as_they_are(text: str) -> None:
+    for wire in ("Cookie", "Token", "Password", "Description"):
+        assert decode(wire, text) == text
+        assert encode(FIELDS[wire], text) == text
+
+
+# -- paths: LF is ESC n, CR is ESC r, ESC is ESC ESC; any other byte after ESC stays as it is, with its ESC
+
+
+@pytest.mark.parametrize(
+    ("wire", "path"),
+    [
+        ("", ""),
+        ("plain.txt", "plain.txt"),
+        ("a: b.txt", "a: b.txt"),
+        ("two\x1bnlines", "two\nlines"),
+        ("two\x1brlines", "two\rlines"),
+        ("a\x1b\x1bb", "a\x1bb"),
+        ("\x1bn\x1br\x1b\x1b", "\n\r\x1b"),
+        ("\x1b\x1bn", "\x1bn"),
+        ("\x1b\x1b\x1bn", "\x1b\n"),
+        ("\x1b\x1b\x1b\x1bn", "\x1b\x1bn"),
+        ("\udcff\x1bn", "\udcff\n"),
+    ],
+)
+def test_escapes_of_a_path(wire: str, path: str) -> None:
+    assert unescape_path(wire) == path
+    assert escape_path(path) == wire
+    assert decode("File", wire) == path
+    assert encode(FIELDS["File"], path) == wire
+
+
+@pytest.mark.parametrize("text", ["\x1bx", "\x1bN", "\x1b[31m", "end\x1b", "\x1b ", "\x1bü", "\x1b\\n"])
+def test_another_byte_after_esc_stays_as_it_is(text: str) -> None:
+    assert unescape_path(text) == text
+
+
+PATHS = st.text(st.sampled_from("ab/nr\n\r\x1b\t:ü\udc80")) | st.text()
+
+
+@given(PATHS)
+def test_unescape_undoes_escape(path: str) -> None:
+    escaped = escape_path(path)
+    assert "\n" not in escaped
+    assert "\r" not in escaped
+    assert unescape_path(escaped) == path
+
+
+@given(PATHS)
+def test_a_path_without_line_break_and_esc_is_its_own_escape(path: str) -> None:
+    path = re.sub("[\n\r\x1b]", "", path)
+    assert escape_path(path) == path
+    assert unescape_path(path) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("C:/Temp/AsperaConnect-1.1.1.0.exe", ("C:/Temp/AsperaConnect-1.1.1.0.exe",)),
+        ("/data/a\t/data/b", ("/data/a", "/data/b")),
+        ("/data/a\t/data/b\t/data/c d", ("/data/a", "/data/b", "/data/c d")),
+        ("a\x1bnb\tc", ("a\nb", "c")),
+        ("", ("",)),
+    ],
+)
+def test_sources_are_joined_by_tab(text: str, paths: tuple[str, ...]) -> None:
+    assert decode("Source", text) == paths
+    assert encode(FIELDS["Source"], paths) == text
+
+
+# -- json
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{}", {}),
+        ("[]", []),
+        ('{"aspera":{"xfer_id":"0d3f","xfer_retry":3600}}', {"aspera": {"xfer_id": "0d3f", "xfer_retry": 3600}}),
+        ('["a", 1.5, true, null]', ["a", 1.5, True, None]),
+        (' {"a": 1} ', {"a": 1}),
+        ('{"name": "Gr\\u00f6\\u00dfe"}', {"name": "Größe"}),
+    ],
+)
+def test_json(text: str, value: Any) -> None:
+    assert decode("Tags", text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "{",
+        '{"a":}',
+        "{} {}",
+        "{'a': 1}",
+        "null",
+        "true",
+        "1",
+        "1.5",
+        '"text"',
+        "[NaN]",
+        '{"a": NaN}',
+        "[Infinity]",
+        "[-Infinity]",
+        "[1e999]",
+        "[-1e999]",
+        '{"a": [1e999]}',
+        '["\n"]',
+        "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+    ],
+)
+def test_no_json(text: str) -> None:
+    assert refuses("Tags", text)
+
+
+@pytest.mark.parametrize("inner", ["", "1"])
+def test_json_may_be_64_levels_deep(inner: str) -> None:
+    assert not refuses("Tags", "[" * 64 + inner + "]" * 64)
+    assert refuses("Tags", "[" * 65 + inner + "]" * 65)
+    assert not refuses("Tags", '{"a":' * 63 + "[" + inner + "]" + "}" * 63)
+    assert refuses("Tags", '{"a":' * 64 + "[" + inner + "]" + "}" * 64)
+
+
+def test_the_reason_does_not_repeat_a_long_value() -> None:
+    with pytest.raises(ValueError, match=r"^.{1,200}$"):
+        decode("Tags", "[" + "1" * 100_000 + "e999]")
+
+
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(JSON) | st.dictionaries(st.text(), JSON))
+def test_json_comes_back(value: Any) -> None:
+    text = encode(FIELDS["Tags"], value)
+    assert text.isascii()
+    assert "\n" not in text
+    assert "\r" not in text
+    assert decode("Tags", text) == value
+    assert json.loads(text) == value
+
+
+# -- secrets
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Token",
+        "token",
+        "Password",
+        "AuthToken",
+        "access_token",
+        "ProxyPassword",
+        "FilePassphrase",
+        "client_secret",
+        "Credentials",
+        "api_key",
+        "ApiKey",
+        "PrivateKey",
+    ],
+)
+def test_is_secret(name: str) -> None:
+    assert fields.is_secret(name)
+
+
+@pytest.mark.parametrize("wire", [wire for wire, _, kind in ROWS if kind != "secret"])
+def test_no_other_field_is_secret(wire: str) -> None:
+    assert not fields.is_secret(wire)
+
+
+def test_redact() -> None:
+    tags = {"aspera": {"token": "s3cret", "id": 1, "list": [{"password": ["s3cret"], "name": "x"}]}, "api_key": None}
+    assert fields.redact(tags) == {
+        "aspera": {"token": "***", "id": 1, "list": [{"password": "***", "name": "x"}]},
+        "api_key": "***",
+    }
+    assert tags["aspera"] == {"token": "s3cret", "id": 1, "list": [{"password": ["s3cret"], "name": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("wire", "text", "shown"),
+    [
+        ("Token", "s3cret", "***"),
+        ("Password", "", "***"),
+        ("AuthToken", "s3cret", "***"),
+        ("Cookie", "My data", "My data"),
+        ("User", "token", "token"),
+        ("Unknown", '{"token": "x"}', '{"token": "x"}'),
+        ("Tags", '{"a": 1}', '{"a": 1}'),
+        ("Tags", '{"token": "s3cret", "a": 1}', '{"token":"***","a":1}'),
+        ("Tags", '{"to\\u006ben": "s3cret"}', '{"token":"***"}'),  # the same key, spelt with an escape
+        ("Tags", '{"token": "s3cret"', "***"),
+        ("Tags", '{"to\\u006ben": "s3cret"', "***"),
+        ("Tags", "broken", "broken"),
+    ],
+)
+def test_redact_text(wire: str, text: str, shown: str) -> None:
+    assert fields.redact_text(wire, text) == shown
