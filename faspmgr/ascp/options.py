@@ -1,0 +1,342 @@
+"""ascp's options: the one place that knows them, and what a command line that somebody else wrote says.
+
+How ascp reads its command line, as 3.9.0 was seen to do it:
+
+- Options end at the first word that is none, or at ``--``. Options after that are file names: ascp does not look for
+  them behind the file names as GNU programs do.
+- Short options may be bundled, and a value may be attached or be the next word: ``-dTl7m``, ``-l 7m``.
+- A long option may be cut to any beginning that fits no other, and its value may be attached or be the next word:
+  ``--pol=fixed``, ``--policy fixed``.
+- Where an option is given twice the last one counts, except for those that add up (``repeats``).
+
+Where the table comes from: ``ascp -h`` of 3.9.0 and its advanced options, each one tried; those marked as newer are
+from the vendor's reference of later releases. A long option that is not in it is taken for one without a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import attrs
+
+MAX_SESSIONS = 128
+"""The most sessions that ascp takes in ``-C``."""
+
+
+@attrs.frozen
+class Option:
+    """One option of ascp: its spellings, what its value is (empty: it takes none), and what must be known about it.
+
+    secret: its value must not be shown. repeats: several add up. newer: 3.9.0 does not have it.
+    """
+
+    names: tuple[str, ...]
+    value: str = ""
+    secret: bool = False
+    repeats: bool = False
+    newer: bool = False
+
+
+# names, what the value is, then: ! secret, + adds up
+_ROWS = """
+-h --help
+-A --version
+-T
+-d
+-p
+-q
+-v                                +
+-6
+-J
+-D                                +
+-Q
+-r
+-l                                MAX-RATE
+-m                                MIN-RATE
+-u                                USER-STRING
+-i                                PRIVATE-KEY-FILE +
+-w                                DIRECTION
+-K                                PROBE-RATE
+-k                                RESUME-LEVEL
+-Z                                DATAGRAM-SIZE
+-g                                READ-SIZE
+-G                                WRITE-SIZE
+-L                                LOCAL-LOG-DIR
+-R                                REMOTE-LOG-DIR
+-S                                REMOTE-ASCP
+-e                                PRE-POST
+-O                                FASP-PORT
+-P                                SSH-PORT
+-C                                M-ID:N-COUNT
+-N                                PATTERN +
+-E                                PATTERN +
+-f                                CONFIG-FILE
+-W                                TOKEN-STRING !
+-@                                RANGE-LOW:RANGE-HIGH
+-X                                REXMSG-SIZE
+-c                                CIPHER
+-y                                0/1/F
+-Y                                FILENAME
+-I                                FILENAME
+-t                                PORT
+-x                                PROXYSERVER-ADDR[:PORT]
+-M                                MGMT-PORT +
+-b                                SIZE
+-n                                LENGTH
+-o                                OPTION=VAL,...
+-z                                FILE
+-a                                VALUE
+-B                                VALUE
+-H                                VALUE
+-j                                VALUE
+-s                                VALUE
+-U                                VALUE
+-V                                VALUE
+--mode                            MODE
+--user                            USERNAME
+--host                            HOSTNAME
+--policy                          TRANSFER_POLICY
+--file-list                       FILENAME
+--file-pair-list                  FILENAME
+--source-prefix                   PREFIX
+--source-prefix64                 PREFIX_base64
+--symbolic-links                  METHOD
+--remove-after-transfer
+--move-after-transfer             ARCHIVE
+--remove-empty-directories
+--remove-empty-source-directory
+--save-before-overwrite
+--skip-special-files
+--file-manifest                   OUTPUT
+--file-manifest-path              DIRECTORY
+--file-manifest-inprogress-suffix SUFFIX
+--precalculate-job-size
+--overwrite                       METHOD
+--file-crypt                      CRYPT
+--file-checksum                   HASH
+--partial-file-suffix             SUFFIX
+--src-base                        NAME
+--proxy                           URL !
+--preserve-file-owner-uid
+--preserve-file-owner-gid
+--allow-password-prompt
+--ignore-host-key
+--check-sshfp                     FINGERPRINT
+--apply-local-docroot
+--preserve-xattrs                 MODE
+--remote-preserve-xattrs          MODE
+--preserve-acls                   MODE
+--remote-preserve-acls            MODE
+--multi-session-threshold         THRESHOLD
+--delete-before-transfer
+--bind-ip-address                 ADDRESS
+--local-http-test
+--http-exercisers                 N
+--aggressiveness                  NUMBER
+--no-read
+--no-write
+--supplant-file-pointer
+--no-mgmt-port-files
+--subprocess-mode
+--keepalive
+--retry-timeout                   SECS
+--exclude-older-than              MTIME
+--exclude-newer-than              MTIME
+--preserve-file-mode
+--tags                            TAGS
+--tags64                          TAGS
+--preserve-access-time
+--preserve-modification-time
+--preserve-source-access-time
+--preserve-creation-time
+--skip-dir-traversal-dupes
+--dest64
+--log-tee                         LEVEL
+--rtt-predictor                   METHOD
+--target-queue                    METHOD
+--no-directory-traversal
+--check-https-cert                TYPE
+--proxy-auth-name                 NAME
+--proxy-auth-pass                 PASSWORD !
+--local-file-crypt                CRYPT
+--remote-file-crypt               CRYPT
+--local-enc-pass                  PASSWORD !
+--local-dec-pass                  PASSWORD !
+--remote-enc-pass                 PASSWORD !
+--remote-dec-pass                 PASSWORD !
+"""
+_NEWER_ROWS = """
+--fail-bad-filepass
+--faspmgr-io
+--precalculate-disable
+--remove-skipped
+--src-base64                      NAME_base64
+--ssh-arg                         ARGUMENT +
+--ws-connect
+"""
+
+
+def _option(row: str, newer: bool = False) -> Option:
+    words = row.split()
+    names = tuple(word for word in words if word.startswith("-"))
+    value = next((word for word in words if not word.startswith("-") and word not in "!+"), "")
+    return Option(names, value, "!" in words, "+" in words, newer)
+
+
+OPTIONS: tuple[Option, ...] = (
+    *(_option(row) for row in _ROWS.split("\n") if row),
+    *(_option(row, newer=True) for row in _NEWER_ROWS.split("\n") if row),
+)
+"""Every option that is known."""
+
+_BY_NAME = {name: option for option in OPTIONS for name in option.names}
+
+
+def option_words(name: str, value: str = "") -> list[str]:
+    """An option as words of a command line: ``["-l", "7m"]``, ``["--policy=fixed"]``, ``["-d"]``.
+
+    Raises KeyError for an option that ascp does not have.
+    """
+    if not _BY_NAME[name].value:
+        return [name]
+    return [f"{name}={value}"] if name.startswith("--") else [name, value]
+
+
+@attrs.frozen
+class _Found:
+    """An option on a command line. Its value is ``argv[word][start:]``, empty if it takes none."""
+
+    option: Option
+    word: int
+    start: int
+
+
+def _read(argv: Sequence[str]) -> list[_Found]:
+    """The options of a command line, in order. An option whose value is missing at the very end is left out."""
+    found: list[_Found] = []
+    word = 1  # after the name of the program
+    while word < len(argv) and argv[word].startswith("-") and argv[word] not in ("-", "--"):
+        options = _long(argv, word) if argv[word].startswith("--") else _short(argv, word)
+        found += options
+        word = max([word, *(option.word for option in options)]) + 1
+    return [option for option in found if option.word < len(argv)]
+
+
+def _long(argv: Sequence[str], word: int) -> list[_Found]:
+    name, equals, _ = argv[word].partition("=")
+    option = _BY_NAME.get(name) or _abbreviated(name)
+    if option is None:
+        return []
+    if not option.value:
+        return [_Found(option, word, len(argv[word]))]
+    return [_Found(option, word, len(name) + 1) if equals else _Found(option, word + 1, 0)]
+
+
+def _abbreviated(beginning: str) -> Option | None:
+    fitting = [option for name, option in _BY_NAME.items() if name.startswith(beginning)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _short(argv: Sequence[str], word: int) -> list[_Found]:
+    found: list[_Found] = []
+    for place, letter in enumerate(argv[word][1:], 2):
+        option = _BY_NAME.get(f"-{letter}")
+        if option is None:
+            break
+        if option.value:
+            attached = place < len(argv[word])
+            return [*found, _Found(option, word, place) if attached else _Found(option, word + 1, 0)]
+        found.append(_Found(option, word, len(argv[word])))
+    return found
+
+
+def has_option(argv: Sequence[str], name: str) -> bool:
+    """Whether a command line of ascp, program first, has an option; name is any of its spellings, ``-u`` or ``--help``.
+
+    Raises KeyError for a name that ascp does not have.
+    """
+    option = _BY_NAME[name]
+    return any(found.option is option for found in _read(argv))
+
+
+def option_value(argv: Sequence[str], name: str) -> str | None:
+    """The value that ascp will use for an option: that of its last occurrence; None if the option is not there.
+
+    Raises KeyError for a name that ascp does not have.
+    """
+    option = _BY_NAME[name]
+    values = [argv[found.word][found.start :] for found in _read(argv) if found.option is option]
+    return values[-1] if values else None
+
+
+def with_option(argv: Sequence[str], name: str, value: str = "") -> list[str]:
+    """A command line with an option set to a value.
+
+    Where the option is there already its value is replaced, unless it is one that adds up, such as ``-M``. A new option
+    goes right behind the program, the one place where it is an option whatever the rest means.
+
+    >>> with_option(["ascp", "-dl7m", "a", "host:b"], "-l", "9m")
+    ['ascp', '-dl9m', 'a', 'host:b']
+    >>> with_option(["ascp", "a", "host:b"], "--policy", "fixed")
+    ['ascp', '--policy=fixed', 'a', 'host:b']
+
+    Raises KeyError for a name that ascp does not have.
+    """
+    option = _BY_NAME[name]
+    words = list(argv)
+    there = [found for found in _read(argv) if found.option is option]
+    if not there or option.repeats:
+        return [*words[:1], *option_words(name, value), *words[1:]]
+    if option.value:
+        for found in there:
+            words[found.word] = words[found.word][: found.start] + value
+    return words
+
+
+def session_argv(argv: Sequence[str], index: int, count: int, udp_port: int | None = None) -> list[str]:
+    """The command line of one session of a multi-session transfer: ``-C index:count``, and ``-O`` if a port is given.
+
+    index: from 1 to count. count: up to 128. udp_port: the UDP port of this session; sessions of one host each need
+    their own.
+
+    Raises ValueError for numbers that ascp would refuse, for a command line that has ``-C`` already, and for one of a
+    persistent session, which ascp cannot split.
+    """
+    if not 1 <= index <= count <= MAX_SESSIONS:
+        raise ValueError(f"session {index} of {count}: a transfer can be split into 1 to {MAX_SESSIONS} sessions")
+    for name in ("-C", "--keepalive"):
+        if has_option(argv, name):
+            raise ValueError(f"a command line with {name} cannot be split into sessions")
+    words = with_option(argv, "-C", f"{index}:{count}")
+    return words if udp_port is None else with_option(words, "-O", str(udp_port))
+
+
+def retry_argv(argv: Sequence[str]) -> list[str]:
+    """The command line for another attempt: with ``-k 1``, resume where size and time agree, unless it has a ``-k``."""
+    return list(argv) if has_option(argv, "-k") else with_option(argv, "-k", "1")
+
+
+# user:password@ in a URL. Up to the last @, and with any @ before: what should have been escaped is then hidden too.
+_URL_PASSWORD = re.compile(r"(://[^:/]*:)(.*)(?=@)", re.DOTALL)
+
+
+def url_password(url: str) -> str | None:
+    """The password in a URL, as it is written there; None if there is none."""
+    match = _URL_PASSWORD.search(url)
+    return match[2] if match else None
+
+
+def without_url_password(url: str, instead: str = "") -> str:
+    """A URL with its password replaced, or with ``instead`` empty, taken out with its colon."""
+    return _URL_PASSWORD.sub(lambda match: match[1] + instead if instead else match[1][:-1], url)
+
+
+def secrets_in(argv: Sequence[str]) -> tuple[str, ...]:
+    """The texts of a command line that must not be shown: tokens, passwords, and passwords in URLs anywhere."""
+    secrets = [url_password(word) for word in argv]
+    for found in _read(argv):
+        if found.option.secret:
+            value = argv[found.word][found.start :]
+            secrets.append(None if "://" in value else value)  # of a URL, the password alone
+    return tuple(dict.fromkeys(secret for secret in secrets if secret))

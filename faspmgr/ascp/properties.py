@@ -1,0 +1,266 @@
+"""What a property of a transfer spec may be, and what it is to ascp: an option, a variable of the environment, a list.
+
+`TransferSpec` is the table; each of its rows is made by one of the functions at the end of this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from faspmgr.ascp.options import option_words, url_password, without_url_password
+
+MAX_TEXT = 65_535
+"""Bytes: the longest text that ascp takes from its environment (seen, 3.9.0)."""
+
+MAX_TAGS = 4_095
+"""Bytes: the longest tags that ascp takes, as JSON (seen, 3.9.0)."""
+
+MAX_RATE = (1 << 63) // 1000
+"""Kilobits per second: the highest rate that ascp does not take for none at all (seen, 3.9.0)."""
+
+HIDDEN = "***"
+"""What is shown instead of a secret."""
+
+
+class SpecError(ValueError):
+    """A transfer spec that cannot be run. The text is one line: the property, a colon, and what is wrong with it.
+
+    Attributes:
+        property: the name of the property, such as ``target_rate_kbps`` or ``paths[3].source``.
+        problem: what is wrong, without any value that is secret.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.property = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.property}: {self.problem}"
+
+
+@attrs.frozen
+class Property:
+    """What is known about one property.
+
+    Attributes:
+        kind: text, key (text of several lines), path, number, switch, choice, fallback, url, tags, or paths.
+        meaning: what it says, with its unit.
+        option: the option of ascp that takes it, empty if none does.
+        env: the variable of the environment that takes it, empty if none does.
+        secret: never shown unless asked for.
+        choices: for a choice, each word and what ascp calls it.
+        also: for a choice, other spellings that are taken.
+        low, high: for a number, the least and the greatest.
+        suffix: what ascp wants behind a number.
+        limit: bytes; the longest text.
+    """
+
+    kind: str
+    meaning: str
+    option: str = ""
+    env: str = ""
+    secret: bool = False
+    choices: Mapping[str, str] = attrs.field(factory=dict)
+    also: Mapping[str, str] = attrs.field(factory=dict)
+    low: int = 0
+    high: int = 0
+    suffix: str = ""
+    limit: int = MAX_TEXT
+
+    def check(self, name: str, value: object) -> None:
+        """Raise SpecError if the value is of the wrong type or out of range."""
+        _CHECKS[self.kind](self, name, value)
+
+    def words(self, value: Any) -> list[str]:
+        """The property as words of ascp's command line; none where it goes another way, or asks for nothing."""
+        if not self.option or value is None or value is False or value == "":
+            return []
+        if self.kind == "switch":
+            return option_words(self.option)
+        return option_words(self.option, self._argument(value))
+
+    def _argument(self, value: Any) -> str:
+        if self.kind == "tags":
+            return base64.b64encode(_compact(value).encode()).decode()
+        if self.kind == "fallback":
+            return "1" if value is True else "F"
+        if self.kind == "url":
+            return without_url_password(value)  # the password goes another way
+        if self.kind == "choice":
+            return {**self.choices, **self.also}[value]
+        return f"{value}{self.suffix}"
+
+    def shown(self, value: Any) -> Any:
+        """The value with what is secret replaced."""
+        if self.kind == "url":
+            return without_url_password(value, HIDDEN)
+        return HIDDEN if self.secret and value else value
+
+
+def check_text(name: str, value: object, *, lines: bool = False, limit: int = MAX_TEXT) -> None:
+    """Raise SpecError unless value is a text that can be given to ascp.
+
+    lines: whether it may have line breaks. ascp refuses them, and takes a carriage return for the end of a name.
+    """
+    if not isinstance(value, str):
+        raise SpecError(name, f"must be text, not {type_name(value)}")
+    if "\0" in value or (not lines and ("\n" in value or "\r" in value)):
+        raise SpecError(name, "has a line break or a null character, which ascp cannot take")
+    try:
+        size = len(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise SpecError(name, "has a character that no bytes stand for") from None
+    if size > limit:
+        raise SpecError(name, f"is {size:,} bytes long, ascp takes no more than {limit:,}")
+
+
+def type_name(value: object) -> str:
+    """What a value is called in JSON: never the value, which may be a secret in the wrong place."""
+    for kind, name in _TYPE_NAMES:
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+_TYPE_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a number"),
+    (float, "a number with a decimal point"),
+    (str, "text"),
+    (Mapping, "an object"),
+    (Sequence, "a list"),
+    (type(None), "null"),
+)
+
+
+def _text(row: Property, name: str, value: object) -> None:
+    check_text(name, value, limit=row.limit)
+    if not row.env and url_password(str(value)):
+        raise SpecError(name, "holds a password, which all users could read on the command line of ascp")
+
+
+def _key(row: Property, name: str, value: object) -> None:
+    check_text(name, value, lines=True, limit=row.limit)
+
+
+def _url(row: Property, name: str, value: object) -> None:
+    check_text(name, value)
+    if value and not _PROXY.fullmatch(str(value)):
+        raise SpecError(name, "must be dnat://[user[:password]@]host[:port], or the same with dnats")
+
+
+_PROXY = re.compile(r"dnats?://(.*@)?([^@:/\[\]]+|\[[^@\[\]]+\])(:[0-9]{1,5})?/?", re.DOTALL)
+
+
+def _number(row: Property, name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SpecError(name, f"must be a whole number, not {type_name(value)}")
+    if not row.low <= value <= row.high:
+        raise SpecError(name, f"must be from {row.low:,} to {row.high:,}")
+
+
+def _switch(row: Property, name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SpecError(name, f"must be true or false, not {type_name(value)}")
+
+
+def _choice(row: Property, name: str, value: object) -> None:
+    if not isinstance(value, str) or (value not in row.choices and value not in row.also):
+        shown = repr(value) if isinstance(value, str) and len(value) < 40 else type_name(value)
+        raise SpecError(name, f"must be one of {', '.join(row.choices)}, not {shown}")
+
+
+def _fallback(row: Property, name: str, value: object) -> None:
+    if not isinstance(value, bool) and value != "force":
+        raise SpecError(name, "must be true, false, or force")
+
+
+def _tags(row: Property, name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise SpecError(name, f"must be an object, not {type_name(value)}")
+    try:
+        size = len(_compact(value))
+    except (TypeError, ValueError, RecursionError):
+        raise SpecError(name, "cannot be written as JSON") from None
+    if size > MAX_TAGS:
+        raise SpecError(name, f"are {size:,} bytes of JSON, ascp takes no more than {MAX_TAGS:,}")
+    node: Any = value
+    for key in ("aspera", "node", "storage_credentials"):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    if node is not None:
+        raise SpecError(name, "hold storage_credentials, which all users could read on the command line of ascp")
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _paths(row: Property, name: str, value: object) -> None:
+    """Nothing: each path has checked itself."""
+
+
+_CHECKS = {
+    "text": _text,
+    "key": _key,
+    "url": _url,
+    "number": _number,
+    "switch": _switch,
+    "choice": _choice,
+    "fallback": _fallback,
+    "tags": _tags,
+    "paths": _paths,
+}
+
+
+def _check(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    row: Property = attribute.metadata["property"]
+    if value is not None:
+        row.check(attribute.name, value)
+
+
+def field(row: Property, **attrs_options: Any) -> Any:
+    """An attribute of a TransferSpec: checked by its row, its secret hidden from ``repr``."""
+
+    def shown(value: Any) -> str:
+        return "None" if value is None else repr(row.shown(value))
+
+    return attrs.field(
+        **{"default": None, "repr": shown, **attrs_options}, validator=_check, metadata={"property": row}
+    )
+
+
+def text(option: str, meaning: str) -> Any:
+    """A text that ascp takes on its command line."""
+    return field(Property("text", meaning, option))
+
+
+def secret(env: str, meaning: str) -> Any:
+    """A text that ascp takes from its environment and that is never shown."""
+    return field(Property("text", meaning, env=env, secret=True))
+
+
+def number(option: str, meaning: str, low: int, high: int, suffix: str = "", **attrs_options: Any) -> Any:
+    """A whole number; suffix: what ascp wants behind it."""
+    return field(Property("number", meaning, option, low=low, high=high, suffix=suffix), **attrs_options)
+
+
+def switch(option: str, meaning: str) -> Any:
+    """True or False; False and None are the same to ascp."""
+    return field(Property("switch", meaning, option))
+
+
+def choice(option: str, meaning: str, choices: Mapping[str, str], also: Mapping[str, str] | None = None) -> Any:
+    """One of some words; choices: each word and what ascp calls it; also: other spellings of them."""
+    return field(Property("choice", meaning, option, choices=choices, also=also or {}))
+
+
+def same(*words: str) -> dict[str, str]:
+    """Choices that ascp calls by the same words."""
+    return {word: word for word in words}

@@ -1,0 +1,212 @@
+"""Finding ascp, and asking it what it is: stand-ins that answer, lie, hang, crash and never stop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from faspmgr.ascp import AscpError, AscpNotFound, describe_ascp, executable, find_ascp, start_problem
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+
+ANSWER = """Product version information not found.
+ascp version 3.9.0.163682
+Operating System: Linux
+FIPS 140-2-validated crypto ready to configure
+AES-NI Supported
+License max rate=(unlimited), account no.=1, license no.=1
+"""
+
+
+def program(path: Path, script: str, mode: int = 0o755) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(mode)
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with no ascp: an empty home, a PATH with nothing on it, install folders below tmp_path."""
+    monkeypatch.delenv("FASPMGR_ASCP", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    monkeypatch.setattr(executable, "install_folders", lambda: folders)
+    return tmp_path
+
+
+def test_the_order_in_which_it_is_looked_for(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = program(elsewhere / "second" / "ascp", "")
+    assert find_ascp() == second
+    first = program(elsewhere / "first" / "ascp", "")
+    assert find_ascp() == first
+    on_path = program(elsewhere / "bin" / "ascp", "")
+    assert find_ascp() == on_path
+    named = program(elsewhere / "named", "")
+    monkeypatch.setenv("FASPMGR_ASCP", named)
+    assert find_ascp() == named
+    given = program(elsewhere / "given", "")
+    assert find_ascp(given) == given
+    assert find_ascp(Path("given")) == given
+
+
+def test_a_name_without_a_folder_is_looked_for_on_path(elsewhere: Path) -> None:
+    other = program(elsewhere / "bin" / "ascp4", "")
+    assert find_ascp("ascp4") == other
+
+
+def test_home_is_written_as_a_tilde(elsewhere: Path) -> None:
+    own = program(elsewhere / "home" / "ascp", "")
+    assert find_ascp("~/ascp") == own
+
+
+def test_what_is_named_and_cannot_be_used(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(elsewhere / "bin" / "ascp", "")  # would do, but is not what was asked for
+    closed = program(elsewhere / "closed", "", mode=0o644)
+    for path, problem in (
+        (str(elsewhere / "nowhere"), "no such file"),
+        ("nowhere", "no such file, nor a program of that name on PATH"),
+        (str(elsewhere), "is a directory"),
+        (closed, "may not be executed"),
+    ):
+        with pytest.raises(AscpNotFound) as raised:
+            find_ascp(path)
+        assert str(raised.value) == f"{path}: {problem}"
+        monkeypatch.setenv("FASPMGR_ASCP", path)
+        with pytest.raises(AscpNotFound) as raised:
+            find_ascp()
+        assert str(raised.value) == f"FASPMGR_ASCP: {path}: {problem}"
+    with pytest.raises(AscpNotFound, match="an empty path"):
+        find_ascp("")
+
+
+def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
+    program(elsewhere / "second" / "ascp", "", mode=0o644)
+    with pytest.raises(AscpNotFound) as raised:
+        find_ascp()
+    assert str(raised.value) == (
+        f"no ascp on PATH, nor in {elsewhere}/first, {elsewhere}/second; "
+        f"{elsewhere}/second/ascp: may not be executed; give its path with --ascp or FASPMGR_ASCP"
+    )
+
+
+def test_an_empty_variable_is_none(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_path = program(elsewhere / "bin" / "ascp", "")
+    monkeypatch.setenv("FASPMGR_ASCP", "")
+    assert find_ascp() == on_path
+
+
+@pytest.mark.parametrize(
+    ("platform", "folder"),
+    [
+        ("linux", "/opt/aspera/bin"),
+        ("linux", "/home/x/.aspera/connect/bin"),
+        ("darwin", "/Library/Aspera/bin"),
+        ("darwin", "/home/x/Applications/Aspera Connect.app/Contents/Resources"),
+        ("darwin", "/Applications/Aspera Connect.app/Contents/Resources"),
+        ("win32", r"C:\Program Files\Aspera\Enterprise Server\bin"),
+    ],
+)
+def test_install_folders(platform: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setenv("HOME", "/home/x")
+        patch.delenv("PROGRAMFILES", raising=False)
+        patch.setattr(sys, "platform", platform)
+        folders = executable.install_folders()
+    assert folder in folders
+
+
+def test_what_ascp_says(elsewhere: Path) -> None:
+    (elsewhere / "answer").write_text(ANSWER)
+    path = program(elsewhere / "ascp", '[ "$*" = -A ] && /bin/cat answer')
+    info = describe_ascp(path)
+    assert info.path == path
+    assert info.version == "3.9.0.163682"
+    assert info.platform == "Linux"
+    assert info.license == ("License max rate=(unlimited), account no.=1, license no.=1",)
+    assert info.text == ANSWER
+
+
+def test_only_the_version_is_needed(elsewhere: Path) -> None:
+    info = describe_ascp(program(elsewhere / "ascp", "echo ascp version 4.4.3.891"))
+    assert (info.version, info.platform, info.license) == ("4.4.3.891", "", ())
+
+
+def problem(path: str, timeout: float = 10.0) -> str:
+    with pytest.raises(AscpError) as raised:
+        describe_ascp(path, timeout)
+    message = str(raised.value)
+    assert message.startswith(path)
+    assert message.isprintable()
+    return message.removeprefix(path)
+
+
+def test_what_cannot_be_started(elsewhere: Path) -> None:
+    wrong = elsewhere / "wrong"
+    wrong.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))  # the beginning of a program, for no machine
+    wrong.chmod(0o755)
+    assert problem(str(wrong)) == ": not a program for this machine (Exec format error)"
+    lost = elsewhere / "lost"
+    lost.write_text("#!/no/such/interpreter\n")
+    lost.chmod(0o755)
+    assert ": the interpreter or loader that it needs is missing" in problem(str(lost))
+    assert problem(str(elsewhere / "nowhere")) == ": No such file or directory"
+    assert problem(program(elsewhere / "closed", "", 0o644)) == ": Permission denied"
+
+
+def test_what_is_no_ascp(elsewhere: Path) -> None:
+    assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not what ascp prints: GNU coreutils"
+    assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not what ascp prints: ?[2J\\xff"
+    assert problem(program(elsewhere / "c", "")) == " -A: not what ascp prints"
+    assert problem(program(elsewhere / "d", "echo; echo oh no >&2; exit 3")) == " -A: exit status 3: oh no"
+    assert problem(program(elsewhere / "e", "kill -SEGV $$")) == " -A: killed by signal 11"
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, within a moment. One that nobody waits for yet counts as ended."""
+    for _ in range(100):
+        status = Path(f"/proc/{pid}/stat")
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="asks /proc whether a process has ended")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "/bin/sleep 60",  # hangs
+        "/bin/sleep 60 & echo $! > child; exit 0",  # has ended, its child holds the pipe
+        "exec >&- 2>&-; /bin/sleep 60",  # closed its output, and hangs
+        "trap '' TERM HUP INT; /bin/sleep 60",
+    ],
+)
+def test_a_hang_ends_in_time_and_leaves_nothing(script: str, elsewhere: Path) -> None:
+    path = program(elsewhere / "ascp", f"echo $$ > parent\n{script}")
+    began = time.monotonic()
+    assert problem(path, timeout=0.3) == " -A: no answer within 0.3 s"
+    assert time.monotonic() - began < 5
+    for name in ("parent", "child"):
+        if (elsewhere / name).exists():
+            assert gone(int((elsewhere / name).read_text()))
+
+
+@pytest.mark.skipif(not shutil.which("yes"), reason="needs yes")
+def test_output_without_end_is_cut_and_the_program_ended(elsewhere: Path) -> None:
+    yes = shutil.which("yes", path=os.defpath)
+    path = program(elsewhere / "ascp", f"echo $$ > parent; exec {yes} spam")
+    assert problem(path) == " -A: not what ascp prints: spam"
+    assert gone(int((elsewhere / "parent").read_text()))
+
+
+def test_start_problem_says_what_the_system_says() -> None:
+    assert start_problem("/x/ascp", OSError(12, "Cannot allocate memory")) == "/x/ascp: Cannot allocate memory"

@@ -1,0 +1,183 @@
+"""ascp's command line as others write it. What is expected follows from how ascp 3.9.0 read such lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.ascp import (
+    OPTIONS,
+    has_option,
+    option_value,
+    option_words,
+    retry_argv,
+    secrets_in,
+    session_argv,
+    with_option,
+)
+
+ARGV = ["ascp", "-QT", "-l300m", "-m", "1m", "--policy=fair", "--user", "xfer", "-dk2", "a.bin", "host:/in"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("-l", "300m"),
+        ("-m", "1m"),
+        ("--policy", "fair"),
+        ("--user", "xfer"),
+        ("-k", "2"),
+        ("-Q", ""),
+        ("-T", ""),
+        ("-d", ""),
+        ("-u", None),
+        ("--host", None),
+    ],
+)
+def test_option_in_every_form(name: str, value: str | None) -> None:
+    assert option_value(ARGV, name) == value
+    assert has_option(ARGV, name) == (value is not None)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["ascp", "a.bin", "/out", "-u", "hello"],  # seen: all of these are file names to ascp
+        ["ascp", "--", "-u", "hello"],
+        ["ascp", "-", "-u", "hello"],
+        ["ascp", "-l", "-u", "hello"],  # the value of -l, then a file name
+        ["ascp", "--policy", "-u", "hello"],
+        ["ascp", "-dlu", "hello"],  # the value of -l is "u"
+        ["ascp", "--source-prefix=-u"],
+        ["ascp", "-u"],  # no value
+        ["-u", "hello"],  # the name of the program
+        ["ascp"],
+        [],
+    ],
+)
+def test_what_looks_like_an_option_and_is_none(argv: list[str]) -> None:
+    assert not has_option(argv, "-u")
+    assert option_value(argv, "-u") is None
+
+
+def test_the_last_of_an_option_counts() -> None:
+    assert option_value(["ascp", "-u", "one", "-u", "two"], "-u") == "two"
+
+
+def test_long_options_may_be_cut_where_nothing_else_begins_so() -> None:
+    assert option_value(["ascp", "--poli=fixed"], "--policy") == "fixed"
+    assert option_value(["ascp", "--file-li", "names"], "--file-list") == "names"
+    assert option_value(["ascp", "--tags={}"], "--tags") == "{}"  # a whole name, though --tags64 begins so too
+    assert not has_option(["ascp", "--skip"], "--skip-special-files")  # seen: ambiguous
+    assert has_option(["ascp", "--help"], "-h")
+
+
+def test_unknown_options_are_passed_over() -> None:
+    assert option_value(["ascp", "--from-the-future", "--and=more", "-1x", "-u", "job"], "-u") == "job"
+
+
+def test_a_name_that_ascp_does_not_have_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        has_option(ARGV, "--udp-port")
+    with pytest.raises(KeyError):
+        option_words("-F")
+
+
+def test_values_are_replaced_where_they_stand() -> None:
+    assert with_option(ARGV, "-l", "5m")[2] == "-l5m"
+    assert with_option(ARGV, "-m", "5m")[3:5] == ["-m", "5m"]
+    assert with_option(ARGV, "--policy", "low")[5] == "--policy=low"
+    assert with_option(ARGV, "--user", "root")[6:8] == ["--user", "root"]
+    assert with_option(ARGV, "-k", "3")[8] == "-dk3"
+    assert with_option(ARGV, "-T") == ARGV
+
+
+def test_new_options_stand_right_behind_the_program() -> None:
+    assert with_option(["ascp", "--unknown", "value", "a"], "-u", "x") == ["ascp", "-u", "x", "--unknown", "value", "a"]
+    assert with_option(["ascp", "a"], "--keepalive") == ["ascp", "--keepalive", "a"]
+
+
+def test_management_ports_add_up() -> None:
+    assert with_option(["ascp", "-M", "1000", "a"], "-M", "2000") == ["ascp", "-M", "2000", "-M", "1000", "a"]
+
+
+def test_the_line_that_was_given_is_left_alone() -> None:
+    before = list(ARGV)
+    with_option(ARGV, "-l", "1m")
+    session_argv(ARGV, 1, 2, 33002)
+    retry_argv(ARGV)
+    assert before == ARGV
+
+
+def test_sessions() -> None:
+    assert session_argv(["ascp", "a", "h:b"], 2, 3) == ["ascp", "-C", "2:3", "a", "h:b"]
+    assert session_argv(["ascp", "-O33001", "a"], 1, 2, 33005) == ["ascp", "-C", "1:2", "-O33005", "a"]
+    assert session_argv(["ascp", "a"], 128, 128, 40000) == ["ascp", "-O", "40000", "-C", "128:128", "a"]
+
+
+@pytest.mark.parametrize(("index", "count"), [(0, 2), (3, 2), (1, 0), (1, 129), (-1, -1)])
+def test_sessions_out_of_range(index: int, count: int) -> None:
+    with pytest.raises(ValueError, match="1 to 128 sessions"):
+        session_argv(["ascp"], index, count)
+
+
+@pytest.mark.parametrize(("argv", "name"), [(["ascp", "-C", "1:2"], "-C"), (["ascp", "--keepal"], "--keepalive")])
+def test_sessions_of_what_cannot_be_split(argv: list[str], name: str) -> None:
+    with pytest.raises(ValueError, match=f"with {name} cannot be split"):
+        session_argv(argv, 1, 2)
+
+
+def test_retry_resumes_unless_told_otherwise() -> None:
+    assert retry_argv(["ascp", "a", "h:b"]) == ["ascp", "-k", "1", "a", "h:b"]
+    assert retry_argv(["ascp", "-Tk0", "a", "h:b"]) == ["ascp", "-Tk0", "a", "h:b"]
+    assert retry_argv(["ascp", "a", "-k3"]) == ["ascp", "-k", "1", "a", "-k3"]  # a file name
+
+
+@pytest.mark.parametrize(
+    ("argv", "secrets"),
+    [
+        (["-W", "tok en"], ("tok en",)),
+        (["-TWtoken", "-W", "other"], ("token", "other")),
+        (["--proxy=dnat://bob:pw@h:9091"], ("pw",)),
+        (["--prox", "dnats://bob:p@w:d@h"], ("p@w:d",)),
+        (["--proxy=dnat://bob@corp:pw@h:9091"], ("pw",)),
+        (["--proxy=dnat://bob@h:9091"], ()),
+        (["--proxy=dnat://h:9091"], ()),
+        (["--proxy-auth-pass=pw"], ("pw",)),
+        (["--local-enc-pass", "a", "--remote-dec-pass=b"], ("a", "b")),
+        (["a", "s3://key:secret@host/bucket"], ("secret",)),
+        (["a", "-W", "a file name"], ()),
+        (["-W"], ()),
+        (["--proxy="], ()),
+    ],
+)
+def test_secrets_of_a_command_line(argv: list[str], secrets: tuple[str, ...]) -> None:
+    assert secrets_in(["ascp", *argv]) == secrets
+
+
+def test_no_option_comes_twice_in_the_table() -> None:
+    names = [name for option in OPTIONS for name in option.names]
+    assert len(names) == len(set(names))
+    assert all(option.names for option in OPTIONS)
+
+
+_TAKES_ONE = st.sampled_from([option for option in OPTIONS if option.value and not option.repeats])
+_WORDS = st.one_of(
+    st.text("-=ab\udce9 ", max_size=4),
+    st.builds(lambda option, value: option_words(option.names[0], value)[0], st.sampled_from(OPTIONS), st.just("v")),
+)
+
+
+@given(st.lists(_WORDS, max_size=6), _TAKES_ONE, st.text(max_size=4))
+def test_an_option_that_was_set_is_there(words: list[str], option: object, value: str) -> None:
+    assert isinstance(option, type(OPTIONS[0]))
+    name = option.names[0]
+    assert option_value(with_option(["ascp", *words], name, value), name) == value
+
+
+@given(st.lists(_WORDS, max_size=8))
+def test_no_command_line_is_too_odd(words: list[str]) -> None:
+    for option in OPTIONS:
+        assert has_option(words, option.names[0]) == (option_value(words, option.names[0]) is not None)
+    assert all(any(secret in word for word in words) for secret in secrets_in(words))
