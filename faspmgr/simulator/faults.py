@@ -1,0 +1,140 @@
+"""What goes wrong, on demand: the environment variable ``FASPMGR_ASCP_FAULT``.
+
+    FAULTS  =  FAULT[,FAULT...]
+    FAULT   =  NAME[=CODE][@WHERE]
+    WHERE   =  connect | session | BYTES | PERCENT%
+
+=============================  =========================================================================================
+fail=CODE[@WHERE]              the session ends in ERROR with that code
+fail-file=CODE[@N]             the N-th file (default 1) ends in FILEERROR with that code, the others go on
+hang[@WHERE]                   nothing more happens, commands are not read; by itself it ends after ten minutes
+silent-exit[@WHERE]            exits with status 1 and without a word
+die[@WHERE]                    exits with status 1 in the middle of a message
+die-kill[@WHERE]               kills itself (SIGKILL) in the middle of a message
+garbage[@WHERE]                sends bytes that are no messages, and goes on
+no-connect                     never connects to the management port, and goes on without
+linger-socket                  the connection stays open for up to thirty seconds after the process has ended
+once=PATH                      none of this happens if PATH exists; it is created when the first of it does
+=============================  =========================================================================================
+
+WHERE counts the bytes that were written in this session; per cent are those of the job. ``connect`` is before the peer
+has answered, ``session`` (the default) right after SESSION. ``hang=99%`` may be written for ``hang@99%``.
+
+    FASPMGR_ASCP_FAULT=fail=16@50%,once=/tmp/failed-once     the first attempt fails half-way, the second does not
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+VARIABLE = "FASPMGR_ASCP_FAULT"
+HANG_SECONDS = 600
+LINGER_SECONDS = 30
+
+_POSITIONED = ("fail", "hang", "silent-exit", "die", "die-kill", "garbage")
+_PLAIN = ("no-connect", "linger-socket")
+_FAULT = re.compile(r"(?P<name>[a-z-]+)(?:=(?P<value>[^@]+))?(?:@(?P<where>.+))?", re.DOTALL)
+_WHERE = re.compile(r"connect|session|[0-9]{1,18}|[0-9]{1,3}(\.[0-9]{1,6})?%")
+
+GARBAGE = (
+    b"\x00\xff\xfe\r\n\r\nFASPMGR two\nType\n: \n"
+    + b"x" * 5000
+    + b"\nFASPMGR 2\nType: STATS\nSize: minus one\nWritten\n\n"
+    + b"FASPMGR 2\nFASPMGR 2\n\n\xc3\x28\n\n"
+)
+"""Bytes that a manager has to survive: no text, broken headers, a long line, values that do not fit."""
+
+
+class FaultError(ValueError):
+    """The variable says something that is no fault."""
+
+
+@attrs.define
+class Fault:
+    """One fault. where: connect, session, bytes, or a share of the job from 0 to 1."""
+
+    name: str
+    code: int = 0
+    where: str | int | float = "session"
+    number: int = 1
+    over: bool = False
+
+    def threshold(self, job_bytes: int) -> int | None:
+        """After how many bytes of this session it happens; None for one that happens before the first."""
+        if isinstance(self.where, float):
+            return int(job_bytes * self.where)
+        return self.where if isinstance(self.where, int) else None
+
+
+@attrs.define
+class Faults:
+    """All that is to go wrong in one run."""
+
+    faults: list[Fault] = attrs.field(factory=list)
+    once: str | None = None
+
+    def has(self, name: str) -> bool:
+        return any(fault.name == name for fault in self.faults)
+
+    def at(self, stage: str) -> list[Fault]:
+        """The faults of a stage before the first byte."""
+        return [fault for fault in self.faults if fault.where == stage and fault.name in _POSITIONED]
+
+    def due(self, file_bytes: int, job_bytes: int) -> Fault | None:
+        """The fault whose place has been reached; each one only once."""
+        for fault in self.faults:
+            threshold = fault.threshold(job_bytes)
+            if threshold is not None and not fault.over and fault.name in _POSITIONED and file_bytes >= threshold:
+                fault.over = True
+                return fault
+        return None
+
+    def room(self, file_bytes: int, job_bytes: int) -> int | None:
+        """How many bytes may move before the next fault; None for as many as there are."""
+        places = [fault.threshold(job_bytes) for fault in self.faults if not fault.over and fault.name in _POSITIONED]
+        ahead = [place - file_bytes for place in places if place is not None and place > file_bytes]
+        return min(ahead, default=None)
+
+    def file_fault(self, number: int) -> Fault | None:
+        """The fault of the file with that number, counted from 1."""
+        return next((fault for fault in self.faults if fault.name == "fail-file" and fault.number == number), None)
+
+
+def parse_faults(text: str) -> Faults:
+    """Understand the variable. Raises FaultError, with the part that is wrong."""
+    faults = Faults()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _FAULT.fullmatch(part)
+        if not match:
+            raise FaultError(f"{VARIABLE}: {part} is no fault")
+        if match["name"] == "once" and match["value"]:
+            faults.once = part.partition("=")[2]
+        else:
+            faults.faults.append(_fault(part, match["name"], match["value"], match["where"]))
+    return faults
+
+
+def _fault(part: str, name: str, value: str | None, where: str | None) -> Fault:
+    if name in _PLAIN and value is None and where is None:
+        return Fault(name)
+    if name in ("fail", "fail-file"):
+        if value is None or not re.fullmatch("[0-9]{1,6}", value):
+            raise FaultError(f"{VARIABLE}: {part} needs an error code, such as {name}=16")
+        if name == "fail":
+            return Fault(name, int(value), _where(part, where or "session"))
+        if not re.fullmatch("[1-9][0-9]{0,8}", where or "1"):
+            raise FaultError(f"{VARIABLE}: {part} needs the number of a file after the @")
+        return Fault(name, int(value), number=int(where or "1"))
+    if name in _POSITIONED and not (value and where):
+        return Fault(name, where=_where(part, where or value or "session"))
+    raise FaultError(f"{VARIABLE}: {part} is no fault")
+
+
+def _where(part: str, text: str) -> str | int | float:
+    if not _WHERE.fullmatch(text) or (text.endswith("%") and float(text[:-1]) > 100):
+        raise FaultError(f"{VARIABLE}: {part} has no place that is connect, session, bytes or a percentage")
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    return int(text) if text.isdigit() else text

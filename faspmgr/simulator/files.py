@@ -1,0 +1,422 @@
+"""The files behind a command line: what is to be moved and where to, and the moving itself.
+
+Both ends are this machine: a path behind ``user@host:`` is a local path too, below ``--simulate-root`` if given. Only
+regular files are opened, so that a FIFO cannot block; a file is never copied onto itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import attrs
+
+from faspmgr.simulator.messages import Counts, File, file_id
+from faspmgr.simulator.options import MAX_LIST_BYTES, Options, Problem, SessionOverError, Stage
+
+BLOCK = 1 << 20
+SPARSE_BYTES = 64 * 1024
+"""How much of each end ``-k 2`` compares."""
+
+MISSING = 43
+"""The code for a source that does not exist."""
+
+_CODES = {
+    errno.ENOENT: 4,
+    errno.EACCES: 5,
+    errno.EPERM: 5,
+    errno.ENOTDIR: 6,
+    errno.EISDIR: 7,
+    errno.EMFILE: 23,
+    errno.ENFILE: 23,
+    errno.EFBIG: 24,
+    errno.ENOSPC: 25,
+    errno.EDQUOT: 25,
+    errno.EROFS: 26,
+    errno.EEXIST: 42,
+    errno.ENAMETOOLONG: 55,
+    errno.EILSEQ: 56,
+    errno.ELOOP: 63,
+}
+
+
+class FileError(Exception):
+    """A file cannot be moved: code and text for its FILEERROR."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+
+
+def file_error(error: OSError, side: str) -> FileError:
+    """side: Source or Receiver, as ascp calls the ends."""
+    unknown = 35 if side == "Source" else 36
+    return FileError(_CODES.get(error.errno or 0, unknown), f"{side}: {error.strerror or error}")
+
+
+@attrs.define
+class Item:
+    """One file to move: what is reported of it, where it lies, where it goes, and which argument it belongs to.
+
+    error: why it cannot be moved, where that is known before.
+    """
+
+    file: File
+    source: str
+    target: str
+    error: FileError | None = None
+
+
+@attrs.define
+class Argument:
+    """One source argument, or one line of a list: its name and its files."""
+
+    name: str
+    index: int
+    items: list[Item]
+    counts: Counts = attrs.field(factory=Counts)
+
+
+@attrs.define
+class Plan:
+    """Everything that a command line is about."""
+
+    arguments: list[Argument] = attrs.field(factory=list)
+    directories: list[str] = attrs.field(factory=list)
+    counts: Counts = attrs.field(factory=Counts)
+
+    @property
+    def items(self) -> Iterator[Item]:
+        return (item for argument in self.arguments for item in argument.items)
+
+    @property
+    def bytes(self) -> int:
+        """Job size: the sum of the sizes of all files found."""
+        return sum(item.file.size for item in self.items)
+
+
+Pair = tuple[str, str | None]
+"""A source, and its own destination if it has one."""
+
+
+def plan(options: Options, pairs: Sequence[Pair]) -> Plan:
+    """Look at all sources. Raises SessionOverError if none of them exists."""
+    into = options.creates_directory or len(pairs) > 1
+    result = Plan()
+    for index, (source, target) in enumerate(pairs, 1):
+        _scan(result, options, index, source, target, into)
+    missing = [item.error is not None and item.error.code == MISSING for item in result.items]
+    if missing and all(missing):
+        raise SessionOverError(Problem(MISSING, "No such file or directory"))
+    if options.nodes > 1:
+        _keep_share(result, options.node, options.nodes)
+    return result
+
+
+def one_file(options: Options, index: int, source: str, target: str, span: tuple[int | None, int | None]) -> Plan:
+    """The plan for one START of a persistent session; span: first and last byte, None for that of the file."""
+    result = Plan()
+    _scan(result, options, index, source, target, into=False)
+    for item in result.items:
+        if span != (None, None):
+            limit(item.file, *span)
+    return result
+
+
+def limit(file: File, low: int | None, high: int | None) -> None:
+    """Move only the bytes from low to high, as far as the file has them."""
+    last = file.size - 1
+    if last >= 0:
+        file.start = min(low or 0, last)
+        file.end = max(file.start, last if high is None else min(high, last))
+
+
+def _keep_share(result: Plan, node: int, nodes: int) -> None:
+    """Of a multi-session transfer: every N-th file is this session's."""
+    number = 0
+    for argument in result.arguments:
+        share = [item for place, item in enumerate(argument.items, number) if place % nodes == node]
+        number += len(argument.items)
+        argument.items = share
+
+
+def pairs(options: Options) -> list[Pair]:
+    """All sources, those of a list included. Raises SessionOverError for a list that cannot be used."""
+    listed = options.file_list or options.file_pair_list
+    if listed is None:
+        return [(source, None) for source in options.sources]
+    try:
+        lines = _read_list(listed)
+    except OSError as error:
+        sys.stderr.write(f"{listed}: failed to read file-list from file ({error.strerror})\n")
+        raise SessionOverError(Problem(8, "failed to open input file list", Stage.STARTUP)) from None
+    prefix = options.source_prefix
+    if options.file_pair_list and len(lines) % 2:
+        raise SessionOverError(Problem(8, "Error reading file list from file/stdin"))
+    sources = lines if options.file_list else lines[::2]
+    if prefix:
+        sources = [os.path.join(prefix, source.lstrip("/")) for source in sources]
+    targets: list[str] | list[None] = [None] * len(lines) if options.file_list else lines[1::2]
+    return list(zip(sources, targets))
+
+
+def _read_list(path: str) -> list[str]:
+    with open(0, "rb", closefd=False) if path == "-" else open(path, "rb") as file:
+        data = file.read(MAX_LIST_BYTES)
+    return [line for line in os.fsdecode(data).split("\n") if line]
+
+
+def _scan(result: Plan, options: Options, index: int, source: str, target: str | None, into: bool) -> None:
+    path = place(options, source, remote_side="recv")
+    argument = Argument(source, index, [])
+    result.arguments.append(argument)
+    result.counts.arg_scans += 1
+    result.counts.paths += 1
+    name = target_name(options, source, target, into, os.path.isdir(path))
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        result.counts.paths_failed += 1
+        problem = FileError(MISSING, "Source: No such file or directory")
+        if isinstance(error, OSError) and error.errno != errno.ENOENT:
+            problem = file_error(error, "Source")
+        argument.items.append(_failed(argument, source, path, name, problem))
+        return
+    if stat.S_ISDIR(status.st_mode):
+        _scan_directory(result, options, argument, path, name)
+    else:
+        _add(result, options, argument, source, path, name, status)
+
+
+def _scan_directory(result: Plan, options: Options, argument: Argument, top: str, target: str) -> None:
+    result.directories.append(target)
+    result.counts.dirs += 1
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        inside = os.path.relpath(folder, top)
+        for name in folders:
+            result.counts.dirs += 1
+            result.counts.paths += 1
+            result.directories.append(os.path.normpath(os.path.join(target, inside, name)))
+        for name in sorted(names):
+            result.counts.paths += 1
+            path = os.path.join(folder, name)
+            shown = os.path.normpath(os.path.join(argument.name, inside, name))
+            goal = os.path.normpath(os.path.join(target, inside, name))
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                result.counts.paths_failed += 1
+                problem = file_error(error, "Source")
+                argument.items.append(_failed(argument, shown, path, goal, problem))
+                continue
+            _add(result, options, argument, shown, path, goal, status)
+
+
+def _failed(argument: Argument, shown: str, path: str, target: str, error: FileError) -> Item:
+    file = File(shown, 0, arg_index=argument.index, file_id=file_id(argument.index, shown, target))
+    return Item(file, path, target, error=error)
+
+
+def _add(
+    result: Plan, options: Options, argument: Argument, shown: str, path: str, target: str, status: os.stat_result
+) -> None:
+    item = Item(File(shown, status.st_size, arg_index=argument.index), path, target)
+    item.file.file_id = file_id(argument.index, shown, target)
+    if not stat.S_ISREG(status.st_mode):
+        result.counts.irregular += 1
+        if shown != argument.name:
+            return  # inside of a directory they are passed over
+        item.error = FileError(21, "Source: Not a regular file")
+        item.file.size = 0
+    elif options.range:
+        limit(item.file, *options.range)
+    argument.items.append(item)
+
+
+def place(options: Options, path: str, remote_side: str) -> str:
+    """Where a path lies on this machine. remote_side: the mode in which this path is the peer's."""
+    if options.root and options.mode == remote_side:
+        return os.path.join(options.root, path.lstrip("/"))
+    return path
+
+
+def target_name(options: Options, source: str, target: str | None, into: bool, is_directory: bool) -> str:
+    """The path that a source argument gets at the destination."""
+    base = options.destination or "."
+    top = place(options, base, remote_side="send")
+    if target is not None:
+        path = place(options, target, remote_side="send")
+        path = os.path.join(top, target.lstrip("/")) if options.destination else path
+        return os.path.join(path, os.path.basename(source)) if os.path.isdir(path) else os.path.normpath(path)
+    if options.source_base and not os.path.relpath(source, options.source_base).startswith(".."):
+        return os.path.join(top, os.path.relpath(source, options.source_base))
+    if into or base.endswith("/") or os.path.isdir(top) or (is_directory and options.creates_directory):
+        return os.path.join(top, os.path.basename(source.rstrip("/")) or "root")
+    return top
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# At the destination
+
+
+def prepare(item: Item, options: Options) -> bool:
+    """Decide by what lies at the destination; False: nothing is to be done, the file is skipped.
+
+    Sets start and written of a file that is resumed. Raises FileError.
+    """
+    try:
+        return _decide(item, options)
+    except OSError as error:
+        raise file_error(error, "Receiver") from None
+
+
+def _decide(item: Item, options: Options) -> bool:
+    file = item.file
+    try:
+        status = os.stat(item.target)
+    except FileNotFoundError:
+        return _resume_partial(item, options)
+    if not stat.S_ISREG(status.st_mode):
+        code = 7 if stat.S_ISDIR(status.st_mode) else 21
+        raise FileError(code, "Receiver: Is a directory" if code == 7 else "Receiver: Not a regular file")
+    if os.path.samefile(item.source, item.target) or options.overwrite == "never":
+        return False
+    if options.resume and file.end is None and not options.partial_suffix:
+        if status.st_size == file.size and _agrees(item.source, item.target, file.size, options.resume):
+            return False
+        return _resume(item, item.target, status.st_size, options.resume)
+    if options.overwrite in ("older", "diff+older") and status.st_mtime >= os.stat(item.source).st_mtime:
+        return False
+    differs = status.st_size != file.goal or not _agrees(item.source, item.target, file.goal, 3, file.start)
+    return differs or options.overwrite not in (None, "diff", "diff+older")
+
+
+def _resume_partial(item: Item, options: Options) -> bool:
+    if options.partial_suffix and options.resume and item.file.end is None:
+        part = item.target + options.partial_suffix
+        if os.path.isfile(part):
+            return _resume(item, part, os.path.getsize(part), options.resume)
+    return True
+
+
+def _resume(item: Item, part: str, size: int, level: int) -> bool:
+    if size < item.file.size and _agrees(item.source, part, size, level):
+        item.file.start = item.file.written = size
+    return True
+
+
+def _agrees(source: str, target: str, size: int, level: int, start: int = 0) -> bool:
+    """Are the first size bytes the same? By ``-k``: 1 does not look at them, 2 looks at both ends, 3 at all of them."""
+    if level == 1:
+        return True
+    spans = [(0, size)] if level == 3 else [(0, min(size, SPARSE_BYTES)), (max(0, size - SPARSE_BYTES), size)]
+    try:
+        with open(source, "rb") as left, open(target, "rb") as right:
+            return all(_same(left, right, low, high, start) for low, high in spans)
+    except OSError:
+        return False
+
+
+def _same(left: BinaryIO, right: BinaryIO, low: int, high: int, start: int) -> bool:
+    left.seek(start + low)
+    right.seek(low)
+    while low < high:
+        size = min(BLOCK, high - low)
+        if left.read(size) != right.read(size):
+            return False
+        low += size
+    return True
+
+
+class Copy:
+    """A copy under way: bytes from the source's ``start`` on are written at ``written`` of the destination."""
+
+    def __init__(self, item: Item, options: Options) -> None:
+        self._item = item
+        self._preserve = bool(options.create_policy & 0x01)
+        self._part = item.target + (options.partial_suffix or "")
+        try:
+            self._source = open(item.source, "rb")  # noqa: SIM115  # closed by close()
+        except OSError as error:
+            raise file_error(error, "Source") from None
+        try:
+            if options.creates_directory:
+                os.makedirs(os.path.dirname(item.target) or ".", exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | (0 if item.file.written else os.O_TRUNC)
+            self._target = os.fdopen(os.open(self._part, flags, 0o666), "wb")
+            self._target.truncate(item.file.written)
+            self._target.seek(item.file.written)
+        except OSError as error:
+            self._source.close()
+            raise file_error(error, "Receiver") from None
+        self._source.seek(item.file.start)
+
+    def move(self, count: int) -> int:
+        """Copy so many bytes; return how many there were. Raises FileError."""
+        moved = 0
+        while moved < count:
+            try:
+                block = self._source.read(min(BLOCK, count - moved))
+            except OSError as error:
+                raise file_error(error, "Source") from None
+            if not block:
+                raise FileError(35, "Source: the file became shorter")
+            try:
+                self._target.write(block)
+                self._target.flush()
+            except OSError as error:
+                raise file_error(error, "Receiver") from None
+            moved += len(block)
+        return moved
+
+    def finish(self) -> None:
+        """The file is complete: give it its name, and its times if asked to. Raises FileError."""
+        try:
+            self.close()
+            if self._part != self._item.target:
+                os.replace(self._part, self._item.target)
+            if self._preserve:
+                status = os.stat(self._item.source)
+                os.utime(self._item.target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError as error:
+            raise file_error(error, "Receiver") from None
+
+    def close(self) -> None:
+        self._source.close()
+        self._target.close()
+
+
+def make_directories(result: Plan, options: Options) -> None:
+    """Create the directories at the destination. Raises SessionOverError."""
+    top = place(options, options.destination or ".", remote_side="send")
+    try:
+        if options.creates_directory and not os.path.isdir(top):
+            os.makedirs(top)
+            result.counts.dirs_created += 1
+        elif len(result.arguments) > 1 and not os.path.isdir(top):
+            raise SessionOverError(Problem(6, "Receiver: Not a directory"))
+        for directory in result.directories:
+            os.makedirs(directory, exist_ok=True)
+            result.counts.dirs_created += 1
+    except OSError as error:
+        problem = file_error(error, "Receiver")
+        raise SessionOverError(Problem(problem.code, problem.description)) from None
+
+
+def checksum(path: str, kind: str) -> str:
+    """The checksum of a file in the words of ``--file-checksum``. Raises FileError."""
+    digest = hashlib.new(kind.replace("sha-", "sha"), usedforsecurity=False)
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise file_error(error, "Source") from None
+    return digest.hexdigest()

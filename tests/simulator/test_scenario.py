@@ -1,0 +1,392 @@
+"""Made-up sessions: what was asked for is in them, and their numbers agree with each other."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.protocol.events import Event, SessionEvent
+from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.parser import Parser
+from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.simulator.scenario import CHECKSUMS, DISTRIBUTIONS, Scenario
+from faspmgr.tracking import Session, Tracker
+from tests.simulator.management import environment
+
+FILE_MESSAGES = {"STATS", "STOP", "SKIP", "FILEERROR"}
+STILL = {"STOP", "SKIP", "FILEERROR", "DONE", "ERROR"}
+
+
+def events(scenario: Scenario) -> list[Event]:
+    """What a strict reader makes of the bytes."""
+    parser = Parser(strict=True)
+    return parser.feed(b"".join(scenario.stream())) + parser.close()
+
+
+def track(scenario: Scenario) -> Tracker:
+    tracker = Tracker(keep_files="all")
+    for event in events(scenario):
+        tracker.update(event)
+    return tracker
+
+
+def only(scenario: Scenario) -> Session:
+    (session,) = track(scenario).sessions.values()
+    return session
+
+
+def number(frame: Frame, name: str) -> int:
+    return int(frame.fields[name])
+
+
+# -- what was asked for
+
+
+def test_the_smallest_one() -> None:
+    types = [frame.type for frame in Scenario(files=1, size=0, precalculate=False).frames()]
+    assert types == ["INIT", "SESSION", "NOTIFICATION", "STATS", "STOP", "ARGSTOP", "DONE"]
+
+
+def test_no_files_at_all() -> None:
+    session = only(Scenario(files=0))
+    assert (session.state, session.files_done, session.expected_files) == ("done", 0, 0)
+
+
+def test_as_many_fail_and_are_skipped_as_asked_for() -> None:
+    scenario = Scenario(files=200, size=1000, fail={5: 3, 35: 2, 36: 1}, skip=20, resume=30, ranges=10)
+    session = only(scenario)
+    assert (session.files_done, session.files_skipped, session.files_failed) == (174, 20, 6)
+    assert session.error
+    assert session.error.code == 27
+    failures = [file.error.code for file in session.files.values() if file.error]
+    assert Counter(failures) == {5: 3, 35: 2, 36: 1}
+    done = [file for file in session.files.values() if file.state == "done"]
+    assert sum(1 for file in done if file.is_range) == 10
+    assert sum(1 for file in done if file.start_byte and not file.is_range) == 30
+    assert session.end
+    assert (session.end.transfers_attempted, session.end.transfers_passed) == (200, 194)
+    assert (session.end.transfers_skipped, session.end.transfers_failed) == (20, 6)
+
+
+def test_a_number_of_failures_means_code_5() -> None:
+    assert [event.type for event in events(Scenario(files=2, fail=2))].count("FILEERROR") == 2
+    assert Scenario(fail=2) == Scenario(fail={5: 2})
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_the_mean_size(distribution: str) -> None:
+    frames = Scenario(files=4000, size=1000, distribution=distribution, achieved_kbps=90_000).frames()
+    sizes = [number(frame, "Size") for frame in frames if frame.type == "STOP"]
+    assert sum(sizes) / 4000 == pytest.approx(1000, rel=0.35)  # heavy tails: their mean settles slowly
+    assert (len(set(sizes)) > 1) == (distribution != "fixed")
+
+
+def test_rates() -> None:
+    session = only(Scenario(files=3, size=50_000_000, target_kbps=200_000, achieved_kbps=150_000, rtt_ms=80))
+    assert session.target_rate_kbps == 200_000
+    assert session.average_rate_kbps == pytest.approx(150_000, rel=0.1)
+    assert 78 <= (session.rtt_ms or 0) <= 82
+
+
+def test_loss() -> None:
+    session = only(Scenario(files=3, size=50_000_000, loss=0.02))
+    assert session.bytes_lost == pytest.approx(0.02 * session.bytes_written, rel=0.5)
+    assert session.bytes_transferred == session.bytes_written + session.bytes_lost
+    assert only(Scenario()).bytes_lost == 0
+
+
+@pytest.mark.parametrize("kind", CHECKSUMS)
+def test_checksums(kind: str) -> None:
+    stops = [frame.fields for frame in Scenario(checksum=kind).frames() if frame.type == "STOP"]
+    digits = {"none": 0, "md5": 32, "sha1": 40, "sha-256": 64, "sha-384": 96, "sha-512": 128}[kind]
+    assert [len(stop.get("FileChecksum", "")) for stop in stops] == [digits] * 3
+    assert len({stop.get("FileChecksum") for stop in stops}) == (3 if digits else 1)
+
+
+def test_precalculation() -> None:
+    frames = list(Scenario(files=4, size=100, distribution="uniform", skip=1, fail=1).frames())
+    job = next(frame for frame in frames if "PreTransferBytes" in frame.fields)
+    assert job.fields["PreTransferFiles"] == "4"
+    assert not any("PreTransferBytes" in frame.fields for frame in Scenario(precalculate=False).frames())
+    whole = list(Scenario(files=4, size=100, distribution="uniform").frames())
+    total = sum(number(frame, "Size") for frame in whole if frame.type == "STOP")
+    assert number(job, "PreTransferBytes") == total  # the same files, of which one is skipped and one fails
+
+
+def test_parallel_sessions() -> None:
+    tracker = track(Scenario(files=10, size=5_000_000, sessions=3))
+    (transfer,) = tracker.transfers.values()
+    assert [session.cluster_node for session in transfer.sessions] == [0, 1, 2]
+    assert [session.files_done for session in transfer.sessions] == [4, 3, 3]
+    assert transfer.state == "done"
+    assert len({name for session in transfer.sessions for name in session.files}) == 10
+    ports = [session.negotiated and session.negotiated.port for session in transfer.sessions]
+    assert ports == [33001, 33002, 33003]
+
+
+def test_parallel_sessions_are_mixed() -> None:
+    frames = [frame for frame in Scenario(files=4, size=50_000_000, sessions=2).frames() if frame.type == "STATS"]
+    turns = [frame.fields["SessionId"] for frame in frames]
+    assert sum(1 for one, other in itertools.pairwise(turns) if one != other) > 10
+
+
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_retries(sessions: int) -> None:
+    tracker = track(Scenario(files=7, size=3_000_000, retries=2, skip=1, fail=1, sessions=sessions))
+    (transfer,) = tracker.transfers.values()
+    attempts = transfer.sessions
+    assert len(attempts) == 3 * sessions
+    assert Counter(session.error.code if session.error else 0 for session in attempts)[16] == 2 * sessions
+    assert transfer.attempts == 1 + 2 * sessions
+    last = transfer.current
+    assert len(last) == sessions
+    assert sum(session.files_done + session.files_skipped + session.files_failed for session in last) == 7
+    assert sum(session.files_failed for session in last) == 1
+    # Nothing is sent twice: what all attempts wrote is what there is to write.
+    if sessions == 1:
+        resumed = [file for session in attempts for file in session.files.values() if file.start_byte]
+        assert resumed
+        failed = sum(file.written for file in last[0].files.values() if file.state == "failed")
+        assert sum(session.bytes_written for session in attempts) >= 5 * 3_000_000 + failed
+
+
+def test_fallback() -> None:
+    frames = list(Scenario(files=1, size=100, fallback=True).frames())
+    types = [frame.type for frame in frames]
+    assert types == ["INIT", "SESSION", "ERROR", "STATS", "STOP", "ARGSTOP", "DONE", "DONE"]
+    assert frames[1].fields["FallbackProtocol"] == "http"
+    assert frames[2].fields["Code"] == "14"
+    assert frames[-1] == frames[-2]
+    assert list(frames[-1].fields) == ["Elapsedusec", "FileBytes", "SessionId", "TransferBytes"]
+    assert only(Scenario(files=1, size=100, fallback=True)).state == "done"
+
+
+def test_odd_names() -> None:
+    session = only(Scenario(files=12, size=10, odd_names=True))
+    names = list(session.files)
+    assert len(set(names)) == 12
+    assert max(len(name) for name in names) == 4096
+    for part in ("line\nbreak", "carriage\rreturn", "tab\there", "\udcfc", "\x1bn", "Type: STATS"):
+        assert any(part in name for name in names), part
+
+
+@pytest.mark.parametrize(("share", "through"), [(0, 0), (0.25, 1), (0.5, 2), (0.99, 3), (1, 4)])
+def test_an_error_where_it_was_asked_for(share: float, through: int) -> None:
+    session = only(Scenario(files=4, size=5_000_000, error=25, stop_at=share))
+    assert session.error
+    assert (session.state, session.error.code, session.files_done) == ("failed", 25, through)
+
+
+def test_an_error_in_the_middle_of_a_file() -> None:
+    session = only(Scenario(files=1, size=50_000_000, error=40, stop_at=0.25))
+    (file,) = session.files.values()
+    assert session.bytes_written == 12_500_000
+    assert file.state == "transferring"
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_a_stream_that_breaks_off(share: float, sessions: int) -> None:
+    scenario = Scenario(files=5, size=5_000_000, cut_off=True, stop_at=share, sessions=sessions)
+    data = b"".join(scenario.stream())
+    parser = Parser()
+    whole = parser.feed(data) + parser.close()
+    assert [problem.kind for problem in parser.problems] == ["unfinished"]
+    assert [event.to_frame() for event in whole] == list(scenario.frames())
+    tracker = Tracker()
+    for event in whole:
+        tracker.update(event)
+    assert not any(session.state == "done" for session in tracker.sessions.values()) or sessions > 1
+
+
+def test_direction_and_user_str() -> None:
+    session = only(Scenario(direction="Receive", user_str=None))
+    assert (session.direction, session.user_str) == ("Receive", None)
+    assert only(Scenario(user_str="mine")).user_str == "mine"
+
+
+# -- the same seed gives the same bytes
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    values: dict[str, Any] = {"files": 20, "distribution": "lognormal", "loss": 0.01, "fail": 2, "sessions": 2}
+    one, again, other = (b"".join(Scenario(**values, seed=seed).stream()) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_also_in_another_process() -> None:
+    script = (
+        "import sys; from faspmgr.simulator import Scenario\n"
+        "sys.stdout.buffer.write(b''.join(Scenario(files=9, fail=3, retries=1, sessions=2, seed=5).stream()))"
+    )
+    env = environment(PYTHONHASHSEED="7", USER="somebody", LOGNAME="somebody")
+    data = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, check=True, timeout=30).stdout
+    assert data == b"".join(Scenario(files=9, fail=3, retries=1, sessions=2, seed=5).stream())
+
+
+# -- the numbers agree
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    whole = st.integers
+    files = draw(whole(0, 12))
+    special = [draw(whole(0, files // 4)) for _ in range(4)]
+    target = draw(whole(100, 1_000_000))
+    return Scenario(
+        files=files,
+        size=draw(whole(0, 20_000_000)),
+        distribution=draw(st.sampled_from(DISTRIBUTIONS)),
+        target_kbps=target,
+        achieved_kbps=draw(whole(max(100, target // 3), target)),
+        rtt_ms=draw(whole(0, 300)),
+        loss=draw(st.sampled_from([0, 0.001, 0.1, 0.5])),
+        fail={36: special[0]},
+        skip=special[1],
+        resume=special[2],
+        ranges=special[3],
+        precalculate=draw(st.booleans()),
+        sessions=draw(whole(1, 3)),
+        retries=draw(whole(0, 2)),
+        fallback=draw(st.booleans()),
+        odd_names=draw(st.booleans()),
+        error=draw(st.none() | whole(1, 69)),
+        stop_at=draw(st.floats(0, 1)),
+        checksum=draw(st.sampled_from(["none", "md5"])),
+        seed=draw(whole(0, 1000)),
+    )
+
+
+@given(scenarios())
+def test_the_numbers_agree_with_each_other(scenario: Scenario) -> None:
+    frames = list(scenario.frames())
+    assert b"".join(frame.encode() for frame in frames) == b"".join(scenario.stream())
+    for session_id in {frame.fields["SessionId"] for frame in frames if "SessionId" in frame.fields}:
+        check_session(scenario, [frame for frame in frames if frame.fields.get("SessionId") == session_id])
+
+
+def check_session(scenario: Scenario, frames: list[Frame]) -> None:
+    rate = number(frames[1], "Rate")
+    for name in ("Elapsedusec", "FileBytes", "TransferBytes", "Loss"):
+        values = [number(frame, name) for frame in frames if name in frame.fields]
+        assert values == sorted(values), name
+    moved: dict[str, int] = {}
+    for frame in frames:
+        if frame.type in FILE_MESSAGES:
+            check_file(frame, moved)
+        if frame.type in STILL | {"STATS"} and "FileBytes" in frame.fields:
+            http = frame.type in ("DONE", "ERROR") and "Loss" not in frame.fields
+            lost = 0 if http else number(frame, "Loss")
+            on_its_way = number(frame, "TransferBytes") - number(frame, "FileBytes") - lost
+            assert on_its_way == 0 if frame.type in STILL else on_its_way >= 0
+            assert number(frame, "FileBytes") == sum(moved.values())
+            assert number(frame, "TransferBytes") * 8_000 <= rate * number(frame, "Elapsedusec")
+    check_end(frames)
+    job = next((number(frame, "PreTransferBytes") for frame in frames if "PreTransferBytes" in frame.fields), None)
+    if job is not None:
+        assert sum(moved.values()) <= job
+
+
+def check_file(frame: Frame, moved: dict[str, int]) -> None:
+    if frame.type == "SKIP":
+        assert frame.fields["Size"] == "0"
+        return
+    size, written, start = number(frame, "Size"), number(frame, "Written"), int(frame.fields.get("StartByte", "0"))
+    is_range = "EndByte" in frame.fields
+    if is_range:
+        assert start <= number(frame, "EndByte") < size
+        assert written <= number(frame, "EndByte") + 1 - start
+    assert start <= size
+    assert 0 <= written <= size
+    if frame.type == "STATS":
+        assert (0 if is_range else start) <= number(frame, "Bytescont") <= written
+        moved[frame.fields["File"]] = written - (0 if is_range else start)
+    elif frame.type == "STOP":
+        assert written == (number(frame, "EndByte") + 1 - start if is_range else size)
+        moved[frame.fields["File"]] = written - (0 if is_range else start)
+    else:  # FILEERROR does not say where a file was resumed; none that fails is
+        assert moved.get(frame.fields["File"], 0) <= written
+        moved[frame.fields["File"]] = written
+
+
+def check_end(frames: list[Frame]) -> None:
+    end = frames[-1]
+    assert end.type in ("DONE", "ERROR")
+    types = Counter(frame.type for frame in frames)
+    if "TransfersPassed" in end.fields:
+        assert number(end, "TransfersPassed") == types["STOP"] + types["SKIP"]
+        assert number(end, "TransfersSkipped") == types["SKIP"]
+        assert number(end, "TransfersFailed") == types["FILEERROR"]
+    if end.type == "DONE":
+        assert types["FILEERROR"] == 0
+
+
+# -- like the real one
+
+
+def test_session_has_the_fields_of_the_capture(fixtures: Any) -> None:
+    """What a scenario changes is what its values are about; all else is as the real one wrote it."""
+    real = Tokenizer().feed((fixtures / "ascp-3.9.0" / "peer-client-license.fasp").read_bytes())[1].fields
+    ours = list(Scenario(precalculate=False).frames())[1].fields
+    assert list(ours) == [name for name in real if name != "Cookie"]
+    about = {"SessionId", "Rate", "MinRate", "Host", "UserStr", "Source", "Destination", "ServerHostname", "ClientUser",
+             "RemoteAddress", "TCPPort", "CreatePolicy"}  # fmt: skip
+    assert {name for name in ours if ours[name] != real[name]} <= about
+
+
+def test_every_value_fits_its_field() -> None:
+    for event in events(Scenario(files=12, odd_names=True, loss=0.1, fail=2, retries=1, sessions=2, checksum="md5")):
+        assert event.extra == {}
+        assert not isinstance(event, SessionEvent) or event.tags
+
+
+# -- wrong values
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"files": -1}, "files must be a whole number from 0 to"),
+        ({"files": 1.5}, "files must be a whole number"),
+        ({"files": True}, "files must be a whole number"),
+        ({"files": 3, "fail": 2, "skip": 2}, "more files fail, are skipped, resumed or moved in part than there are"),
+        ({"fail": {5: -1}}, "fail must be a number of files"),
+        ({"distribution": "normal"}, "distribution must be one of fixed, uniform, lognormal, pareto"),
+        ({"target_kbps": 100, "achieved_kbps": 101}, "achieved_kbps must not be more than target_kbps"),
+        ({"loss": 0.6}, "loss must be a number from 0 to 0.5"),
+        ({"stop_at": 2}, "stop_at must be a number from 0 to 1"),
+        ({"user_str": "two\nlines"}, "user_str must be one line"),
+        ({"sessions": 0}, "sessions must be a whole number from 1 to 128"),
+        ({"direction": "send"}, "direction must be one of Send, Receive"),
+    ],
+)
+def test_values_that_do_not_fit(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Scenario(**values)
+
+
+# -- many files
+
+
+def test_memory_does_not_grow_with_the_files() -> None:
+    """Peak memory of the first 100,000 messages of ten million files, against that of a few."""
+    script = (
+        "import itertools, sys, tracemalloc; from faspmgr.simulator import Scenario\n"
+        "scenario = Scenario(files=int(sys.argv[1]), size=1000, fail=3, skip=5, precalculate=False)\n"
+        "next(scenario.stream()); tracemalloc.start()\n"
+        "sum(map(len, itertools.islice(scenario.stream(), 100_000))); print(tracemalloc.get_traced_memory()[1])"
+    )
+    peaks = [
+        int(subprocess.run([sys.executable, "-c", script, files], capture_output=True, env=environment(), timeout=60,
+                           check=True).stdout)
+        for files in ("1000", "10000000")
+    ]  # fmt: skip
+    assert peaks[1] < peaks[0] + 200_000
