@@ -1,0 +1,165 @@
+"""What the tests of live transfers share: programs that play ascp, and a check that none of them is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MARK = "FASPMGR_TEST_MARK"
+
+PRELUDE = """\
+#!{python} -IS
+import os, signal, socket, sys, time
+
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+def message(kind, **fields):
+    lines = ["FASPMGR 2", "Type: " + kind, "SessionId: " + session_id]
+    return "\\n".join(lines + ["%s: %s" % field for field in fields.items()] + ["", ""]).encode()
+
+def connect():
+    host, _, port = option("-M").rpartition(":")
+    return socket.create_connection((host, int(port)))
+
+def began(**session):
+    wire = connect()
+    wire.sendall(message("INIT", UserStr=option("-u"), Direction="Send", Operation="Transfer"))
+    wire.sendall(message("SESSION", UserStr=option("-u"), Rate="10000", **session))
+    return wire
+
+def stats(written, size=1000, name="/data/a", **more):
+    return message("STATS", File=name, Size=size, Written=written, TransferBytes=written, FileBytes=written,
+                   Elapsedusec=1000 + written, **more)
+
+def stop(size=1000, name="/data/a"):
+    return message("STOP", File=name, Size=size, Written=size, TransferBytes=size, FileBytes=size,
+                   Elapsedusec=2000 + size)
+
+session_id = "5e551000-0000-4000-8000-%012d" % os.getpid()
+DONE = message("DONE")
+
+def error(code, words="it failed"):
+    return message("ERROR", Code=code, Description=words)
+
+"""
+
+
+@pytest.fixture
+def fake_ascp(tmp_path: Path) -> Callable[[str], str]:
+    """Makes an executable named ascp of a few lines of Python; gives its path. PRELUDE has what the lines can use."""
+
+    def make(body: str, name: str = "ascp") -> str:
+        folder = tmp_path / f"bin-{uuid.uuid4().hex[:8]}"
+        folder.mkdir()
+        path = folder / name
+        path.write_text(PRELUDE.format(python=sys.executable) + body)
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def simulated_ascp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The simulator as an executable named ascp."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    folder = tmp_path / "simulator"
+    folder.mkdir()
+    path = folder / "ascp"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m faspmgr.simulator.ascp "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After the test, no process that it started may be alive, nor one that those have started."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    yield
+    deadline = time.monotonic() + 5
+    while (left := processes_with(f"{MARK}={mark}")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"left behind: {left}"
+
+
+def processes_with(variable: str) -> list[str]:
+    """The command lines of the processes that have this in their environment. Where there is no /proc: none."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.name != str(os.getpid()) and variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                if state != "Z":
+                    found.append(f"{folder.name}: {command}")
+        except OSError:  # it has just gone, or is another user's
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for a condition, for so long that a busy machine does not matter."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def message(kind: str, **fields: object) -> bytes:
+    """A message as ascp sends it."""
+    return "\n".join(["FASPMGR 2", f"Type: {kind}", *(f"{k}: {v}" for k, v in fields.items()), "", ""]).encode()
+
+
+def free_port() -> int:
+    """A TCP port on loopback where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def start(*args: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the command line as a program, with what the environment says now. It is ended with the block."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", **options.pop("environment", {})}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    with subprocess.Popen([sys.executable, "-m", "faspmgr", *args], env=environment, **streams) as process:
+        try:
+            yield process
+        finally:
+            for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+                if process.poll() is None:
+                    process.send_signal(number)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(3)
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Wait for the end of a program: status, standard output, standard error. No traceback may be there."""
+    try:
+        out, err = process.communicate(timeout=40)
+    finally:
+        process.terminate()
+    text = (err or b"").decode()
+    assert "Traceback" not in text, text
+    return process.returncode, (out or b"").decode("utf-8", "surrogateescape"), text
+
+
+def faspmgr(*args: str | Path, **options: Any) -> tuple[int, str, str]:
+    """Run the command line as a program to its end."""
+    with start(*args, **options) as process:
+        return finish(process)

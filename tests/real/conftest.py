@@ -1,0 +1,114 @@
+"""A real ascp, and an SSH server of its own for it to log in to.
+
+FASPMGR_ASCP names the ascp; without it, or without openssh-server, these tests are skipped and say so. The server runs
+on loopback, in the foreground as our child, with keys and port of its own, and lets in nobody but the key made here.
+Its settings are what an SSH client as old as that of ascp 3.9.0 needs.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests.live import fake_ascp, free_port, nothing_left, wait_until
+
+__all__ = ["fake_ascp", "nothing_left"]
+
+CONFIGURATION = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+MaxStartups 100
+HostKeyAlgorithms +ssh-rsa
+PubkeyAcceptedAlgorithms +ssh-rsa
+KexAlgorithms +diffie-hellman-group14-sha1
+Ciphers +aes128-cbc
+MACs +hmac-sha1
+"""
+
+
+@attrs.frozen
+class SshServer:
+    """Where to log in: port, user, key; other_key is not let in."""
+
+    port: int
+    user: str
+    key: Path
+    other_key: Path
+    folder: Path
+    ascp: str
+
+    def argv(self, *words: str, key: Path | None = None, remote: str | None = None) -> list[str]:
+        """A command line of ascp that logs in here. remote: the program that is started at the other end."""
+        login = ["-i", str(key or self.key), "-P", str(self.port), "-S", remote or self.ascp]
+        return [self.ascp, *login, *words]
+
+    def remote(self, script: str) -> str:
+        """A program for the other end."""
+        path = self.folder / f"remote-{len(list(self.folder.iterdir()))}"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    @property
+    def destination(self) -> str:
+        return f"{self.user}@127.0.0.1:{self.folder}/target"
+
+
+@pytest.fixture(scope="session")
+def real_ascp() -> str:
+    """The path of a real ascp."""
+    path = os.environ.get("FASPMGR_ASCP")
+    if not path:
+        pytest.skip("NOT TESTED AGAINST A REAL ASCP: set FASPMGR_ASCP to the path of one")
+    version = subprocess.run([path, "-A"], capture_output=True, text=True, timeout=30).stdout
+    if "faspmgr" in version:
+        pytest.skip("NOT TESTED AGAINST A REAL ASCP: FASPMGR_ASCP is the simulator")
+    return path
+
+
+@pytest.fixture(scope="session")
+def ssh_server(real_ascp: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """An SSH server for the length of the tests."""
+    program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if not program or not shutil.which("ssh-keygen"):
+        pytest.skip("NOT TESTED AGAINST A REAL ASCP: openssh-server is not installed")
+    folder = tmp_path_factory.mktemp("sshd")
+    for name in ("host_key", "key", "other_key"):
+        words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", str(folder / name)]
+        subprocess.run(words, check=True, timeout=60)
+    shutil.copy(folder / "key.pub", folder / "authorized_keys")
+    (folder / "target").mkdir()
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)  # sshd, run as root, wants it
+    server = SshServer(free_port(), getpass.getuser(), folder / "key", folder / "other_key", folder, real_ascp)
+    (folder / "sshd_config").write_text(CONFIGURATION.format(port=server.port, folder=folder))
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
+    try:
+        wait_until(lambda: process.poll() is not None or _answers(server.port))
+        if process.poll() is not None:
+            pytest.skip(f"NOT TESTED AGAINST A REAL ASCP: sshd says {(folder / 'log').read_text()!r}")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
