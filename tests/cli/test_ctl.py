@@ -1,0 +1,113 @@
+"""faspmgr ctl: orders to a transfer that runs in another process, and what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, start, wait_until
+
+__all__ = ["fake_ascp", "nothing_left", "simulated_ascp"]
+
+
+@contextlib.contextmanager
+def running(tmp_path: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A transfer that runs, and its control socket."""
+    path = str(tmp_path / "control")
+    with start("run", "--progress", "none", "--grace", "1", "--control", path, "--", *argv) as process:
+        wait_until(lambda: os.path.exists(path))
+        wait_until(lambda: "transferring" in faspmgr("ctl", path, "status")[1] or process.poll() is not None)
+        yield process, path
+
+
+def big_file(tmp_path: Path) -> list[str]:
+    """What the simulator copies for half a minute, unless it is told otherwise."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / "big.bin").write_bytes(os.urandom(4_000_000))
+    return ["--simulate-copy", "-l", "1m", str(tmp_path / "big.bin"), f"xfer@localhost:{tmp_path / 'target'}"]
+
+
+def test_a_running_transfer_is_ordered_about(simulated_ascp: str, tmp_path: Path) -> None:
+    with running(tmp_path, simulated_ascp, *big_file(tmp_path)) as (process, path):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        status, out, _ = faspmgr("ctl", path, "status", "--json")
+        assert json.loads(out)["transfers"][0]["sessions"][0]["target_rate_kbps"] == 1_000
+        status, out, _ = faspmgr("ctl", path, "rate", "--target", "2m", "--min", "100k", "--policy", "fixed")
+        assert (status, out) == (0, "Taken: target 2000 Kbps, minimum 100 Kbps, policy Fixed\n")
+        status, out, _ = faspmgr("ctl", path, "rate", "--target", "1g")
+        assert status == 0
+        status, out, _ = finish(process)
+        assert status == 0
+        assert "Completed: 4.0 MB" in out
+    assert not os.path.exists(path)
+    assert (tmp_path / "target" / "big.bin").read_bytes() == (tmp_path / "big.bin").read_bytes()
+
+
+def test_cancel(simulated_ascp: str, tmp_path: Path) -> None:
+    with running(tmp_path, simulated_ascp, *big_file(tmp_path)) as (process, path):
+        status, out, _ = faspmgr("ctl", path, "cancel")
+        assert status == 0
+        assert out.startswith("Taken: the session failed: 28 USER_CANCEL")
+        status, out, _ = finish(process)
+    assert status == 130
+    assert "Failed: 28 USER_CANCEL" in out
+
+
+def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "a").write_bytes(b"a" * 100_000)
+    path = str(tmp_path / "control")
+    argv = [
+        simulated_ascp,
+        "--simulate-copy",
+        "--keepalive",
+        "--mode=send",
+        "--host=h",
+        "-l",
+        "100m",
+        str(tmp_path / "target"),
+    ]
+    with start("run", "--progress", "none", "--control", path, "--", *argv) as process:
+        wait_until(lambda: os.path.exists(path))
+        wait_until(lambda: "negotiated" in faspmgr("ctl", path, "status")[1])
+        status, out, err = faspmgr("ctl", path, "start", str(tmp_path / "a"), "b")
+        assert (status, out.partition(":")[0]) == (0, "Taken"), out + err
+        assert faspmgr("ctl", path, "finish")[0] == 0
+        assert finish(process)[0] == 0
+    assert (tmp_path / "target" / "b").read_bytes() == b"a" * 100_000
+
+
+def test_an_order_that_is_not_taken(fake_ascp: Callable[[str], str], tmp_path: Path) -> None:
+    program = fake_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
+    with running(tmp_path, program) as (_, path):
+        status, out, _ = faspmgr("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
+        assert (status, out) == (3, "Unknown: no answer from ascp within 0.2 s\n")
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    status, out, err = faspmgr("ctl", tmp_path / "none", "status")
+    assert (status, out) == (2, "")
+    assert err == f"faspmgr: {tmp_path}/none: No such file or directory\n"
+
+
+def test_no_socket(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, _, err = faspmgr("ctl", tmp_path / "file", "cancel")
+    assert (status, len(err.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [(["rate"], "nothing to change"), (["rate", "--target", "fast"], "'fast' is no rate"), (["dance"], "dance")],
+)
+def test_wrong_usage(args: list[str], words: str, tmp_path: Path) -> None:
+    status, out, err = faspmgr("ctl", tmp_path / "none", *args)
+    assert (status, out) == (2, "")
+    assert words in err

@@ -1,0 +1,308 @@
+"""decode: each format read back by the means of others (json, csv, the parser), values by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.protocol.events import EVENT_CLASSES
+from faspmgr.protocol.fields import BY_NAME, FIELDS
+from faspmgr.protocol.parser import parse
+from faspmgr.protocol.tokenizer import Tokenizer
+from tests.cli.terminal import Result, invoke
+
+STOP = {  # of the vendor's example, in the order of the field table
+    "type": "STOP",
+    "file": "AsperaConnect-1.1.1.0.exe",
+    "size": 6162042,
+    "written": 6162042,
+    "loss": 0,
+    "elapsed_usec": 15084185,
+    "session_id": "03ef6778-7997-4fe1-9091-4f92ec29a806",
+    "user_str": "5492958869869553497",
+    "start_byte": 0,
+    "transfer_bytes": 5736852,
+    "file_bytes": 5736852,
+    "delay": 8,
+    "fasp_file_arg_index": 3,
+    "fasp_file_id": "52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
+    "file_checksum": "080690692698a1e3dec9924b44b94ed4",
+    "file_checksum_type": "md5",
+}
+
+
+def table(result: Result, dialect: str = "excel") -> list[list[str]]:
+    return list(csv.reader(io.StringIO(result.text, newline=""), dialect))
+
+
+def records(result: Result, dialect: str = "excel") -> list[dict[str, str]]:
+    header, *rows = table(result, dialect)
+    assert all(len(row) == len(header) for row in rows)
+    return [dict(zip(header, row)) for row in rows]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# JSON Lines
+
+
+def test_a_message_of_the_document(fixtures: Path) -> None:
+    result = invoke("decode", fixtures / "examples" / "stop.fasp")
+    assert (result.status, result.err) == (0, "")
+    assert result.objects == [STOP]
+    assert list(result.objects[0]) == list(STOP)
+
+
+def test_kinds_of_values(fixtures: Path) -> None:
+    (session,) = invoke("decode", fixtures / "examples" / "session.fasp").objects
+    assert session["rate"] == 1500
+    assert session["encryption"] is False
+    assert session["adaptive"] == "Adaptive"
+    assert session["source"] == ["C:/Temp/AsperaConnect-1.1.1.0.exe"]
+    assert session["token"] == "***"
+
+
+def test_raw_keeps_names_texts_and_order(fixtures: Path) -> None:
+    path = fixtures / "examples" / "stop.fasp"
+    lines = [line.split(": ", 1) for line in path.read_text().splitlines()[1:-1]]
+    (shown,) = invoke("decode", "--raw", path).objects
+    assert list(shown.items()) == [(name, text) for name, text in lines]
+    assert shown["Size"] == "6162042"
+
+
+def test_json_is_one_line_for_each_message(capture: Path) -> None:
+    result = invoke("decode", capture)
+    assert result.status == 0
+    assert len(result.lines) == len(parse(capture.read_bytes()))
+    assert [shown["type"] for shown in result.objects] == [event.type for event in parse(capture.read_bytes())]
+
+
+def test_bytes_that_are_no_utf_8_are_valid_json_and_come_back(fixtures: Path) -> None:
+    result = invoke("decode", "--fields", "file", fixtures / "sessions" / "two-sessions.fasp")
+    result.out.decode("utf-8", "strict")
+    (name,) = {shown["file"] for shown in result.objects if "ssel.dat" in shown["file"]}
+    assert name.encode("utf-8", "surrogateescape").endswith(b"/Br\xfcssel.dat")
+
+
+def test_other_scripts_stay_readable(fixtures: Path) -> None:
+    assert "Übersicht 2024.pdf" in invoke("decode", fixtures / "sessions" / "upload-skip-failure.fasp").text
+
+
+VALUES = st.binary(max_size=40).filter(lambda data: b"\n" not in data and b"\r" not in data)
+
+
+@given(VALUES, VALUES)
+def test_any_bytes_come_back_from_json(name: bytes, text: bytes) -> None:
+    data = b"FASPMGR 2\nType: STATS\nFile: " + name + b"\nUserStr: " + text + b"\n\n"
+    (shown,) = invoke("decode", "--raw", stdin=data).objects
+    assert shown["File"].encode("utf-8", "surrogateescape") == name
+    assert shown["UserStr"].encode("utf-8", "surrogateescape") == text
+
+
+def test_unknown_types_and_fields_are_there() -> None:
+    result = invoke("decode", stdin=b"FASPMGR 2\nType: FUTURE\nSomeNewField: 7\nSize: 3\n\n")
+    assert result.objects == [{"type": "FUTURE", "some_new_field": "7", "size": "3"}]
+
+
+def test_a_value_that_does_not_fit_stays_as_text_and_is_told() -> None:
+    result = invoke("decode", stdin=b"FASPMGR 2\nType: STATS\nSize: many\n\n")
+    assert result.objects == [{"type": "STATS", "size": "many"}]
+    assert result.errors == ["<stdin>:3: the value of Size is not an unsigned integer, kept as text: Size: many"]
+    assert result.status == 0
+
+
+def test_several_files_one_after_the_other(fixtures: Path) -> None:
+    names = ("init", "done")
+    result = invoke("decode", "--fields", "type", *(fixtures / "examples" / f"{name}.fasp" for name in names))
+    assert result.objects == [{"type": "INIT"}, {"type": "DONE"}]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Types and fields
+
+
+def test_types(fixtures: Path) -> None:
+    path = fixtures / "sessions" / "upload-skip-failure.fasp"
+    for args in (["--type", "SKIP,fileerror"], ["--type", "skip", "--type", "FILEERROR"]):
+        assert [shown["type"] for shown in invoke("decode", *args, path).objects] == ["SKIP", "FILEERROR"]
+
+
+def test_fields_by_either_name_in_the_order_asked_for(fixtures: Path) -> None:
+    path = fixtures / "examples" / "stop.fasp"
+    for names in (["Written,file"], ["written", "File"], [" WRITTEN , file , Written"]):
+        options = [word for name in names for word in ("--fields", name)]
+        assert invoke("decode", *options, path).text == '{"written": 6162042, "file": "AsperaConnect-1.1.1.0.exe"}\n'
+
+
+def test_messages_without_any_of_the_fields_are_left_out(fixtures: Path) -> None:
+    path = fixtures / "sessions" / "upload-skip-failure.fasp"
+    assert invoke("decode", "--fields", "code", path).objects == [{"code": 5}, {"code": 27}]
+
+
+def test_a_misspelt_field() -> None:
+    result = invoke("decode", "--fields", "writen")
+    assert (result.status, result.out) == (2, b"")
+    assert "no field 'writen'; did you mean 'written'?" in result.err
+
+
+def test_a_field_of_a_newer_ascp() -> None:
+    data = b"FASPMGR 2\nType: STATS\nQuantumFlux: 7\n\n"
+    for name in ("QuantumFlux", "quantum_flux"):
+        assert invoke("decode", "--fields", name, stdin=data).objects == [{"quantum_flux": "7"}]
+        assert invoke("decode", "--raw", "--fields", name, stdin=data).objects == [{"QuantumFlux": "7"}]
+        for raw in ([], ["--raw"]):
+            result = invoke("decode", "--format", "csv", *raw, "--fields", name, stdin=data)
+            assert table(result) == [["quantum_flux"], ["7"]]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# CSV and TSV
+
+FORMS = [("csv", "excel"), ("tsv", "excel-tab")]
+
+
+@pytest.mark.parametrize(("form", "dialect"), FORMS)
+def test_one_header_and_the_same_columns_for_every_stream(form: str, dialect: str, captures: list[Path]) -> None:
+    headers = {tuple(table(invoke("decode", "--format", form, path), dialect)[0]) for path in captures}
+    (header,) = headers
+    known = {name for cls in EVENT_CLASSES.values() for name in cls.__match_args__} - {"extra", "_frame", "frame"}
+    assert header == ("type", *(name for name in BY_NAME if name in known), "extra")
+
+
+@pytest.mark.parametrize(("form", "dialect"), FORMS)
+def test_a_table_says_what_json_says(form: str, dialect: str, capture: Path) -> None:
+    def cell(value: Any) -> str:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    rows = records(invoke("decode", "--format", form, capture), dialect)
+    objects = invoke("decode", capture).objects
+    assert len(rows) == len(objects)
+    for row, shown in zip(rows, objects):
+        extra = row.pop("extra")
+        shown = {name: cell(value).encode("utf-8", "backslashreplace").decode() for name, value in shown.items()}
+        there = {name: text for name, text in row.items() if text}
+        assert {**there, **(json.loads(extra) if extra else {})} == {k: v for k, v in shown.items() if v}
+
+
+def test_columns_of_one_type(fixtures: Path) -> None:
+    result = invoke("decode", "--format", "csv", "--type", "ARGSTOP", fixtures / "examples" / "argstop.fasp")
+    assert result.lines[0] == (
+        "type,file,session_id,user_str,fasp_file_arg_index,arg_transfers_status,arg_transfers_attempted,"
+        "arg_transfers_failed,arg_transfers_passed,arg_transfers_skipped,extra"
+    )
+    assert result.lines[1] == "ARGSTOP,sourcedir,,,1,Complete,2,,2,,"
+
+
+def test_chosen_columns(fixtures: Path) -> None:
+    path = fixtures / "examples" / "stop.fasp"
+    assert invoke("decode", "--format", "csv", "--fields", "size,file,size", path).lines == [
+        "size,file",
+        "6162042,AsperaConnect-1.1.1.0.exe",
+    ]
+    assert invoke("decode", "--format", "tsv", "--raw", "--fields", "size,file", path).lines == [
+        "Size\tFile",
+        "6162042\tAsperaConnect-1.1.1.0.exe",
+    ]
+
+
+def test_raw_columns_have_the_names_of_the_wire(fixtures: Path) -> None:
+    (row,) = records(invoke("decode", "--format", "csv", "--raw", fixtures / "examples" / "stop.fasp"))
+    assert row["Type"] == "STOP"
+    assert row["Elapsedusec"] == "15084185"
+    assert set(row) - {"extra"} <= set(FIELDS)
+
+
+ODD_NAMES = ["a,b", 'a"b', "a\tb", " a ", "", "ü", "=1+1", "a\x1bnb", "'", '"', '""', "a;b", "\x0b\x0c\x85\u2028"]
+
+
+@pytest.mark.parametrize(("form", "dialect"), FORMS)
+def test_odd_names_come_back_from_a_table(form: str, dialect: str) -> None:
+    data = "".join(f"FASPMGR 2\nType: STATS\nFile: {name}\nOdd: {name}\n\n" for name in ODD_NAMES).encode()
+    rows = records(invoke("decode", "--format", form, stdin=data), dialect)
+    assert [row["file"] for row in rows] == [name.replace("\x1bn", "\n") for name in ODD_NAMES]
+    assert [json.loads(row["extra"])["odd"] for row in rows] == ODD_NAMES
+
+
+def test_the_file_is_valid_utf_8_whatever_the_name(fixtures: Path) -> None:
+    result = invoke("decode", "--format", "csv", "--fields", "file", fixtures / "sessions" / "two-sessions.fasp")
+    assert "/data/in/Br\\udcfcssel.dat" in result.lines
+
+
+def test_an_empty_stream_has_a_header() -> None:
+    result = invoke("decode", "--format", "csv", "--fields", "file,size")
+    assert (result.status, result.text) == (0, "file,size\n")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Text
+
+
+def test_a_line_of_text(fixtures: Path) -> None:
+    text = invoke("decode", "--format", "text", fixtures / "examples" / "fileerror.fasp").text
+    assert text.startswith(
+        "FILEERROR    file=C:/Temp/IE7-WindowsXP-x86-enu.exe size=0 written=0 loss=0 code=41"
+        ' description="Source: Access is denied." elapsed_usec=0 '
+    )
+
+
+def test_text_is_printable_whatever_the_value() -> None:
+    value = "".join(map(chr, (*range(1, 10), *range(11, 13), *range(14, 160)))) + "\u202e\u2028"
+    data = f"FASPMGR 2\nType: STATS\nFile: {value}\nOdd: {value}\n\n".encode() + (
+        b"FASPMGR 2\nType: \xff\x07\nFile: \xff\x1b[31m\nE: \n\n"
+    )
+    for raw in ([], ["--raw"]):
+        text = invoke("decode", "--format", "text", *raw, stdin=data).text
+        assert len(text.split("\n")) == 3
+        assert text.replace("\n", "").isprintable()
+        assert '=""' in text
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bytes
+
+
+def test_fasp_gives_back_the_very_bytes(capture: Path) -> None:
+    data = capture.read_bytes()
+    result = invoke("decode", "--format", "fasp", "--show-secrets", capture)
+    whole = data[: data.rindex(b"\n\n") + 2]  # one of them breaks off
+    assert result.out == whole
+    if b"\nToken: " not in data:
+        assert invoke("decode", "--format", "fasp", capture).out == whole
+
+
+def test_fasp_with_types_and_fields(fixtures: Path) -> None:
+    path = fixtures / "sessions" / "two-sessions.fasp"
+    result = invoke("decode", "--format", "fasp", "--type", "STOP", "--fields", "file", path)
+    messages = result.out.split(b"\n\n")[:-1]
+    names = (b"Br\xfcssel.dat", b"part-a.bin", b"part-b.bin", b"part-c.bin")
+    assert sorted(messages) == [b"FASPMGR 2\nType: STOP\nFile: /data/in/" + name for name in names]
+
+
+def test_fasp_hides_secrets_and_leaves_the_rest(fixtures: Path) -> None:
+    path = fixtures / "examples" / "session.fasp"
+    expected = path.read_bytes().replace(b"Token: 8499385", b"Token: ***")
+    assert invoke("decode", "--format", "fasp", path).out == expected
+
+
+LINE = st.one_of(
+    st.sampled_from([b"FASPMGR 2", b"Type: STATS", b"Type: X\r", b"", b"\r", b"File: a", b"Size: 7", b"Tags: {}"]),
+    st.binary(max_size=12),
+    st.builds(lambda value: b"File: " + value, st.binary(max_size=12)),
+)
+
+
+@given(st.lists(LINE, max_size=15), st.booleans())
+def test_fasp_read_again_gives_the_same_messages(lines: list[bytes], show: bool) -> None:
+    data = b"FASPMGR 2\nType: STATS\n" + b"\n".join(lines) + b"\n\n"
+    reader = Tokenizer()
+    frames = reader.feed(data) + reader.close()
+    result = invoke("decode", "--format", "fasp", *(["--show-secrets"] if show else []), stdin=data)
+    assert result.status == 0
+    again = Tokenizer()
+    assert again.feed(result.out) + again.close() == frames

@@ -1,0 +1,157 @@
+"""describe: every type, field, code and kind of problem, against the tables and the vendor's document."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from faspmgr.cli.describe import COMMANDS
+from faspmgr.protocol import commands
+from faspmgr.protocol.codes import CODES, ErrorCode
+from faspmgr.protocol.events import EVENT_CLASSES
+from faspmgr.protocol.fields import FIELDS, Field
+from faspmgr.protocol.problems import KINDS
+from tests.cli.terminal import invoke
+
+
+def described(name: str) -> str:
+    result = invoke("describe", "--", name)
+    assert (result.status, result.err) == (0, "")
+    assert all(len(line) <= 110 and line == line.rstrip() for line in result.lines)
+    return result.text
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_overview_has_everything() -> None:
+    text = invoke("describe").text
+    for name in (*EVENT_CLASSES, *COMMANDS, *FIELDS, *KINDS):
+        assert re.search(rf"^  {re.escape(name)}  ", text, re.MULTILINE), name
+    for code in CODES.values():
+        assert f"  {code.code} {code.name} " in text
+
+
+@pytest.mark.parametrize("name", EVENT_CLASSES)
+def test_a_message_type_lists_its_fields(name: str) -> None:
+    text = described(name)
+    assert text.startswith(f"{name}  (message from ascp, {EVENT_CLASSES[name].__name__})\n")
+    assert described(name.lower()) == text
+
+
+def test_the_fields_of_stats_are_those_of_the_document(fixtures: Path) -> None:
+    document = (fixtures / "documents" / "aspera-events.txt").read_text()
+    section = document.split("\nSTATS\n")[1].split("Example:")[0]
+    names = re.findall(r"^- (\w+):", section, re.MULTILINE)
+    assert len(names) > 12
+    text = described("STATS")
+    for name in set(names) - {"Type"}:
+        assert f"\n  {name} " in text
+    assert "Bytescont" in text
+    assert "bytes_cont" in text
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.wire)
+def test_a_field_by_either_name(field: Field) -> None:
+    text = described(field.wire)
+    assert f"{field.wire}  (field)\n" in text
+    assert field.name in text
+    assert field.meaning in words(text)
+    assert field.unit in text
+    assert f"{field.wire}  (field)\n" in described(field.name)
+
+
+def test_bytescont() -> None:
+    assert described("Bytescont") == (
+        "Bytescont  (field)\n"
+        "  in Python, JSON  bytes_cont\n"
+        "  kind             integer, bytes\n"
+        "  meaning          contiguous bytes of this file at the destination\n"
+        "  messages         STATS, STOP, SKIP, FILEERROR\n"
+    )
+
+
+def test_a_field_names_its_commands_and_its_words() -> None:
+    assert "RATE" in described("Adaptive")
+    assert "Receive, Send" in described("Direction")
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=lambda code: str(code.code))
+def test_an_error_code_by_number_and_by_name(code: ErrorCode) -> None:
+    text = described(str(code.code))
+    retry = "worth a retry" if code.retryable else "no retry"
+    assert text.startswith(f"{code.code} {code.name}  (error code, {retry})\n")
+    assert code.meaning in words(text)
+    assert code.advice in words(text)
+    if code.name != "UNKNOWN":
+        assert text in described(code.name)
+        assert text in described(code.name.lower())
+
+
+def test_44() -> None:
+    text = described("44")
+    assert "44 PMTU_BRTT_ERROR  (error code, worth a retry)" in text
+    assert "the session could not be initiated" in text
+
+
+@pytest.mark.parametrize("number", ["70", "9999", "-1", "9" * 20])
+def test_an_unknown_code_explains_itself(number: str) -> None:
+    first, second, *_ = described(number).splitlines()
+    assert first == f"{number} UNKNOWN  (error code, no retry)"
+    assert second == f"  meaning  error code {number} is unknown"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_problem(kind: str) -> None:
+    assert words(KINDS[kind]) in words(described(kind))
+
+
+def test_what_goes_by_two_names_is_told_twice() -> None:
+    text = described("DONE")
+    assert "DONE  (message from ascp, DoneEvent)" in text
+    assert "DONE  (command to ascp)" in text
+
+
+def test_the_commands_have_the_fields_that_are_sent() -> None:
+    sent = [
+        commands.SetRate(target_kbps=1, min_kbps=1, policy="fair", priority=2),
+        commands.Cancel(),
+        commands.StartFile("a", "b", start=1, end=2),
+        commands.StopFile("a"),
+        commands.Finish(),
+        commands.Query(),
+    ]
+    frames = [command.to_frame() for command in sent]
+    assert {frame.type: set(frame.fields) for frame in frames} == {
+        name: set(wires) for name, (_, wires) in COMMANDS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("STAT", "STATS"), ("bytescount", "Bytescont"), ("no_perm", "NO_PERMS"), ("noize", "noise"), ("CANCLE", "CANCEL")],
+)
+def test_a_slip_gets_a_hint(name: str, hint: str) -> None:
+    result = invoke("describe", name)
+    assert (result.status, result.out) == (2, b"")
+    assert result.errors == [
+        f"faspmgr: nothing is called '{name}', did you mean {hint}?; faspmgr describe lists what there is"
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "zzzzzz", "--5", "9" * 5000, "٤٤", "\x1b[31m", "\udcff"])
+def test_what_is_not_there(name: str) -> None:
+    result = invoke("describe", "--", name)
+    assert (result.status, result.out) == (2, b"")
+    assert result.err.startswith("faspmgr: nothing is called ")
+    assert len(result.errors) == 1
+    assert result.errors[0].isprintable()
+
+
+@pytest.mark.parametrize("name", ["channel", "connection", "destination", "server"])
+def test_a_view(name: str) -> None:
+    pytest.importorskip("faspmgr.views.mapping")
+    assert name in invoke("describe", name).text

@@ -1,0 +1,91 @@
+"""encode: the messages of PROTOCOL.md's table of commands, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import invoke, run
+
+WIRE = [
+    ("rate --target 50m", "Type: RATE\nRate: 50000"),
+    ("rate --target 800k --min 1m", "Type: RATE\nRate: 800\nMinRate: 1000"),
+    ("rate --target 1.5g", "Type: RATE\nRate: 1500000"),
+    ("rate --target 45000", "Type: RATE\nRate: 45000"),
+    ("rate --target 0.5M", "Type: RATE\nRate: 500"),
+    ("rate --target 18446744073709551615", "Type: RATE\nRate: 18446744073709551615"),
+    ("rate --min 0", "Type: RATE\nMinRate: 0"),
+    ("rate --policy fair", "Type: RATE\nAdaptive: Adaptive"),
+    ("rate --policy fixed", "Type: RATE\nAdaptive: Fixed"),
+    ("rate --policy low", "Type: RATE\nAdaptive: Trickle"),
+    ("rate --policy high", "Type: RATE\nAdaptive: Adaptive\nPriority: 1"),
+    ("rate --priority 2", "Type: RATE\nPriority: 2"),
+    ("cancel", "Type: CANCEL"),
+    ("start /tmp/in /tmp/out", "Type: START\nSource: /tmp/in\nDestination: /tmp/out"),
+    ("start a b --start 10", "Type: START\nSource: a\nDestination: b\nFileBytes: 10:"),
+    ("start a b --end 100", "Type: START\nSource: a\nDestination: b\nFileBytes: :100"),
+    ("stop /tmp/out", "Type: STOP\nSource: /tmp/out"),
+    ("finish", "Type: DONE\nOperation: Linger"),
+    ("finish --now", "Type: DONE\nOperation: Shutdown"),
+    ("query", "Type: QUERY"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), WIRE)
+def test_commands(line: str, message: str) -> None:
+    assert invoke("encode", *line.split()) == (0, f"FASPMGR 2\n{message}\n\n".encode(), "")
+
+
+def test_the_examples_of_the_document(fixtures: Path) -> None:
+    start = invoke("encode", "start", "/tmp/in", "/tmp/out", "--start", "10485760", "--end", "204857600")
+    assert start.out == (fixtures / "examples" / "start-file.fasp").read_bytes()
+    assert invoke("encode", "stop", "/tmp/out").out == (fixtures / "examples" / "stop-file.fasp").read_bytes()
+
+
+def test_a_line_break_in_a_path_is_escaped() -> None:
+    result = invoke("encode", "stop", "a\nSource: b\r")
+    assert result.out == b"FASPMGR 2\nType: STOP\nSource: a\x1bnSource: b\x1br\n\n"
+
+
+def test_a_path_that_is_no_utf_8_is_sent_as_it_is() -> None:
+    result = run("encode", "stop", b"Br\xfcssel".decode("utf-8", "surrogateescape"))
+    assert result.out == b"FASPMGR 2\nType: STOP\nSource: Br\xfcssel\n\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("rate", "nothing to change"),
+        ("rate --target fast", "'fast' is no rate"),
+        ("rate --target -5", "'-5' is no rate"),
+        ("rate --target 5t", "'5t' is no rate"),
+        ("rate --target 1e400", "'1e400' is no rate"),
+        ("rate --target 18446744073709551616", "18446744073709551615"),
+        ("rate --policy quick", "'quick'"),
+        ("rate --policy high --priority 2", "priority"),
+        ("rate --priority 3", "3"),
+        ("start a", "DESTINATION"),
+        ("start a b --start 5 --end 4", "ends at 4"),
+        ("start a b --start -1", "-1"),
+        ("stop", "FILE"),
+        ("finish now", "now"),
+        ("cancell", "cancell"),
+    ],
+)
+def test_wrong_usage(line: str, reason: str) -> None:
+    result = invoke("encode", *line.split())
+    assert (result.status, result.out) == (2, b"")
+    assert reason in result.errors[-1]
+    assert result.err.startswith("Usage: faspmgr encode")
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+def test_what_is_no_path(path: str) -> None:
+    result = invoke("encode", "stop", path)
+    assert (result.status, result.out) == (2, b"")
+    assert "must be a path" in result.err
+
+
+def test_a_long_number_is_refused() -> None:
+    assert invoke("encode", "rate", "--target", "9" * 5000).status == 2

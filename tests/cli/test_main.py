@@ -1,0 +1,463 @@
+"""What all commands have in common: help, version, completion, pipes, signals, bad input, hidden secrets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import faspmgr
+from faspmgr.cli import COMMANDS, _Group, cli
+from tests.cli.terminal import ENVIRONMENT, PROGRAM, invoke, run, shell, start
+
+OURS = ("decode", "summary", "check", "describe", "encode")
+READING = ("decode", "summary", "check")
+ORDERS = ("rate", "start", "stop", "finish", "cancel", "query")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Help, version, completion
+
+
+def test_version() -> None:
+    assert run("--version") == (0, f"faspmgr {faspmgr.__version__}\n".encode(), "")
+
+
+@pytest.mark.parametrize("args", [(), *((name,) for name in OURS), *(("encode", name) for name in ORDERS)])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_has_an_example(args: tuple[str, ...], option: str) -> None:
+    result = invoke(*args, option)
+    assert result.status == 0
+    assert "Example:\n" in result.text
+    assert max(map(len, result.lines)) <= 80
+
+
+def test_the_overview_lists_all_commands() -> None:
+    text = invoke("--help").text
+    for name, words in COMMANDS.items():
+        assert f"  {name:<8}  {words}\n" in text
+
+
+def test_no_command_shows_the_help() -> None:
+    result = invoke()
+    assert result.status == 2
+    assert "Commands:" in result.text + result.err
+
+
+def test_an_unknown_command() -> None:
+    result = invoke("decod")
+    assert (result.status, result.out) == (2, b"")
+    assert "No such command 'decod'" in result.err
+
+
+def test_commands_are_imported_when_they_are_called() -> None:
+    code = "import sys; from faspmgr.cli import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, check=True, text=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("faspmgr.")}
+    assert loaded <= {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.status"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_command_is_one_of_click(name: str) -> None:
+    assert isinstance(cli, _Group)
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("de", ["decode", "describe"]), ("decode --fo", ["--format", "--follow"])]
+)
+def test_shell_completion(typed: str, offered: list[str]) -> None:
+    words = ["faspmgr", *typed.split()]
+    asked = {"_FASPMGR_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(PROGRAM, capture_output=True, env={**ENVIRONMENT, **asked}, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [f"plain,{word}" for word in offered]
+
+
+@pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])
+def test_shell_completion_source(kind: str) -> None:
+    environment = {**ENVIRONMENT, "_FASPMGR_COMPLETE": f"{kind}_source"}
+    done = subprocess.run(PROGRAM, capture_output=True, env=environment, text=True)
+    assert done.returncode == 0
+    assert f"_FASPMGR_COMPLETE={kind}_complete" in done.stdout
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pipes and signals
+
+
+@pytest.fixture
+def long(fixtures: Path, tmp_path: Path) -> Path:
+    """A capture that makes more output than a pipe holds."""
+    path = tmp_path / "long.fasp"
+    path.write_bytes((fixtures / "sessions" / "retry.fasp").read_bytes() * 200)
+    return path
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "text", "fasp"])
+def test_a_reader_that_goes_away_ends_it_quietly(long: Path, form: str) -> None:
+    result = shell(f'faspmgr decode --format {form} "$1" | head -1', long)
+    assert (result.status, result.err) == (0, "")
+    assert len(result.lines) == 1
+
+
+def test_a_reader_of_problems_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "broken.fasp"
+    path.write_bytes(b"FASPMGR 2\nType: STATS\nno field\n\n" * 5000)
+    assert shell('faspmgr check --json "$1" | head -1', path) == (0, b'{"problems": [\n', "")
+    assert shell('{ faspmgr check "$1" 2>&1 >/dev/null; } | head -1', path).err == ""
+
+
+def test_help_to_a_reader_that_goes_away() -> None:
+    result = shell("faspmgr --help | true; faspmgr describe | true")
+    assert result.err == ""
+
+
+def live(process: subprocess.Popen[bytes], data: bytes) -> bytes:
+    """Write to the program, and wait for one line of its output."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(data)
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "text", "csv", "tsv"])
+def test_a_live_pipe_gives_a_line_for_each_message_as_it_arrives(form: str) -> None:
+    with start("decode", "--format", form, "--fields", "file,size") as process:
+        for number in range(3):
+            line = live(process, b"FASPMGR 2\nType: STATS\nFile: f%d\nSize: 7\n\n" % number)
+            if line.split() in ([b"file,size"], [b"file", b"size"]):
+                assert number == 0
+                line = live(process, b"")
+            assert b"f%d" % number in line
+        _, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, b"")
+
+
+def test_a_live_pipe_gives_back_messages_as_they_arrive() -> None:
+    message = b"FASPMGR 2\nType: NOP\n\n"
+    with start("decode", "--format", "fasp") as process:
+        for _ in range(2):
+            assert live(process, message) == b"FASPMGR 2\n"
+            assert process.stdout
+            assert process.stdout.read(len(message) - 10) == message[10:]
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def wait_for_signal_handler(process: subprocess.Popen[bytes]) -> None:
+    """Until the program reads its input: a first message has come out at the other end."""
+    assert b"NOP" in live(process, b"FASPMGR 2\nType: NOP\n\n")
+
+
+def test_interrupted_while_reading_a_pipe() -> None:
+    with start("decode") as process:
+        wait_for_signal_handler(process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_interrupted_while_following(fixtures: Path) -> None:
+    path = fixtures / "sessions" / "breaks-off.fasp"
+    with start("decode", "--follow", path, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(6)]  # README: 6 whole messages
+        assert json.loads(lines[-1])["type"] == "STATS"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_follow_through_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "growing.fasp"
+    path.write_bytes(b"FASPMGR 2\nType: STATS\nSize: 1\n\n")
+    with start("decode", "--follow", "--fields", "size", path) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b'{"size": 1}\n'
+        path.write_bytes(b"")
+        time.sleep(0.3)  # more than the time between two looks at the file
+        path.write_bytes(b"FASPMGR 2\nType: STATS\nSize: 2\n\n")
+        assert process.stdout.readline() == b'{"size": 2}\n'
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+def test_follow_takes_one_file(capture: Path) -> None:
+    result = invoke("decode", "--follow", capture, capture)
+    assert (result.status, result.out) == (2, b"")
+    assert "--follow takes one file" in result.err
+
+
+FULL = [
+    ("decode", "FILE"),
+    ("decode", "--format", "csv", "FILE"),
+    ("summary", "FILE"),
+    ("summary", "--json", "FILE"),
+    ("check", "FILE"),
+    ("check", "--json", "FILE"),
+    ("describe",),
+    ("describe", "44"),
+    ("encode", "cancel"),
+    ("--version",),
+    ("--help",),
+]
+
+
+@pytest.mark.parametrize("args", FULL, ids=" ".join)
+def test_a_full_disk(args: tuple[str, ...], fixtures: Path) -> None:
+    path = fixtures / "sessions" / "two-sessions.fasp"
+    with open("/dev/full", "wb") as full:
+        result = run(*(str(path) if arg == "FILE" else arg for arg in args), stdout=full)
+    assert result.status == 2
+    assert result.err in ("faspmgr: <stdout>: No space left on device\n", "faspmgr: No space left on device\n")
+
+
+@pytest.mark.parametrize("args", FULL, ids=" ".join)
+def test_standard_output_that_is_closed(args: tuple[str, ...], fixtures: Path) -> None:
+    path = fixtures / "sessions" / "two-sessions.fasp"
+    result = shell(f"faspmgr {' '.join(args).replace('FILE', '$1')} >&-", path)
+    assert result.status == 2
+    assert result.errors in ([f"faspmgr: {name}Bad file descriptor"] for name in ("", "<stdout>: "))
+
+
+def test_standard_input_that_is_closed() -> None:
+    result = shell("faspmgr decode <&-")
+    assert (result.status, result.out, result.err) == (2, b"", "<stdin>: Bad file descriptor\n")
+
+
+def test_standard_error_that_is_closed_or_full() -> None:
+    for redirection in ("2>&-", "2>/dev/full"):
+        for args in ("decode nosuch", "decode --nosuch", "describe nosuch"):
+            result = shell(f"faspmgr {args} {redirection}; echo $?")
+            assert result.lines == ["2"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bad input
+
+
+def test_a_missing_file_among_others(fixtures: Path) -> None:
+    done = fixtures / "examples" / "done.fasp"
+    for name in READING:
+        result = invoke(name, "nosuch.fasp", done)
+        assert (result.status, result.errors) == (2, ["nosuch.fasp: No such file or directory"])
+        assert result.out  # of the other file
+
+
+def test_the_gravest_status_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    path.write_bytes(b"\x1f\x8b")
+    for files in ([str(path), "nosuch"], ["nosuch", str(path)]):
+        assert invoke("decode", *files).status == 4
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_directory(name: str, tmp_path: Path) -> None:
+    result = invoke(name, tmp_path)
+    assert (result.status, result.errors) == (2, [f"{tmp_path}: Is a directory"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", READING)
+def test_an_unreadable_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch(mode=0o000)
+    result = invoke(name, path)
+    assert (result.status, result.errors) == (2, [f"{path}: Permission denied"])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file at hand that fails when it is read")
+@pytest.mark.parametrize("name", READING)
+def test_a_file_that_fails_when_it_is_read(name: str) -> None:
+    result = invoke(name, "/proc/self/mem")
+    assert (result.status, result.errors) == (2, ["/proc/self/mem: Input/output error"])
+
+
+@pytest.mark.parametrize(("name", "status"), [("decode", 0), ("check", 0), ("summary", 3)])
+def test_an_empty_file(name: str, status: int, tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    result = invoke(name, path)
+    assert (result.status, result.errors) == (status, [f"{path}: no messages"])
+
+
+@pytest.mark.parametrize(("name", "status"), [("decode", 0), ("check", 4), ("summary", 3)])
+def test_a_binary_file(name: str, status: int) -> None:
+    result = invoke(name, stdin=bytes(range(256)) * 100)
+    assert result.status == status
+    assert len(result.errors) == 1
+    assert result.err.startswith("<stdin>:1: ")
+    assert result.err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("name", READING)
+@given(data=st.binary(max_size=500), strict=st.booleans())
+def test_random_bytes(name: str, data: bytes, strict: bool) -> None:
+    result = invoke(name, *(["--strict"] if strict else []), stdin=data)
+    assert result.status in {"decode": (0, 4), "check": (0, 4), "summary": (0, 1, 3, 4)}[name]
+    assert result.errors
+    assert all(line.isprintable() for line in result.errors)
+
+
+def test_a_long_stream_of_random_bytes_makes_few_lines() -> None:
+    data = bytes((number * number >> 3) % 256 for number in range(300_000))
+    assert len(invoke("decode", stdin=data).errors) <= 10
+
+
+@pytest.mark.parametrize("kind", ["cut", "damaged"])
+def test_a_broken_gzip_file_gives_what_was_there(kind: str, fixtures: Path, tmp_path: Path) -> None:
+    data = gzip.compress((fixtures / "sessions" / "two-sessions.fasp").read_bytes())
+    path = tmp_path / "x.gz"
+    path.write_bytes(data[:-9] if kind == "cut" else data + b"no gzip")
+    result = invoke("decode", path)
+    assert result.status == 4
+    assert len(result.lines) >= 22  # of 23; the last may need what was cut off
+    words = "the gzip data is cut off" if kind == "cut" else "damaged gzip data: "
+    assert result.errors[-1].startswith(f"{path}: {words}")
+
+
+def test_what_was_decoded_before_a_strict_problem_is_out() -> None:
+    good = b"FASPMGR 2\nType: STATS\nSize: 1\n\n"
+    result = invoke("decode", "--strict", "--fields", "size", stdin=good + b"FASPMGR 2\nnonsense\n\n" + good)
+    assert result == (4, b'{"size": 1}\n', "<stdin>:6: no field, the line is skipped: nonsense\n")
+
+
+@pytest.mark.parametrize("name", READING)
+def test_strict_has_status_4(name: str, fixtures: Path) -> None:
+    assert invoke(name, "--strict", fixtures / "sessions" / "breaks-off.fasp").status == 4
+
+
+def test_many_problems_of_a_kind_are_counted() -> None:
+    result = invoke("decode", stdin=b"FASPMGR 2\nType: NOP\nnonsense\n\n" * 1234)
+    assert result.status == 0
+    assert len(result.errors) == 11
+    assert result.errors[-1] == "<stdin>: 1,224 more of kind no-field; check lists them"
+
+
+def test_problems_are_counted_for_each_file(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"FASPMGR 2\nType: NOP\nnonsense\n\n" * 12)
+    result = invoke("decode", path, path)
+    assert len(result.errors) == 22
+    assert result.errors[10] == result.errors[21] == f"{path}: 2 more of kind no-field; check lists them"
+
+
+def test_unwrap(fixtures: Path) -> None:
+    plain = invoke("decode", fixtures / "logs" / "manager-line.fasp")
+    for how in ("auto", "brackets", r"line=\[(.*)\]$"):
+        assert invoke("decode", "--unwrap", how, fixtures / "logs" / "manager-line.log") == plain
+    assert len(invoke("decode", "--unwrap", "bullets", fixtures / "documents" / "aspera-events.txt").lines) == 13
+
+
+def test_unwrap_with_a_broken_pattern() -> None:
+    result = invoke("decode", "--unwrap", "(")
+    assert (result.status, result.out) == (2, b"")
+    assert "--unwrap" in result.err
+    assert "regular expression" in result.err
+
+
+@pytest.mark.parametrize("name", READING)
+def test_from_a_file_and_through_a_pipe_is_the_same(name: str, capture: Path) -> None:
+    from_file = invoke(name, capture)
+    from_pipe = invoke(name, stdin=capture.read_bytes())
+    assert from_pipe.status == from_file.status
+    assert from_pipe.text.replace("<stdin>", str(capture)) == from_file.text
+    assert from_pipe.err.replace("<stdin>", str(capture)) == from_file.err
+    assert invoke(name, "-", stdin=capture.read_bytes()) == from_pipe
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Secrets
+
+SECRET = "s3cr3t-V4lue"
+HIDING_PLACES = [
+    "Token: {}",
+    "Password: {}",
+    "Token:{}",
+    "  Token: {}",
+    "ExtraToken: {}",
+    "AccessSecret: {}",
+    "HTTPPassword: {}",
+    "Tags: {{'aspera':{{'node':{{'access_token':'{}'}}}}}}",
+    "Tags: {{'tok\\u0065n':'{}'}}",
+    "Tags: {{'token':'{}'",
+    "Token {}",
+    "password={}",
+    "Cookie: x\nToken: {}\nToken: {}",
+    "Token: {}\r",
+]
+TYPES = st.sampled_from(["INIT", "SESSION", "STATS", "DONE", "NEWTYPE"])
+STREAMS = st.lists(st.tuples(TYPES, st.lists(st.sampled_from(HIDING_PLACES))), min_size=1, max_size=3)
+FORMATS = ("jsonl", "csv", "tsv", "text", "fasp")
+COMMAND_LINES = [
+    *(["decode", "--format", form, *raw] for form in FORMATS for raw in ([], ["--raw"])),
+    ["decode", "--fields", "token,password,tags,extra_token,access_secret"],
+    ["decode", "--strict"],
+    ["summary"],
+    ["summary", "--json"],
+    ["check"],
+    ["check", "--json"],
+]
+
+
+def stream_with_secrets(messages: list[tuple[str, list[str]]], *, whole: bool) -> bytes:
+    text = ""
+    for kind, places in messages:
+        lines = "".join(place.replace("'", '"').format(SECRET, SECRET) + "\n" for place in places)
+        text += f"FASPMGR 2\nType: {kind}\nSessionId: s\n{lines}\n"
+    return (text if whole else text.rstrip("\n")).encode()
+
+
+@given(STREAMS, st.sampled_from(COMMAND_LINES), st.booleans())
+def test_secrets_are_in_no_output(messages: list[tuple[str, list[str]]], args: list[str], whole: bool) -> None:
+    result = invoke(*args, stdin=stream_with_secrets(messages, whole=whole))
+    assert SECRET not in result.text
+    assert SECRET not in result.err
+
+
+@pytest.mark.parametrize("args", COMMAND_LINES, ids=" ".join)
+def test_secrets_of_every_kind_are_in_no_output(args: list[str]) -> None:
+    data = stream_with_secrets([(kind, HIDING_PLACES) for kind in ("SESSION", "STATS", "NEWTYPE")], whole=True)
+    result = invoke(*args, stdin=data)
+    assert SECRET not in result.text + result.err
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("raw", [[], ["--raw"]])
+def test_secrets_are_shown_when_asked_for(form: str, raw: list[str]) -> None:
+    data = stream_with_secrets([("SESSION", ["Token: {}", "AccessSecret: {}"])], whole=True)
+    hidden = invoke("decode", "--format", form, *raw, stdin=data)
+    assert hidden.text.count("***") == 2
+    shown = invoke("decode", "--format", form, *raw, "--show-secrets", stdin=data)
+    assert shown.text == hidden.text.replace("***", SECRET)
+
+
+def test_the_token_of_the_vendor_example(fixtures: Path) -> None:
+    path = fixtures / "examples" / "session.fasp"
+    for args in COMMAND_LINES:
+        result = invoke(*args, path)
+        assert "8499385" not in result.text + result.err
+    assert invoke("decode", "--show-secrets", "--fields", "token", path).text == '{"token": "8499385"}\n'
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """No descriptor stays open."""
+    before = len(os.listdir("/dev/fd"))
+    yield
+    assert len(os.listdir("/dev/fd")) <= before

@@ -1,0 +1,428 @@
+"""faspmgr run: what it prints, how it ends, and that nothing is left, whatever happens to it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, start, wait_until
+
+__all__ = ["fake_ascp", "nothing_left", "simulated_ascp"]
+
+Make = Callable[[str], str]
+WAITS = "wire = began(); wire.sendall(stats(400)); open(option('--flag'), 'w'); "
+CANCELLED = WAITS + "assert b'CANCEL' in wire.recv(1000); wire.sendall(error(28, 'cancelled')); sys.exit(1)"
+DEAF = "signal.signal(15, signal.SIG_IGN); " + WAITS + "time.sleep(60)"
+
+
+# -- verdicts, on standard output and as status
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "line"),
+    [
+        ("wire = began(); wire.sendall(stats(400) + stop(8000) + DONE)", 0, "Completed: 8.0 kB in 0.0 s"),
+        ("wire = began(); wire.sendall(error(38, 'no')); sys.exit(1)", 1, "Failed: 38 LIC_ILLEGAL: no"),
+        (
+            "wire = began(); sys.exit(7)",
+            3,
+            "Lost: ended without DONE or ERROR at 0%, 0 B; ascp ended with exit status 7",
+        ),
+        ("sys.exit('ascp: no')", 5, "Not started: ascp ended with exit status 1 without connecting: ascp: no"),
+    ],
+)
+def test_the_verdict(fake_ascp: Make, body: str, status: int, line: str) -> None:
+    got, out, _ = faspmgr("run", "--", fake_ascp(body), "a", "h:b")
+    assert got == status
+    assert any(found.startswith(line) for found in out.splitlines()), out
+
+
+def test_the_advice_and_the_attempts(fake_ascp: Make) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(error(16, 'gone')); sys.exit(1)")
+    status, out, err = faspmgr("run", "--retry", "1", "--progress", "none", "--", path, "a", "h:b")
+    assert status == 1
+    assert out.splitlines() == [
+        "Failed: 16 CONNECTION_LOST: gone",
+        "Check the network and whether ascp still runs on the peer, and start again with -k 1 to resume partial files.",
+        "2 runs of ascp:",
+        "  session 1, attempt 1: failed: 16 CONNECTION_LOST: gone",
+        "  session 1, attempt 2: failed: 16 CONNECTION_LOST: gone",
+    ]
+    assert "retry 1 of 1 in " in err
+
+
+def test_the_result_as_json(fake_ascp: Make) -> None:
+
+    path = fake_ascp(
+        "wire = began(); wire.sendall(stats(5, name='X').replace(b'X', b'caf\\xe9') + error(25)); sys.exit(1)"
+    )
+    status, out, err = faspmgr("run", "--json", "--", path, "a", "h:b")
+    result = json.loads(out)
+    assert (status, result["verdict"], result["status"], result["error"]["code"]) == (1, "failed", 1, 25)
+    assert "Failed: 25 NO_SPACE_LEFT" in err
+
+
+def test_progress_for_programs(fake_ascp: Make) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.4); wire.sendall(stop() + DONE)")
+    status, out, err = faspmgr("run", "--progress", "json", "--", path, "a", "h:b")
+    assert status == 0
+    seen = [json.loads(line) for line in out.splitlines()]
+    assert [one["progress"] for one in seen] == sorted(one["progress"] for one in seen)
+    assert (seen[-1]["state"], seen[-1]["progress"], seen[-1]["files_done"]) == ("done", 1.0, 1)
+    assert "Completed: " in err
+
+
+def test_without_two_dashes(fake_ascp: Make) -> None:
+    path = fake_ascp("assert sys.argv[5:] == ['-l', '7m', '--json', 'a', 'h:b']; wire = began(); wire.sendall(DONE)")
+    assert faspmgr("run", path, "-l", "7m", "--json", "a", "h:b")[0] == 0
+
+
+def test_standard_error_of_ascp_passes_through(fake_ascp: Make) -> None:
+    path = fake_ascp("sys.stderr.buffer.write(b'caf\\xe9 \\x1b[1m\\n\\n'); wire = began(); wire.sendall(DONE)")
+    with start("run", "--progress", "none", "--", path, "a", "h:b") as process:
+        _, err = process.communicate(timeout=40)
+    assert err == b"caf\xe9 \x1b[1m\n\n"
+
+
+# -- usage
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], "Give either a command line of ascp or --spec FILE."),
+        (["--spec", "x", "--", "ascp"], "Give either"),
+        (["--sessions", "2", "--", "ascp", "-C", "1:2", "a", "h:b"], "a command line with -C cannot be split"),
+        (["--sessions", "2", "--record", "file", "--", "ascp", "a", "h:b"], "file is no directory"),
+        (["--record", "none/x", "--", "ascp", "a", "h:b"], "none/x: No such file or directory"),
+        (["--spec", "none"], "none: No such file or directory"),
+        (["--control", "none/s", "--", "ascp", "a", "h:b"], "none/s: No such file or directory"),
+        (["--view", "nonsense=x", "--", "ascp", "a", "h:b"], "'nonsense=x' is not KIND=FILE"),
+        (["--view", "channel=none/x", "--", "ascp", "a", "h:b"], "none: No such file or directory"),
+        (["--stall-timeout", "0", "--", "ascp"], "stall-timeout"),
+    ],
+)
+def test_wrong_usage(args: list[str], words: str, tmp_path: Path) -> None:
+    status, out, err = faspmgr("run", *args, cwd=tmp_path)
+    assert (status, out) == (2, "")
+    assert words in err
+
+
+def test_a_port_range_that_ends_too_early() -> None:
+    status, _, err = faspmgr("run", "--sessions", "3", "--udp-port", "65534", "--", "ascp", "a", "h:b")
+    assert status == 2
+    assert "UDP port" in err
+
+
+# -- which ascp
+
+
+def test_check(fake_ascp: Make) -> None:
+    path = fake_ascp(
+        "print('ascp version 3.9.0.163682\\nOperating System: Linux\\nLicense max rate=(unlimited), account no.=1')"
+    )
+    status, out, _ = faspmgr("run", "--check", "--ascp", path)
+    assert (status, out.splitlines()) == (
+        0,
+        [path, "version: 3.9.0.163682", "platform: Linux", "License max rate=(unlimited), account no.=1"],
+    )
+    assert faspmgr("run", "--check", environment={"FASPMGR_ASCP": path})[1] == out
+
+
+def test_check_without_an_ascp(tmp_path: Path) -> None:
+    status, out, err = faspmgr("run", "--check", "--ascp", str(tmp_path / "none"))
+    assert (status, out) == (5, "")
+    assert err == f"faspmgr: {tmp_path}/none: no such file\n"
+
+
+def test_which_ascp_is_run(fake_ascp: Make) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(DONE)")
+    assert faspmgr("run", "--", "ascp", "a", "h:b", environment={"FASPMGR_ASCP": path})[0] == 0
+    assert faspmgr("run", "--ascp", path, "--", "ascp", "a", "h:b")[0] == 0
+    unset = {"PATH": os.path.dirname(path), "FASPMGR_ASCP": ""}
+    assert faspmgr("run", "--", "ascp", "a", "h:b", environment=unset)[0] == 0
+
+
+# -- transfer specs
+
+
+def specification(tmp_path: Path, **more: Any) -> dict[str, Any]:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "a.bin").write_bytes(os.urandom(100_000))
+    return {
+        "direction": "send",
+        "remote_host": "127.0.0.1",
+        "remote_user": "xfer",
+        "remote_password": "pa55word",
+        "token": "t0ken",
+        "destination_root": str(tmp_path / "target"),
+        "paths": [{"source": str(tmp_path / "a.bin"), "destination": "b.bin"}],
+        **more,
+    }
+
+
+def copying(simulated_ascp: str, tmp_path: Path) -> str:
+    path = tmp_path / "copying"
+    path.write_text(
+        f'#!/bin/sh\ntr "\\0" " " <"/proc/$$/cmdline" >"{tmp_path}/argv"\n'
+        f'echo "$ASPERA_SCP_PASS $ASPERA_SCP_TOKEN" >&2\nexec "{simulated_ascp}" --simulate-copy "$@"\n'
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_transfer_spec(simulated_ascp: str, tmp_path: Path, from_stdin: bool) -> None:
+    text = json.dumps(specification(tmp_path)).encode()
+    (tmp_path / "spec.json").write_bytes(text)
+    path = "-" if from_stdin else str(tmp_path / "spec.json")
+    with start(
+        "run", "--ascp", copying(simulated_ascp, tmp_path), "--spec", path, "--json", stdin=subprocess.PIPE
+    ) as process:
+        out, err = process.communicate(text if from_stdin else b"", timeout=40)
+    assert process.returncode == 0, err
+    assert (tmp_path / "target" / "b.bin").read_bytes() == (tmp_path / "a.bin").read_bytes()
+    assert b"*** ***\n" in err
+    for secret in ("pa55word", "t0ken"):
+        assert secret not in out.decode() + err.decode() + (tmp_path / "argv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "transfer spec: is not JSON"),
+        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: is unknown"),
+        ('{"direction": "sideways", "remote_host": "h"}', "direction: "),
+    ],
+)
+def test_a_spec_that_cannot_be_run(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "spec.json"
+    path.write_text(text)
+    status, out, err = faspmgr("run", "--spec", path)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"faspmgr: {path}: ")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_files_for_the_spec_are_gone_afterwards(simulated_ascp: str, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(specification(tmp_path)))
+    ascp = copying(simulated_ascp, tmp_path)
+    assert faspmgr("run", "--ascp", ascp, "--spec", path, environment={"TMPDIR": str(tmp_path / "tmp")})[0] == 0
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+# -- recording and views
+
+
+def test_a_record_decodes(fake_ascp: Make, tmp_path: Path) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+    assert faspmgr("run", "--record", tmp_path / "r.fasp", "--", path, "a", "h:b")[0] == 0
+    _, out, _ = faspmgr("summary", "--json", tmp_path / "r.fasp")
+    assert json.loads(out)["transfers"][0]["state"] == "done"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_record_on_a_full_disk(fake_ascp: Make) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+    status, out, err = faspmgr("run", "--record", "/dev/full", "--", path, "a", "h:b")
+    assert status == 2
+    assert "Completed: " in out
+    assert "The recording is not complete: /dev/full: No space left on device" in out
+    assert "the recording is not complete" in err
+
+
+def test_a_view_is_whole_at_any_time(fake_ascp: Make, tmp_path: Path) -> None:
+    path = fake_ascp(WAITS + "time.sleep(1.5); wire.sendall(stop() + DONE)")
+    view = tmp_path / "channel.json"
+    flag = str(tmp_path / "flag")
+    with start("run", "--view", f"channel={view}", "--", path, "--flag", flag, "a", "h:b") as process:
+        wait_until(lambda: view.exists() and view.read_bytes())
+        first = json.loads(view.read_text())
+        assert finish(process)[0] == 0
+    last = json.loads(view.read_text())
+    assert first["id"] == last["id"]
+    assert [file["closed"] for file in first["transferred_files"]] in ([False], [])
+    assert [file["closed"] for file in last["transferred_files"]] == [True]
+
+
+# -- Ctrl-C, SIGTERM, and a terminal that goes away
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels(fake_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
+    flag = tmp_path / "flag"
+    with start("run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
+        wait_until(flag.exists)
+        process.send_signal(number)
+        status, out, err = finish(process)
+    assert status == 130
+    assert f"Failed: 28 USER_CANCEL: cancelled; interrupted by {number.name}" in out
+    assert f"{number.name}: cancelling the transfer" in err
+
+
+def test_an_ascp_that_hears_neither_cancel_nor_sigterm(fake_ascp: Make, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with start("run", "--grace", "0.3", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+        wait_until(flag.exists)
+        process.send_signal(signal.SIGINT)
+        status, out, _ = finish(process)
+    assert status == 130
+    assert "Lost: " in out
+
+
+def test_the_second_ctrl_c_does_not_wait(fake_ascp: Make, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with start("run", "--grace", "300", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+        wait_until(flag.exists)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert finish(process)[0] == 130
+
+
+def test_ctrl_c_while_waiting_for_a_retry(fake_ascp: Make, tmp_path: Path) -> None:
+    path = fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
+    with start("run", "--retry", "9", "--", path, "a", "h:b") as process:
+        assert process.stderr
+        while b"retry 2 of 9" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        status, out, _ = finish(process)
+    assert status == 130
+    assert "Failed: 16 CONNECTION_LOST" in out
+
+
+def test_nohup(fake_ascp: Make, tmp_path: Path) -> None:
+    path = fake_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
+    flag = tmp_path / "flag"
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    with start("run", "--", path, "--flag", str(flag), "a", "h:b", preexec_fn=ignore) as process:
+        wait_until(flag.exists)
+        process.send_signal(signal.SIGHUP)
+        assert finish(process)[0] == 0
+
+
+def in_terminal(body: Callable[[int, subprocess.Popen[bytes]], None], *args: str) -> tuple[int, bytes]:
+    """Run the command line in a terminal of its own, and body with that; status and what was drawn."""
+    ours, theirs = pty.openpty()
+    drawn: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while data := os.read(ours, 65536):
+                drawn.append(data)
+        except OSError:
+            pass
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with start(
+        *args,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+        environment={"TERM": "xterm"},
+    ) as process:
+        os.close(theirs)
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        body(ours, process)
+        process.wait(40)
+    thread.join(5)
+    return process.returncode, b"".join(drawn)
+
+
+def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(fake_ascp: Make, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+
+    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+        wait_until(flag.exists)
+        os.write(terminal, b"\x03")
+
+    status, drawn = in_terminal(
+        act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
+    )
+    assert status == 130
+    assert b"Failed: 28 USER_CANCEL" in drawn
+
+
+def test_a_terminal_that_is_resized_goes_on(fake_ascp: Make, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    path = fake_ascp(WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)")
+
+    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+        wait_until(flag.exists)
+        for columns in (20, 200, 1, 80):
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            time.sleep(0.15)
+
+    status, drawn = in_terminal(act, "run", "--", path, "--flag", str(flag), "a", "h:b")
+    assert status == 0
+    assert b"Completed: " in drawn
+
+
+def test_a_terminal_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+
+    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+        wait_until(flag.exists)
+        os.close(terminal)  # the kernel sends SIGHUP, and writing fails from now on
+
+    status, _ = in_terminal(act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b")
+    assert status == 130
+
+
+def test_a_reader_of_our_output_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+    target = tmp_path / "status"
+    path = fake_ascp(
+        "wire = began()\nfor n in range(10): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(error(25))"
+    )
+    script = f'"{sys.executable}" -m faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}"'
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    subprocess.run(["bash", "-c", f"({script}) | head -1", "bash", path, "a", "h:b"], env=environment, timeout=40)
+    wait_until(lambda: target.exists() and target.read_text())
+    assert target.read_text() == "1\n"  # the transfer went on, and its verdict counts
+
+
+def test_standard_streams_that_are_closed(fake_ascp: Make, tmp_path: Path) -> None:
+    path = fake_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
+    script = f'"{sys.executable}" -m faspmgr run -- "$@" <&- >&- 2>&-'
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(["bash", "-c", script, "bash", path, "a", "h:b"], env=environment, timeout=40)
+    assert done.returncode == 1
+
+
+# -- real files
+
+
+def test_real_files_in_two_sessions(simulated_ascp: str, tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    names = [str(tmp_path / f"{n}.bin") for n in range(6)]
+    for name in names:
+        Path(name).write_bytes(os.urandom(100_000))
+    argv = [simulated_ascp, "--simulate-copy", "-l", "50m", *names, f"xfer@localhost:{tmp_path / 'target'}"]
+    status, out, _ = faspmgr("run", "--sessions", "2", "--udp-port", "33001", "--", *argv)
+    assert status == 0, out
+    for name in names:
+        assert (tmp_path / "target" / Path(name).name).read_bytes() == Path(name).read_bytes()
+    assert "6 files" in out

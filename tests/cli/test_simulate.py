@@ -1,0 +1,138 @@
+"""``faspmgr simulate``: what was asked for is what the other commands find in it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faspmgr.simulator import Scenario
+from tests.cli.terminal import ENVIRONMENT, invoke, run, start
+from tests.cli.test_replay import Manager
+
+
+def summary(*args: str) -> Any:
+    """The only transfer that summary finds, as JSON."""
+    made = invoke("simulate", *args)
+    assert (made.status, made.err) == (0, "")
+    found = json.loads(invoke("summary", "--json", stdin=made.out).out)
+    (transfer,) = found["transfers"]
+    return transfer
+
+
+def test_the_first_options() -> None:
+    transfer = summary("--files", "50", "--size", "10M", "--fail", "3", "--skip", "7", "--sessions", "2", "--seed", "1")
+    assert transfer["state"] == "failed"
+    assert (transfer["files_done"], transfer["files_skipped"], transfer["files_failed"]) == (40, 7, 3)
+    assert len(transfer["sessions"]) == 2
+    assert transfer["expected_bytes"] == 500_000_000
+
+
+def test_it_writes_what_the_scenario_makes() -> None:
+    result = invoke("simulate", "--files", "5", "--size", "1.5k", "--seed", "4", "--rate", "5m", "--loss", "0.1")
+    assert result.out == b"".join(Scenario(files=5, size=1500, seed=4, target_kbps=5000, loss=0.1).stream())
+
+
+@pytest.mark.parametrize(
+    ("args", "values"),
+    [
+        (["--fail", "1", "--fail", "35:2"], {"fail": {5: 1, 35: 2}}),
+        (["--resume", "1", "--ranges", "2"], {"resume": 1, "ranges": 2}),
+        (["--distribution", "pareto"], {"distribution": "pareto"}),
+        (["--rate", "1g", "--achieved", "500m", "--rtt", "80"],
+         {"target_kbps": 1_000_000, "achieved_kbps": 500_000, "rtt_ms": 80}),
+        (["--checksum", "md5", "--no-precalculate"], {"checksum": "md5", "precalculate": False}),
+        (["--retries", "2", "--fallback", "--odd-names"], {"retries": 2, "fallback": True, "odd_names": True}),
+        (["--error", "40", "--stop-at", "0.1"], {"error": 40, "stop_at": 0.1}),
+        (["--cut-off", "--direction", "receive", "--user-str", "u"],
+         {"cut_off": True, "direction": "Receive", "user_str": "u"}),
+    ],
+)  # fmt: skip
+def test_all_other_options(args: list[str], values: dict[str, Any]) -> None:
+    assert invoke("simulate", *args).out == b"".join(Scenario(**values).stream())
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("500", 500), ("10k", 10**4), ("10M", 10**7), ("1.5G", 15 * 10**8), ("2TB", 2 * 10**12)],
+)
+def test_sizes(text: str, size: int) -> None:
+    expected = Scenario(files=1, size=size, target_kbps=10**9, stop_at=0, error=1).stream()
+    made = invoke("simulate", "--files", "1", "--size", text, "--rate", "1000g", "--stop-at", "0", "--error", "1")
+    assert made.out == b"".join(expected)
+
+
+@pytest.mark.parametrize("args", [[], ["--speed", "50", "--cut", "random"]])
+def test_to_a_port(args: list[str]) -> None:
+    manager = Manager()
+    assert invoke("simulate", "--files", "2", "--to", manager.address, *args).status == 0
+    assert manager.data == b"".join(Scenario(files=2).stream())
+
+
+def test_nothing_is_wrong_with_it() -> None:
+    made = invoke("simulate", "--files", "24", "--size", "20M", "--odd-names", "--retries", "1", "--sessions", "2",
+                  "--loss", "0.1", "--checksum", "sha1", "--fail", "2")  # fmt: skip
+    assert invoke("check", stdin=made.out).status == 0
+    cut_off = invoke("simulate", "--cut-off")
+    assert invoke("check", stdin=cut_off.out).status == 4
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--files", "-1"], "files must be a whole number from 0 to"),
+        (["--files", "2", "--fail", "3"], "more files fail, are skipped, resumed or moved in part than there are"),
+        (["--size", "big"], "'big' is no size: write 500, 10k, 10M or 1.5G."),
+        (["--fail", "x"], "'x' is no number of files, or CODE:N, such as 35:2."),
+        (["--rate", "fast"], "'fast' is no rate"),
+        (["--loss", "0.9"], "loss must be a number from 0 to 0.5"),
+        (["--error", "-5"], "error must be a whole number"),
+        (["extra"], "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage(args: list[str], words: str) -> None:
+    result = run("simulate", *args)
+    assert (result.status, result.out) == (2, b"")
+    assert words in result.err
+
+
+def test_a_pipe_that_closes() -> None:
+    with start("simulate", "--files", "10000000", "--no-precalculate") as process:
+        assert process.stdout
+        assert process.stdout.read(20)
+        process.stdout.close()
+        assert process.wait(10) == 0
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_million_files_through_decode_and_summary(tmp_path: Path) -> None:
+    faspmgr = shlex.join([sys.executable, "-m", "faspmgr"])
+    made = "simulate --files 1000000 --size 10k --fail 7 --fail 35:2 --skip 1000 --seed 3"
+    script = (
+        f"set -o pipefail; {faspmgr} {made}"
+        f" | tee >({faspmgr} decode --type FILEERROR,ERROR > decoded; echo $? > status)"
+        f" | {faspmgr} summary --json; code=$?; until [ -s status ]; do sleep 0.1; done; exit $code"
+    )
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=280)
+    assert done.stderr == b""
+    assert done.returncode == 1  # a failed transfer
+    (transfer,) = json.loads(done.stdout)["transfers"]
+    assert (transfer["files_done"], transfer["files_skipped"], transfer["files_failed"]) == (998_991, 1000, 9)
+    assert (transfer["state"], transfer["error"]["code"]) == ("failed", 27)
+    assert transfer["expected_bytes"] == 10_000_000_000
+
+    assert (tmp_path / "status").read_text() == "0\n"
+    decoded = [json.loads(line) for line in (tmp_path / "decoded").read_text().splitlines()]
+    assert [event["type"] for event in decoded] == ["FILEERROR"] * 9 + ["ERROR"]
+    assert sorted(event["code"] for event in decoded[:-1]) == [5] * 7 + [35] * 2
+    end = decoded[-1]
+    assert (end["transfers_attempted"], end["transfers_passed"]) == (1_000_000, 999_991)
+    assert end["file_bytes"] == transfer["bytes_written"]

@@ -1,0 +1,306 @@
+"""``faspmgr view``: one object per session, snapshots, the schema, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faspmgr import views
+from tests.cli.terminal import invoke, run, shell, start
+from tests.conftest import FIXTURES
+
+KINDS = tuple(views.KINDS)
+SESSIONS = FIXTURES / "sessions"
+UPLOAD = SESSIONS / "upload-skip-failure.fasp"
+START = "2024-05-02T22:00:00Z"
+
+
+def expected(name: str, kind: str) -> object:
+    return json.loads((FIXTURES / "views" / f"{name}.json").read_text(encoding="utf-8"))[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["upload-skip-failure", "two-sessions", "retry"])
+def test_one_line_for_each_session(name: str, kind: str) -> None:
+    result = invoke("view", kind, "--start-time", START, SESSIONS / f"{name}.fasp")
+    assert (result.status, result.err) == (0, "")
+    assert result.objects == expected(name, kind)
+
+
+def test_one_session_is_one_json_document() -> None:
+    result = run("view", "channel", UPLOAD)
+    assert result.status == 0
+    assert json.loads(result.out)["id"] == "6f0a1f0e-52c4-4d0f-9d53-0c7f3b1e8a11"
+
+
+@pytest.mark.parametrize("args", [(), ("-",)])
+def test_standard_input(args: tuple[str, ...]) -> None:
+    data = UPLOAD.read_bytes()
+    assert invoke("view", "server", *args, stdin=data) == invoke("view", "server", UPLOAD)
+
+
+def test_a_log_around_the_messages() -> None:
+    result = invoke(
+        "view", "channel", "--unwrap", "auto", "--start-time", START, FIXTURES / "logs" / "manager-line.log"
+    )
+    assert result.objects == expected("manager-line", "channel")
+
+
+def test_without_start_time_times_are_null() -> None:
+    (channel,) = invoke("view", "channel", UPLOAD).objects
+    assert {file["open_time"] for file in channel["transferred_files"]} == {None}
+
+
+@pytest.mark.parametrize(
+    "time", ["2024-05-02T22:00:00Z", "2024-05-02T22:00:00.000+00:00", "2024-05-03T00:00:00+02:00", "2024-05-02 22:00Z"]
+)
+def test_ways_to_say_a_time(time: str) -> None:
+    (link,) = invoke("view", "connection", "--start-time", time, UPLOAD).objects
+    assert link["snapshotTime"] == "2024-05-02T22:00:05.241733Z"
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        ("yesterday", "'yesterday' is no time such as 2024-05-02T22:00:00Z."),
+        ("2024-05-02T22:00:00", "has no time zone: add Z for UTC, or an offset such as +02:00."),
+        ("", "'' is no time"),
+    ],
+)
+def test_what_is_no_time(time: str, message: str) -> None:
+    result = invoke("view", "connection", "--start-time", time, UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert message in result.err
+    assert "--start-time" in result.err
+
+
+def test_the_year_9999_is_the_last() -> None:
+    (link,) = invoke("view", "connection", "--start-time", "9999-12-31T23:59:59Z", UPLOAD).objects
+    assert link["snapshotTime"] is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Snapshots
+
+
+def test_a_snapshot_every_second_of_the_stream() -> None:
+    result = invoke("view", "channel", "--each", "1", "--start-time", START, UPLOAD)
+    clip = [
+        (channel["bytes_client_to_server"], [file["status"] for file in channel["transferred_files"]])
+        for channel in result.objects
+    ]
+    assert clip == [  # the messages at 1.4, 2.4, 3.4, 4.4 and 5.1 seconds, then the end
+        (12058624, ["ONGOING"]),
+        (24444928, ["ONGOING"]),
+        (36765696, ["ONGOING"]),
+        (49119232, ["ONGOING"]),
+        (54626109, ["OK", "OK", "OK", "OK", "PERMISSION_DENIED", "ONGOING"]),
+        (55674685, ["OK", "OK", "OK", "OK", "PERMISSION_DENIED", "OK"]),
+    ]
+    assert result.objects[-1:] == expected("upload-skip-failure", "channel")
+
+
+def test_snapshots_of_several_sessions_are_of_those_that_have_changed() -> None:
+    result = invoke("view", "connection", "--each", "2", SESSIONS / "two-sessions.fasp")
+    one, two = "41c8e7d0-6a2f-4e35-b0d9-1f8a5c3e7b21", "c02b94f7-d81e-4c63-95aa-e3f7061d2b48"
+    assert [link["connectionId"] for link in result.objects] == [one, two, one, two, one, two]
+    assert [link["encryptedConnectionState"] for link in result.objects] == [
+        *("connected", "connected"),  # at 2.3 seconds
+        *("connected", "disconnected"),  # at 4.3: the second has ended
+        *("disconnected", "disconnected"),
+    ]
+
+
+def test_a_retry_goes_on_with_the_clock_of_the_stream() -> None:
+    result = invoke("view", "connection", "--each", "60", "--start-time", START, SESSIONS / "retry.fasp")
+    assert [link["snapshotTime"] for link in result.objects] == [
+        "2024-05-02T22:01:03.602114Z",
+        "2024-05-02T22:01:03.602114Z",
+        "2024-05-02T22:01:06.343502Z",
+    ]
+
+
+def test_no_snapshot_of_what_is_no_session() -> None:
+    order = b"FASPMGR 2\nType: QUERY\n\n"
+    stats = b"FASPMGR 2\nType: STATS\nSessionId: s\nElapsedusec: 5000000\nFile: a\n\n"
+    result = invoke("view", "connection", "--each", "1", stdin=order + stats)
+    assert [link["connectionId"] for link in result.objects] == ["s", "s"]
+
+
+def test_snapshots_come_while_the_stream_goes_on() -> None:
+    with start("view", "channel", "--each", "0.5") as program:
+        assert program.stdin
+        assert program.stdout
+        data = UPLOAD.read_bytes()
+        program.stdin.write(data[: len(data) // 2])
+        (first,) = json.loads(program.stdout.readline())["transferred_files"]
+        assert first["status"] == "ONGOING"
+        program.stdin.close()
+        rest = program.stdout.read().splitlines()
+        assert program.wait() == 0
+    assert json.loads(rest[-1])["transferred_files"][0]["status"] in ("UNCLEAN_CLOSE", "OK")
+
+
+@pytest.mark.parametrize("each", ["0", "-1", "1e-9", "often", "nan", "inf", ""])
+def test_what_is_no_number_of_seconds(each: str) -> None:
+    result = invoke("view", "channel", "--each", each, UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert "--each" in result.err
+
+
+def test_following_needs_snapshots() -> None:
+    result = invoke("view", "channel", "--follow", UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert "add --each" in result.err
+
+
+def test_following(tmp_path: Path) -> None:
+    path = tmp_path / "growing.fasp"
+    path.write_bytes(b"FASPMGR 2\nType: STATS\nSessionId: s\nElapsedusec: 1000000\nFile: a\n\n")
+    with start("view", "channel", "--each", "1", "--follow", path) as program:
+        assert program.stdout
+        assert len(json.loads(program.stdout.readline())["transferred_files"]) == 1
+        with path.open("ab") as file:
+            file.write(b"FASPMGR 2\nType: STATS\nSessionId: s\nElapsedusec: 2000000\nFile: b\n\n")
+        assert len(json.loads(program.stdout.readline())["transferred_files"]) == 2
+        program.kill()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Schema and reference
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schema_fits_what_is_printed(kind: str) -> None:
+    result = invoke("view", kind, "--schema")
+    assert result.status == 0
+    schema = json.loads(result.out)
+    Draft202012Validator.check_schema(schema)
+    for shown in invoke("view", kind, "--start-time", START, SESSIONS / "two-sessions.fasp").objects:
+        Draft202012Validator(schema).validate(shown)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_describe_prints_the_table(kind: str) -> None:
+    assert views.describe_view(kind) in invoke("describe", kind).text
+
+
+def test_help_has_an_example() -> None:
+    result = invoke("view", "--help")
+    assert result.status == 0
+    assert "Example:\n" in result.text
+    assert max(map(len, result.lines)) <= 80
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The server's ascp
+
+ASCP_A = """Product version information not found.
+ascp version 3.9.0.163682
+Operating System: Linux
+FIPS 140-2-validated crypto ready to configure
+AES-NI Supported
+License max rate=(unlimited), account no.=1, license no.=1
+"""
+"""As a real one prints it."""
+
+
+def make_ascp(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_an_ascp_that_is_asked(tmp_path: Path) -> None:
+    ascp = make_ascp(tmp_path / "ascp", f"cat <<'EOF'\n{ASCP_A}EOF")
+    (server,) = invoke("view", "server", "--ascp", ascp, UPLOAD).objects
+    assert (server["version"], server["revision"], server["serverPlatform"]) == ("3.9.0.163682", 163682, "linux")
+    assert server["license"] == {"errorMessage": None, "expiry": None, "valid": True}
+
+
+def test_an_ascp_that_does_not_answer_well(tmp_path: Path) -> None:
+    ascp = make_ascp(tmp_path / "ascp", "echo no; exit 3")
+    result = invoke("view", "server", "--ascp", ascp, UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert result.errors == [f"faspmgr: {ascp} -A: exit status 3: no"]
+
+
+def test_an_ascp_that_is_not_there(tmp_path: Path) -> None:
+    result = invoke("view", "server", "--ascp", tmp_path / "ascp", UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert len(result.errors) == 1
+
+
+def test_only_the_server_asks_ascp() -> None:
+    result = invoke("view", "channel", "--ascp", "ascp", UPLOAD)
+    assert (result.status, result.out) == (2, b"")
+    assert "--ascp goes with the view server" in result.err
+
+
+@pytest.mark.skipif("FASPMGR_ASCP" not in os.environ, reason="FASPMGR_ASCP names no real ascp")
+def test_a_real_ascp() -> None:
+    (server,) = invoke("view", "server", "--ascp", os.environ["FASPMGR_ASCP"], UPLOAD).objects
+    assert server["version"].split(".")[-1] == str(server["revision"])
+    assert server["serverPlatform"] == "linux"
+    assert server["license"]["valid"] is True
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bad input
+
+
+@pytest.mark.parametrize("args", [("view",), ("view", "chanel", str(UPLOAD)), ("view", "channel", "a", "b")])
+def test_wrong_usage(args: tuple[str, ...]) -> None:
+    result = invoke(*args)
+    assert (result.status, result.out) == (2, b"")
+
+
+def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.fasp", tmp_path):
+        result = invoke("view", "channel", path)
+        assert (result.status, result.out) == (2, b"")
+        assert len(result.errors) == 1
+        assert result.err.startswith(f"{path}: ")
+
+
+def test_no_session() -> None:
+    for data in (b"", b"FASPMGR 2\nType: QUERY\n\n"):
+        result = invoke("view", "channel", stdin=data)
+        assert (result.status, result.out) == (3, b"")
+        assert result.errors[-1] == "faspmgr: <stdin>: no session"
+
+
+def test_an_unfinished_stream_shows_what_there_was() -> None:
+    result = invoke("view", "channel", SESSIONS / "breaks-off.fasp")
+    assert result.status == 0
+    assert result.objects[0]["transferred_files"][0]["status"] == "UNCLEAN_CLOSE"
+    assert len(result.errors) == 1
+
+
+def test_strict_shows_what_came_before_and_says_so() -> None:
+    result = invoke("view", "channel", "--strict", SESSIONS / "breaks-off.fasp")
+    assert result.status == 4
+    assert len(result.objects) == 1
+
+
+def test_random_bytes() -> None:
+    result = invoke("view", "channel", stdin=bytes(range(256)) * 100)
+    assert (result.status, result.out) == (3, b"")
+
+
+def test_a_reader_that_goes_away() -> None:
+    result = shell('faspmgr view channel --each 0.001 "$1" | head -c 10', UPLOAD)
+    assert result.err == ""
+
+
+def test_secrets_stay_out() -> None:
+    message = b'FASPMGR 2\nType: SESSION\nSessionId: s\nToken: hush-hush\nTags: {"password":"hush-hush"}\n\n'
+    for kind in KINDS:
+        result = invoke("view", kind, stdin=message)
+        assert result.status == 0
+        assert b"hush" not in result.out + result.err.encode()
