@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -86,6 +87,34 @@ def play(
         player.play(pieces, output.write_bytes, speed)
     else:
         _play_to(pieces, to, speed)
+    return Status.DONE
+
+
+def play_at_once(
+    streams: Sequence[Iterable[bytes]],
+    to: tuple[str, int] | None,
+    speed: float,
+    cut: int | str | None,
+    seed: int | None,
+) -> Status:
+    """Play several streams side by side, each as play() does. Raises the first error when all have ended."""
+    errors: list[BaseException] = []
+
+    def play_one(messages: Iterable[bytes]) -> None:
+        try:
+            play(messages, to, speed, cut, seed)
+        except (CommandError, OSError) as error:
+            errors.append(error)
+
+    # Daemons, so that Ctrl-C ends all of them at once; what they send is made up.
+    threads = [threading.Thread(target=play_one, args=(messages,), daemon=True) for messages in streams[1:]]
+    for thread in threads:
+        thread.start()
+    play_one(streams[0])
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
     return Status.DONE
 
 

@@ -68,7 +68,8 @@ def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, .
 def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **options: Any) -> int:
     """Make up a transfer, and write its stream to standard output or play it to a management port.
 
-    The numbers in it agree with each other. It takes the same little memory for ten files and for ten million.
+    The numbers in it agree with each other. It takes the same little memory for ten files and for ten million. With
+    --to, each of several sessions has a connection of its own.
 
     \b
     Example:
@@ -83,8 +84,10 @@ def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **o
         scenario = Scenario(**options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
-    messages = scenario.stream()
-    return playing.play(_batches(messages) if math.isinf(speed) else messages, to, speed, cut, scenario.seed)
+    streams = [scenario.stream()] if to is None else scenario.streams()
+    if math.isinf(speed):
+        streams = [_batches(messages) for messages in streams]
+    return playing.play_at_once(streams, to, speed, cut, scenario.seed)
 
 
 def _batches(messages: Iterator[bytes]) -> Iterator[bytes]:

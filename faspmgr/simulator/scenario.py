@@ -124,6 +124,14 @@ def _fail_counts(instance: Any, attribute: attrs.Attribute[dict[int, int]], valu
             raise ValueError(f"fail must be a number of files, or such numbers by error code, not {value!r}")
 
 
+def _bytes(moments: Iterator[_Moment]) -> Iterator[bytes]:
+    for _, _, frame, cut in moments:
+        message = frame.encode()
+        yield message[: len(message) // 2] if cut else message
+        if cut:
+            return
+
+
 @attrs.frozen(kw_only=True)
 class Scenario:
     """A made-up transfer. The same values and seed give the same bytes.
@@ -187,9 +195,11 @@ class Scenario:
 
     def stream(self) -> Iterator[bytes]:
         """The bytes, message by message."""
-        for _, _, frame, cut in self._moments():
-            message = frame.encode()
-            yield message[: len(message) // 2] if cut else message
+        return _bytes(self._moments())
+
+    def streams(self) -> list[Iterator[bytes]]:
+        """The bytes of each session by itself, as each ascp sends them on a connection of its own."""
+        return [_bytes(self._node(node)) for node in range(self.sessions)]
 
     def _moments(self) -> Iterator[_Moment]:
         for moment in heapq.merge(*(self._node(node) for node in range(self.sessions)), key=lambda moment: moment[0]):

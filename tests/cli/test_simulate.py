@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,28 @@ def test_a_million_files_through_decode_and_summary(tmp_path: Path) -> None:
     end = decoded[-1]
     assert (end["transfers_attempted"], end["transfers_passed"]) == (1_000_000, 999_991)
     assert end["file_bytes"] == transfer["bytes_written"]
+
+
+def test_each_session_has_a_connection_of_its_own() -> None:
+    received: list[bytes] = []
+
+    def read(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            received.append(stream.read())
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        readers = []
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with start("simulate", "--files", "7", "--sessions", "3", "--seed", "4", "--to", address) as process:
+            server.settimeout(30)
+            for _ in range(3):
+                readers.append(threading.Thread(target=read, args=(server.accept()[0],)))
+                readers[-1].start()
+            assert process.wait(30) == 0
+        for reader in readers:
+            reader.join(30)
+    expected = Scenario(files=7, sessions=3, seed=4)
+    assert sorted(received) == sorted(b"".join(stream) for stream in expected.streams())
+    assert sorted(message for one in received for message in one.split(b"\n\n")) == sorted(
+        b"".join(expected.stream()).split(b"\n\n") + [b""] * 2
+    )
