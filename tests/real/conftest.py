@@ -81,6 +81,14 @@ def real_ascp() -> str:
     return path
 
 
+@pytest.fixture(scope="module")
+def closed() -> Iterator[int]:
+    """A TCP port on loopback that refuses: nobody listens, and nobody else can get it while it is bound."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def ssh_server(real_ascp: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     """An SSH server for the length of the tests."""

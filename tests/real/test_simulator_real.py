@@ -156,14 +156,6 @@ def run(program: Sequence[str], line: str, folder: Path, closed: int, **env: str
     return Run(process.returncode, out.decode(), err.decode(), stream)
 
 
-@pytest.fixture
-def closed() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the real one is for Linux")
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_the_same_stream_output_and_status(line: str, tmp_path: Path, closed: int) -> None:

@@ -98,14 +98,6 @@ def ascp() -> str:
     return find_ascp()
 
 
-@pytest.fixture(scope="module")
-def closed() -> Iterator[int]:
-    """A TCP port that refuses: bound, and nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "a.bin"

@@ -20,7 +20,7 @@ import pytest
 import faspmgr
 from faspmgr.manager import ManagementPort, Result
 from tests.live import faspmgr as program
-from tests.live import finish, free_port, start, wait_until
+from tests.live import finish, start, wait_until
 from tests.real.conftest import SshServer
 
 
@@ -54,8 +54,8 @@ def test_check(real_ascp: str) -> None:
     assert any("icense" in line for line in lines[3:])
 
 
-def test_a_refused_port(real_ascp: str, source: str) -> None:
-    result = run([real_ascp, "-P", str(free_port()), source, "xfer@127.0.0.1:/tmp"])
+def test_a_refused_port(real_ascp: str, source: str, closed: int) -> None:
+    result = run([real_ascp, "-P", str(closed), source, "xfer@127.0.0.1:/tmp"])
     assert code_of(result) == 44
     assert result.error is not None
     assert result.error.retryable
@@ -96,8 +96,8 @@ def test_an_option_that_does_not_exist(real_ascp: str) -> None:
     assert "--nonsense" in result.reason
 
 
-def test_a_retry(real_ascp: str, source: str) -> None:
-    argv = [real_ascp, "-P", str(free_port()), source, "xfer@127.0.0.1:/tmp"]
+def test_a_retry(real_ascp: str, source: str, closed: int) -> None:
+    argv = [real_ascp, "-P", str(closed), source, "xfer@127.0.0.1:/tmp"]
     result = run(argv, retry=2, retry_wait=0.1)
     assert code_of(result) == 44
     assert [attempt.error and attempt.error.code for attempt in result.attempts] == [44, 44, 44]
@@ -227,9 +227,9 @@ def test_an_ascp_that_somebody_else_starts(ssh_server: SshServer, source: str) -
     assert asyncio.run(asyncio.wait_for(listen(), 50)) == ["INIT", "SESSION", "ERROR"]
 
 
-def test_a_port_where_nobody_listens(real_ascp: str, source: str) -> None:
+def test_a_port_where_nobody_listens(real_ascp: str, source: str, closed: int) -> None:
     """Why a transfer that cannot be watched does not start: ascp sees to it itself."""
-    argv = [real_ascp, "-M", f"127.0.0.1:{free_port()}", source, "xfer@127.0.0.1:/tmp"]
+    argv = [real_ascp, "-M", f"127.0.0.1:{closed}", source, "xfer@127.0.0.1:/tmp"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=50)
     assert done.returncode == 1
     assert "management" in done.stderr
