@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from faspmgr.ascp.options import option_words, url_password, without_url_password
+from faspmgr.protocol.fields import REDACTED
 
 MAX_TEXT = 65_535
 """Bytes: the longest text that ascp takes from its environment (seen, 3.9.0)."""
@@ -23,9 +24,6 @@ MAX_TAGS = 4_095
 
 MAX_RATE = (1 << 63) // 1000
 """Kilobits per second: the highest rate that ascp does not take for none at all (seen, 3.9.0)."""
-
-HIDDEN = "***"
-"""What is shown instead of a secret."""
 
 
 class SpecError(ValueError):
@@ -100,8 +98,8 @@ class Property:
     def shown(self, value: Any) -> Any:
         """The value with what is secret replaced."""
         if self.kind == "url":
-            return without_url_password(value, HIDDEN)
-        return HIDDEN if self.secret and value else value
+            return without_url_password(value, REDACTED)
+        return REDACTED if self.secret and value else value
 
 
 def check_text(name: str, value: object, *, lines: bool = False, limit: int = MAX_TEXT) -> None:

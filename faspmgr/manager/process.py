@@ -311,13 +311,18 @@ class Process:
             return
         self._connection, self._reading = connection, True
         connection.tap = self._hooks.data
-        for piece in pieces if self._hooks.data else ():
-            self._hooks.data(piece)  # type: ignore[misc]  # the line above has looked
+        self._hand_on(pieces)
         while events:
             self._take(events)
             events = await connection.read()
         self._reading = False
         self._heard_at = self._now
+
+    def _hand_on(self, pieces: list[bytes]) -> None:
+        """What was held back until it was clear whose connection it is."""
+        if self._hooks.data:
+            for piece in pieces:
+                self._hooks.data(piece)
 
     def _stranger(self, events: list[Event]) -> str:
         if self._connection:
@@ -339,8 +344,7 @@ class Process:
             self._refuse(startup.refusal)
             return
         self._connection = startup.connection
-        for piece in startup.pieces if self._hooks.data else ():
-            self._hooks.data(piece)  # type: ignore[misc]  # the line above has looked
+        self._hand_on(startup.pieces)
         self._take(startup.events)
 
     def _refuse(self, words: str) -> None:
