@@ -186,7 +186,8 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
         client.settimeout(timeout)
         try:
             client.connect(name)
-            client.sendall(json.dumps(request).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # sent away: the response says why
+                client.sendall(json.dumps(request).encode() + b"\n")
             line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:
             raise OSError(error.errno, error.strerror or str(error), name) from error

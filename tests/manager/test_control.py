@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -312,18 +313,16 @@ def test_several_requests_on_one_connection(tmp_path: Path) -> None:
 def test_too_many_clients(tmp_path: Path) -> None:
     path = tmp_path / "s"
 
-    def act() -> bytes:
-        crowd = [socket.socket(socket.AF_UNIX) for _ in range(control.MAX_CLIENTS)]
-        for client in crowd:
-            client.connect(str(path))
-            client.sendall(b'{"order": "status"}\n')
-            client.recv(100)
-        last = raw(path, b"")
-        for client in crowd:
-            client.close()
-        return last
+    def act() -> list[Any]:
+        with contextlib.ExitStack() as crowd:
+            for _ in range(control.MAX_CLIENTS):
+                client = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                client.connect(str(path))
+                client.sendall(b'{"order": "status"}\n')
+                client.recv(100)
+            return [ask(path, {"order": "status"}, 10) for _ in range(100)]  # sent away before it asks, or after
 
-    assert json.loads(served(path, act)) == {"error": "more than 8 clients at once"}
+    assert served(path, act) == [{"error": "more than 8 clients at once"}] * 100
 
 
 def test_a_client_that_is_silent_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
