@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -63,7 +63,6 @@ class Live:
     def __init__(self, *args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> None:
         self.data = b""
         self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(TIMEOUT)
         port = self._server.getsockname()[1]
         words = [*ASCP, "-M", str(port), *map(str, args)]
         more = {**(env or {}), **({"FASPMGR_ASCP_FAULT": fault} if fault else {})}
@@ -72,12 +71,15 @@ class Live:
         )
         self.eof = threading.Event()
         self._connected = threading.Event()
+        self._over = threading.Event()
         self._connection: socket.socket | None = None
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         try:
+            if not self._is_called():
+                return
             self._connection, _ = self._server.accept()
             self._connected.set()
             while data := self._connection.recv(1 << 16):
@@ -86,6 +88,15 @@ class Live:
             pass
         finally:
             self.eof.set()
+
+    def _is_called(self) -> bool:
+        """Wait for a connection; one that came before the end still waits in the queue then."""
+        over = False
+        while not select.select([self._server], [], [], 0.05)[0]:
+            if over:
+                return False
+            over = self._over.is_set()
+        return True
 
     def expect(self, pattern: str, seconds: float = 10) -> re.Match[bytes]:
         """Wait until the stream holds this."""
@@ -104,8 +115,7 @@ class Live:
 
     def finish(self) -> Outcome:
         out, err = self.process.communicate(timeout=TIMEOUT)
-        if not self._connected.is_set():
-            self._stop_listening()
+        self._over.set()
         self.eof.wait(5)
         return Outcome(self.process.returncode, out.decode(), err.decode(), self.data)
 
@@ -118,12 +128,8 @@ class Live:
         self.process.communicate()
         if self._connection:
             self._connection.close()
-        self._stop_listening()
+        self._over.set()
         self._thread.join(5)
-
-    def _stop_listening(self) -> None:
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
         self._server.close()
 
 
