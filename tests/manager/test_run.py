@@ -25,11 +25,11 @@ from tests.live import message, processes_with
 Make = Callable[[str], str]
 
 
-def run(what: Any, **options: Any) -> Result:
+def run(what: Any, within: float = 40, **options: Any) -> Result:
     """Run a transfer with short times, but not for ever; nothing of it may be left in the loop."""
 
     async def bounded() -> Result:
-        result = await asyncio.wait_for(faspmgr.run(what, **{"grace": 10, **options}), 40)
+        result = await asyncio.wait_for(faspmgr.run(what, **{"grace": 10, **options}), within)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return result
 
@@ -437,8 +437,9 @@ def test_what_a_callback_raises_ends_the_transfer_and_is_raised(fake_ascp: Make,
     def callback(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    options: dict[str, Any] = {hook: callback}
     with pytest.raises(OSError, match="No space"):
-        run([path], **{hook: callback})
+        run([path], **options)
 
 
 def test_ctrl_c_in_a_program_without_a_loop_of_its_own(fake_ascp: Make) -> None:
@@ -736,7 +737,7 @@ def test_a_million_small_files(fake_ascp: Make) -> None:
         "    wire.sendall(b''.join(stop(name=name, size=10) for name in names))\n"
         "wire.sendall(DONE)"
     )
-    result = run([path])
+    result = run([path], within=280)
     assert result.verdict == "done"
     assert result.transfer is not None
     assert (result.transfer.files_done, result.transfer.bytes_done) == (1_000_000, 10_000_000)
