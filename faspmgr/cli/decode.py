@@ -63,15 +63,25 @@ def command(
     chosen = list(dict.fromkeys(_field_name(part) for part in _parts(names)))
     view = _View(raw=raw, redact=not show_secrets, chosen=chosen)
     render = _renderer(form, view, wanted_types)
+    absent = {name for name in wanted_types if name not in EVENT_CLASSES}
     for _file, events in source.batches(Parser):
         if wanted_types:
             events = [event for event in events if event.type.upper() in wanted_types]
+            absent = absent and absent.difference(event.type.upper() for event in events)
         if chosen:
             events = [event for event in events if view(event)]
         data = render(events)
         if data:
             output.write_bytes(data)
+    for name in sorted(absent):
+        click.echo(f"faspmgr: no message is of type {printable(name)}{_similar_type(name)}", err=True)
     return source.status
+
+
+def _similar_type(name: str) -> str:
+    """A hint and no more: any name may be a type that a newer ascp has added."""
+    close = difflib.get_close_matches(name, EVENT_CLASSES, n=1)
+    return f", did you mean {close[0]}?" if close else ""
 
 
 def _parts(values: Iterable[str]) -> list[str]:

@@ -133,6 +133,18 @@ def test_types(fixtures: Path) -> None:
         assert [shown["type"] for shown in invoke("decode", *args, path).objects] == ["SKIP", "FILEERROR"]
 
 
+def test_a_type_that_never_came_and_that_nobody_knows_may_be_a_slip(fixtures: Path) -> None:
+    path = fixtures / "examples" / "skip.fasp"
+    result = invoke("decode", "--type", "stat,SKIP,DONE,xyz", path)
+    assert (result.status, [shown["type"] for shown in result.objects]) == (0, ["SKIP"])
+    assert result.err == (
+        "faspmgr: no message is of type STAT, did you mean STATS?\nfaspmgr: no message is of type XYZ\n"
+    )
+    new = b"FASPMGR 2\nType: STAT\n\n"
+    result = invoke("decode", "--type", "STAT", stdin=new)
+    assert (result.status, result.err, result.objects) == (0, "", [{"type": "STAT"}])
+
+
 def test_fields_by_either_name_in_the_order_asked_for(fixtures: Path) -> None:
     path = fixtures / "examples" / "stop.fasp"
     for names in (["Written,file"], ["written", "File"], [" WRITTEN , file , Written"]):
