@@ -39,18 +39,29 @@ KexAlgorithms +diffie-hellman-group14-sha1
 Ciphers +aes128-cbc
 MACs +hmac-sha1
 """
+PASSPHRASE = "sesame"
 
 
 @attrs.frozen
 class SshServer:
-    """Where to log in: port, user, key; other_key is not let in."""
+    """Where to log in: port, user, key; locked_key has the passphrase PASSPHRASE, other_key is not let in."""
 
     port: int
     user: str
-    key: Path
-    other_key: Path
     folder: Path
     ascp: str
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key"
+
+    @property
+    def locked_key(self) -> Path:
+        return self.folder / "locked_key"
+
+    @property
+    def other_key(self) -> Path:
+        return self.folder / "other_key"
 
     def argv(self, *words: str, key: Path | None = None, remote: str | None = None) -> list[str]:
         """A command line of ascp that logs in here. remote: the program that is started at the other end."""
@@ -96,14 +107,15 @@ def ssh_server(real_ascp: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     if not program or not shutil.which("ssh-keygen"):
         pytest.skip("NOT TESTED AGAINST A REAL ASCP: openssh-server is not installed")
     folder = tmp_path_factory.mktemp("sshd")
-    for name in ("host_key", "key", "other_key"):
-        words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", str(folder / name)]
+    for name, phrase in (("host_key", ""), ("key", ""), ("locked_key", PASSPHRASE), ("other_key", "")):
+        words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", phrase, "-f", str(folder / name)]
         subprocess.run(words, check=True, timeout=60)
-    shutil.copy(folder / "key.pub", folder / "authorized_keys")
+    let_in = [(folder / f"{name}.pub").read_text() for name in ("key", "locked_key")]
+    (folder / "authorized_keys").write_text("".join(let_in))
     (folder / "target").mkdir()
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)  # sshd, run as root, wants it
-    server = SshServer(free_port(), getpass.getuser(), folder / "key", folder / "other_key", folder, real_ascp)
+    server = SshServer(free_port(), getpass.getuser(), folder, real_ascp)
     (folder / "sshd_config").write_text(CONFIGURATION.format(port=server.port, folder=folder))
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)

@@ -13,8 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from faspmgr.ascp import (
 )
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
+from tests.real.conftest import PASSPHRASE, SshServer
 
 ASCP = os.environ.get("FASPMGR_ASCP", "")
 pytestmark = [
@@ -323,101 +322,40 @@ def test_options_behind_the_files_are_files(ascp: str, closed: int, source: Path
     assert not has_option(argv, "-u")
 
 
-@attrs.frozen
-class Server:
-    """An sshd on the loopback that takes the two keys, one of them with the passphrase "sesame"."""
-
-    port: int
-    key: Path
-    locked_key: Path
-    stranger: Path
-
-
-_SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if not _SSHD or not shutil.which("ssh-keygen"):
-        pytest.skip("no sshd, no ssh-keygen: Debian has them in openssh-server and openssh-client")
-    folder = tmp_path_factory.mktemp("sshd")
-    keys = {name: _key(folder / name, phrase) for name, phrase in (("host", ""), ("own", ""), ("locked", "sesame"))}
-    (folder / "authorized").write_text("".join(f"{keys[name]}" for name in ("own", "locked")))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # This client is old: it wants algorithms that sshd has switched off.
-    (folder / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
-        "PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nHostKeyAlgorithms +ssh-rsa\n"
-        "PubkeyAcceptedAlgorithms +ssh-rsa\nKexAlgorithms +diffie-hellman-group14-sha1\nCiphers +aes128-cbc\n"
-        "MACs +hmac-sha1\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    process = subprocess.Popen([_SSHD, "-D", "-f", folder / "config", "-E", folder / "log"])
-    try:
-        if not _answers(port):
-            pytest.skip(f"sshd does not start here: {(folder / 'log').read_text()[-200:]!r}")
-        yield Server(port, folder / "own", folder / "locked", folder / "host")
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _key(path: Path, phrase: str) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", phrase, "-f", path], check=True)
-    return path.with_suffix(".pub").read_text()
-
-
-def _answers(port: int) -> bool:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize(
     ("key", "given", "phrase", "let_in"),
     [
         ("key", "path", None, True),
         ("key", "text", None, True),
-        ("locked_key", "path", "sesame", True),
-        ("locked_key", "text", "sesame", True),
+        ("locked_key", "path", PASSPHRASE, True),
+        ("locked_key", "text", PASSPHRASE, True),
         ("locked_key", "text", "wrong", False),
-        ("stranger", "text", None, False),
-        ("stranger", "path", None, False),
+        ("other_key", "text", None, False),
+        ("other_key", "path", None, False),
     ],
 )
 def test_a_private_key_opens_the_door(
-    ascp: str, server: Server, source: Path, tmp_path: Path, key: str, given: str, phrase: str | None, let_in: bool
+    ascp: str, ssh_server: SshServer, source: Path, key: str, given: str, phrase: str | None, let_in: bool
 ) -> None:
     """Who is let in meets a remote program that ends at once, code 12; who is not, 19."""
-    ends = tmp_path / "ends"
-    ends.write_text("#!/bin/sh\nexit 3\n")
-    ends.chmod(0o755)
-    path: Path = getattr(server, key)
+    path: Path = getattr(ssh_server, key)
     properties = {"ssh_private_key_path": str(path)} if given == "path" else {"ssh_private_key": path.read_text()}
-    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-    made = spec(server.port, source, remote_user=user, ssh_private_key_passphrase=phrase, **properties)
+    made = spec(ssh_server.port, source, remote_user=ssh_server.user, ssh_private_key_passphrase=phrase, **properties)
     with made.prepare(ascp) as invocation:
-        went = run(with_option(invocation.argv, "-S", str(ends)), invocation.env)
+        went = run(with_option(invocation.argv, "-S", ssh_server.remote("exit 3")), invocation.env)
     assert went.code == ("12" if let_in else "19")
 
 
 @pytest.mark.parametrize(("name", "code"), [("caf\udce9", "38"), ("nowhere\udce9", "43"), ("-x", "38")])
-def test_odd_names_are_found(ascp: str, server: Server, tmp_path: Path, name: str, code: str) -> None:
+def test_odd_names_are_found(ascp: str, ssh_server: SshServer, tmp_path: Path, name: str, code: str) -> None:
     """Behind the door ascp looks at its sources: 43 for a missing one, 38 (the license) for one that is there."""
     for existing in ("caf\udce9", "-x"):
         (tmp_path / existing).touch()
-    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     made = spec(
-        server.port,
+        ssh_server.port,
         tmp_path,
-        remote_user=user,
-        ssh_private_key_path=str(server.key),
+        remote_user=ssh_server.user,
+        ssh_private_key_path=str(ssh_server.key),
         source_root=str(tmp_path),
         paths=[{"source": name}],
         destination_root=str(tmp_path / "out"),
@@ -426,6 +364,7 @@ def test_odd_names_are_found(ascp: str, server: Server, tmp_path: Path, name: st
         assert run(with_option(invocation.argv, "-S", ascp), invocation.env).code == code
 
 
-def test_a_wrong_fingerprint_is_refused(ascp: str, server: Server, source: Path) -> None:
-    with spec(server.port, source, sshfp="ab" * 20, ssh_private_key_path=str(server.key)).prepare(ascp) as invocation:
+def test_a_wrong_fingerprint_is_refused(ascp: str, ssh_server: SshServer, source: Path) -> None:
+    made = spec(ssh_server.port, source, sshfp="ab" * 20, ssh_private_key_path=str(ssh_server.key))
+    with made.prepare(ascp) as invocation:
         assert run(invocation.argv, invocation.env).code == "51"
