@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +16,13 @@ sys.path.insert(0, str(ROOT))  # for "from tests.… import …": tests/ is no p
 
 FIXTURES = ROOT / "fixtures"
 CAPTURES = sorted(FIXTURES.rglob("*.fasp"))
+
+# Started with nohup, or in the background of a script, the programs under test would inherit that signals are ignored.
+HEEDED: dict[str, Any] = {"SIGHUP": signal.SIG_DFL, "SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL}
+for name, handler in HEEDED.items():
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # No deadline: the time of one example says nothing on a busy machine. In CI the same examples come each time.
 settings.register_profile("faspmgr", deadline=None, derandomize=bool(os.environ.get("CI")))
