@@ -19,7 +19,7 @@ PATIENCE = 5.0
 
 
 @click.group("ctl")
-@click.argument("socket", type=click.Path(path_type=str))
+@click.argument("socket", type=click.Path(path_type=str, readable=False))
 @click.option(
     "--timeout",
     type=click.FloatRange(0, control.MAX_TIMEOUT),

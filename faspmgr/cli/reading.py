@@ -18,14 +18,15 @@ from faspmgr.protocol.tokenizer import StreamReader
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
+FILE = click.Path(path_type=str, allow_dash=True, readable=False)
+"""A file to read. Whether that can be read is seen when it is its turn: click would refuse all for one that cannot."""
 SHOWN_OF_A_KIND = 10
 """Problems of one kind in one file that are told one by one, outside of check; the rest is counted."""
 
 
 def files_argument(function: F) -> F:
     """``[FILE]...``: paths, ``-`` or nothing for standard input."""
-    kind = click.Path(path_type=str, allow_dash=True)
-    return click.argument("files", nargs=-1, metavar="[FILE]...", type=kind)(function)
+    return click.argument("files", nargs=-1, metavar="[FILE]...", type=FILE)(function)
 
 
 def reading_options(function: F) -> F:

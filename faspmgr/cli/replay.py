@@ -8,13 +8,13 @@ import click
 
 from faspmgr import captures
 from faspmgr.captures import CaptureError
-from faspmgr.cli import playing
+from faspmgr.cli import playing, reading
 from faspmgr.cli.status import CommandError
 from faspmgr.simulator import player
 
 
 @click.command("replay")
-@click.argument("file", type=click.Path(path_type=str, allow_dash=True))
+@click.argument("file", type=reading.FILE)
 @playing.options(speed="1")
 @click.option("--seed", type=int, metavar="N", help="Make --cut random the same each time.")
 def command(file: str, to: tuple[str, int] | None, speed: float, cut: int | str | None, seed: int | None) -> int:

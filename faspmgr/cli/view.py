@@ -46,7 +46,7 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
 
 @click.command("view")
 @click.argument("kind", type=click.Choice(list(views.KINDS)), metavar="KIND")
-@click.argument("file", required=False, type=click.Path(path_type=str, allow_dash=True))
+@click.argument("file", required=False, type=reading.FILE)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of KIND instead; no FILE is read.")
 @click.option(
     "--each",

@@ -23,7 +23,7 @@ STILL_WRITTEN_SECONDS = 60.0
 
 
 @click.command("watch")
-@click.argument("file", default="-", type=click.Path(path_type=str, allow_dash=True), metavar="[FILE]")
+@click.argument("file", default="-", type=reading.FILE, metavar="[FILE]")
 @click.option(
     "--progress",
     "mode",

@@ -47,7 +47,10 @@ def invoke(*args: str | Path, stdin: bytes = b"") -> Result:
     """Call the command line in this process."""
     streams = [io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="strict") for data in (stdin, b"", b"")]
     streams[2] = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")  # as Python's own
-    with mock.patch.multiple(sys, stdin=streams[0], stdout=streams[1], stderr=streams[2]):
+    with (
+        mock.patch.multiple(sys, stdin=streams[0], stdout=streams[1], stderr=streams[2]),
+        mock.patch.dict(os.environ, COLUMNS="80"),  # else help is as wide as the terminal of who runs the tests
+    ):
         try:
             main([str(arg) for arg in args])
         except SystemExit as exit_:

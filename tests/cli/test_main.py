@@ -281,6 +281,15 @@ def test_an_unreadable_file(name: str, tmp_path: Path) -> None:
     assert (result.status, result.errors) == (2, [f"{path}: Permission denied"])
 
 
+@pytest.mark.parametrize("args", [[name] for name in READING] + [["watch"], ["replay"], ["view", "channel"]])
+def test_rights_are_seen_when_a_file_is_opened(
+    args: list[str], fixtures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked before, the system may say no of a file that can be read, and one such file would stop all others."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert invoke(*args, fixtures / "examples" / "done.fasp").out
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file at hand that fails when it is read")
 @pytest.mark.parametrize("name", READING)
 def test_a_file_that_fails_when_it_is_read(name: str) -> None:
