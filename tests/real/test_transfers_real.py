@@ -122,7 +122,7 @@ def test_a_stall(hanging: list[str]) -> None:
 def ascp_runs(process: subprocess.Popen[bytes], name: str) -> bool:
     """Has the program started this one?"""
     found = subprocess.run(
-        ["ps", "-o", "args=", "--ppid", str(process.pid)], capture_output=True, text=True, timeout=30
+        ["ps", "-ww", "-o", "args=", "--ppid", str(process.pid)], capture_output=True, text=True, timeout=30
     )
     return name in found.stdout
 
