@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -95,6 +96,13 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     while (left := processes_with(f"{MARK}={mark}")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """A folder with a short path: that of a Unix socket may have some hundred bytes, and TMPDIR be long."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def processes_with(variable: str) -> list[str]:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, start, wait_until
+from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, socket_folder, start, wait_until
 
-__all__ = ["fake_ascp", "nothing_left", "simulated_ascp"]
+__all__ = ["fake_ascp", "nothing_left", "simulated_ascp", "socket_folder"]
 
 
 @contextlib.contextmanager
-def running(tmp_path: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def running(folder: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A transfer that runs, and its control socket."""
-    path = str(tmp_path / "control")
+    path = str(folder / "control")
     with start("run", "--progress", "none", "--grace", "1", "--control", path, "--", *argv) as process:
         wait_until(lambda: os.path.exists(path))
         wait_until(lambda: "transferring" in faspmgr("ctl", path, "status")[1] or process.poll() is not None)
@@ -34,8 +34,8 @@ def big_file(tmp_path: Path) -> list[str]:
     return ["--simulate-copy", "-l", "1m", str(tmp_path / "big.bin"), f"xfer@localhost:{tmp_path / 'target'}"]
 
 
-def test_a_running_transfer_is_ordered_about(simulated_ascp: str, tmp_path: Path) -> None:
-    with running(tmp_path, simulated_ascp, *big_file(tmp_path)) as (process, path):
+def test_a_running_transfer_is_ordered_about(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
+    with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         status, out, _ = faspmgr("ctl", path, "status", "--json")
         assert json.loads(out)["transfers"][0]["sessions"][0]["target_rate_kbps"] == 1_000
@@ -50,8 +50,8 @@ def test_a_running_transfer_is_ordered_about(simulated_ascp: str, tmp_path: Path
     assert (tmp_path / "target" / "big.bin").read_bytes() == (tmp_path / "big.bin").read_bytes()
 
 
-def test_cancel(simulated_ascp: str, tmp_path: Path) -> None:
-    with running(tmp_path, simulated_ascp, *big_file(tmp_path)) as (process, path):
+def test_cancel(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
+    with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
         status, out, _ = faspmgr("ctl", path, "cancel")
         assert status == 0
         assert out.startswith("Taken: the session failed: 28 USER_CANCEL")
@@ -60,10 +60,10 @@ def test_cancel(simulated_ascp: str, tmp_path: Path) -> None:
     assert "Failed: 28 USER_CANCEL" in out
 
 
-def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path) -> None:
+def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "a").write_bytes(b"a" * 100_000)
-    path = str(tmp_path / "control")
+    path = str(socket_folder / "control")
     argv = [
         simulated_ascp,
         "--simulate-copy",
@@ -84,17 +84,17 @@ def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path) -> N
     assert (tmp_path / "target" / "b").read_bytes() == b"a" * 100_000
 
 
-def test_an_order_that_is_not_taken(fake_ascp: Callable[[str], str], tmp_path: Path) -> None:
+def test_an_order_that_is_not_taken(fake_ascp: Callable[[str], str], socket_folder: Path) -> None:
     program = fake_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
-    with running(tmp_path, program) as (_, path):
+    with running(socket_folder, program) as (_, path):
         status, out, _ = faspmgr("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
         assert (status, out) == (3, "Unknown: no answer from ascp within 0.2 s\n")
 
 
-def test_nobody_there(tmp_path: Path) -> None:
-    status, out, err = faspmgr("ctl", tmp_path / "none", "status")
+def test_nobody_there(socket_folder: Path) -> None:
+    status, out, err = faspmgr("ctl", socket_folder / "none", "status")
     assert (status, out) == (2, "")
-    assert err == f"faspmgr: {tmp_path}/none: No such file or directory\n"
+    assert err == f"faspmgr: {socket_folder}/none: No such file or directory\n"
 
 
 def test_no_socket(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_no_socket(tmp_path: Path) -> None:
     ("args", "words"),
     [(["rate"], "nothing to change"), (["rate", "--target", "fast"], "'fast' is no rate"), (["dance"], "dance")],
 )
-def test_wrong_usage(args: list[str], words: str, tmp_path: Path) -> None:
-    status, out, err = faspmgr("ctl", tmp_path / "none", *args)
+def test_wrong_usage(args: list[str], words: str, socket_folder: Path) -> None:
+    status, out, err = faspmgr("ctl", socket_folder / "none", *args)
     assert (status, out) == (2, "")
     assert words in err

@@ -199,6 +199,12 @@ def test_answers_of_several_sessions() -> None:
 # -- the socket
 
 
+@pytest.fixture
+def path(socket_folder: Path) -> Path:
+    """Where the socket is to be."""
+    return socket_folder / "s"
+
+
 def served(path: Path, act: Callable[[], Any], job: Job | None = None) -> Any:
     """What act gives, called in a thread while the socket is served."""
 
@@ -213,8 +219,7 @@ def served(path: Path, act: Callable[[], Any], job: Job | None = None) -> Any:
     return asyncio.run(go())
 
 
-def test_the_socket_is_its_owners_alone_and_goes_away(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_the_socket_is_its_owners_alone_and_goes_away(path: Path) -> None:
     os.umask(os.umask(0))  # the rights must not depend on it
     before = os.umask(0)
     try:
@@ -225,15 +230,13 @@ def test_the_socket_is_its_owners_alone_and_goes_away(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_the_socket_of_a_crashed_run_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_the_socket_of_a_crashed_run_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(str(path))
     assert served(path, lambda: ask(path, {"order": "status"}, 5)) == {"transfers": []}
 
 
-def test_the_socket_of_a_living_run_is_not(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_the_socket_of_a_living_run_is_not(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
@@ -242,8 +245,7 @@ def test_the_socket_of_a_living_run_is_not(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(OSError, match="Address already in use"):
         served(path, lambda: None)
@@ -251,9 +253,9 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none/s", "x" * 200])
-def test_a_path_where_no_socket_can_be(tmp_path: Path, name: str) -> None:
+def test_a_path_where_no_socket_can_be(path: Path, name: str) -> None:
     with pytest.raises(OSError, match=name[:20]):
-        served(tmp_path / name, lambda: None)
+        served(path.parent / name, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -271,8 +273,7 @@ def test_a_path_where_no_socket_can_be(tmp_path: Path, name: str) -> None:
         ({"order": ["rate"]}, "not a request"),
     ],
 )
-def test_requests_that_are_none(tmp_path: Path, request_: Any, words: str) -> None:
-    path = tmp_path / "s"
+def test_requests_that_are_none(path: Path, request_: Any, words: str) -> None:
     assert words in served(path, lambda: ask(path, request_, 5))["error"]
 
 
@@ -285,19 +286,16 @@ def raw(path: Path, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\n", b"[" * 30_000 + b"\n", b"null\n", b"{}\n"])
-def test_lines_that_are_no_requests(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "s"
+def test_lines_that_are_no_requests(path: Path, data: bytes) -> None:
     assert "not a request" in json.loads(served(path, lambda: raw(path, data)))["error"]
 
 
-def test_a_line_without_end(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_a_line_without_end(path: Path) -> None:
     response = served(path, lambda: raw(path, b"x" * (control.MAX_REQUEST_BYTES + 1)))
     assert json.loads(response) == {"error": "a request of more than 65536 bytes"}
 
 
-def test_several_requests_on_one_connection(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_several_requests_on_one_connection(path: Path) -> None:
 
     def act() -> list[Any]:
         with socket.socket(socket.AF_UNIX) as client:
@@ -310,8 +308,7 @@ def test_several_requests_on_one_connection(tmp_path: Path) -> None:
     assert served(path, act) == [{"transfers": []}, {"taken": False, "message": "no ascp is connected now"}]
 
 
-def test_too_many_clients(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_too_many_clients(path: Path) -> None:
 
     def act() -> list[Any]:
         with contextlib.ExitStack() as crowd:
@@ -325,14 +322,12 @@ def test_too_many_clients(tmp_path: Path) -> None:
     assert served(path, act) == [{"error": "more than 8 clients at once"}] * 100
 
 
-def test_a_client_that_is_silent_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_silent_is_sent_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "SILENT_SECONDS", 0.2)
-    path = tmp_path / "s"
     assert served(path, lambda: raw(path, b'{"order"')) == b""
 
 
-def test_a_client_that_goes_away(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_a_client_that_goes_away(path: Path) -> None:
 
     def act() -> None:
         for _ in range(20):
@@ -343,13 +338,12 @@ def test_a_client_that_goes_away(tmp_path: Path) -> None:
     served(path, act)
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_nobody_there(path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        ask(tmp_path / "s", {}, 1)
+        ask(path, {}, 1)
 
 
-def test_an_order_over_the_socket(fake_ascp: Make, tmp_path: Path) -> None:
-    path = tmp_path / "s"
+def test_an_order_over_the_socket(fake_ascp: Make, path: Path) -> None:
     program = fake_ascp(
         READ + "wire = began(); got = order(); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
         "order(); wire.sendall(DONE)"
