@@ -26,15 +26,18 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from faspmgr.manager.job import Job
 from faspmgr.manager.orders import ANSWER_TIMEOUT
+from faspmgr.manager.port import ACCEPT_PAUSE
 from faspmgr.protocol import commands
+
+T = TypeVar("T")
 
 ORDERS: Mapping[str, type[commands.Command]] = {
     "rate": commands.SetRate,
@@ -61,27 +64,30 @@ class ControlSocket:
     def __init__(self, path: str | os.PathLike[str], job: Job) -> None:
         self.path = os.fspath(path)
         self._job = job
-        self._clients: set[asyncio.Task[Any]] = set()
-        self._server: asyncio.AbstractServer | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._identity: tuple[int, int] | None = None
 
     async def __aenter__(self) -> ControlSocket:
-        listener = _listen(self.path)
+        self._listener = _listen(self.path)
         about = os.lstat(self.path)
         self._identity = (about.st_dev, about.st_ino)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_REQUEST_BYTES)
+        self._accepting = asyncio.ensure_future(self._accept(self._listener))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server:
-            self._server.close()
+        assert self._listener
+        assert self._accepting
+        self._accepting.cancel()
+        await asyncio.wait({self._accepting})
+        self._listener.close()
         with contextlib.suppress(OSError):
             about = os.lstat(self.path)
             if (about.st_dev, about.st_ino) == self._identity:  # not one that somebody else has put there
                 os.unlink(self.path)
-        await asyncio.sleep(0)  # who was about to be let in
         if self._clients:  # whoever waits for an answer gets it: the end of the transfer is one
             _, late = await asyncio.wait(set(self._clients), timeout=0.2)
             for client in late:
@@ -89,21 +95,41 @@ class ControlSocket:
             if late:
                 await asyncio.wait(late)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._clients.add(task)
-        try:
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _address = await loop.sock_accept(listener)
+            except OSError:  # too many open files: better times may come
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            task = asyncio.ensure_future(self._serve(client))
+            self._clients.add(task)
+            task.add_done_callback(self._clients.discard)
+
+    async def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError, asyncio.CancelledError):  # the client has gone, or the transfer has
+            client.setblocking(False)
             if len(self._clients) > MAX_CLIENTS:
-                await _respond(writer, {"error": f"more than {MAX_CLIENTS} clients at once"})
+                await _respond(client, {"error": f"more than {MAX_CLIENTS} clients at once"})
+            else:
+                await self._converse(client)
+
+    async def _converse(self, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = b""
+        while True:
+            line, ended, rest = waiting.partition(b"\n")
+            if len(line) > MAX_REQUEST_BYTES:
+                await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
                 return
-            while line := await _next_line(reader, writer):
-                await _respond(writer, await self._answer(line))
-        except (OSError, asyncio.CancelledError):  # the client has gone, or the transfer has
-            pass
-        finally:
-            self._clients.discard(task)
-            writer.close()
+            if ended:
+                waiting = rest
+                await _respond(client, await self._answer(line))
+            elif data := await _in_time(loop.sock_recv(client, MAX_REQUEST_BYTES)):
+                waiting += data
+            else:
+                return
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -122,20 +148,21 @@ class ControlSocket:
         return attrs.asdict(answer)
 
 
-async def _next_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """The next request; nothing at the end, for a client that says nothing, and for a line that is too long."""
+async def _respond(client: socket.socket, response: dict[str, Any]) -> None:
+    data = json.dumps(response).encode() + b"\n"
+    await _in_time(asyncio.get_running_loop().sock_sendall(client, data))
+
+
+async def _in_time(operation: Awaitable[T]) -> T:
+    """Wait for a client, and end its task if it is silent. asyncio.wait_for can lose a cancellation (before 3.12), and
+    with it the end of the transfer."""
+    task = asyncio.current_task()
+    assert task
+    timer = asyncio.get_running_loop().call_later(SILENT_SECONDS, task.cancel)
     try:
-        return await asyncio.wait_for(reader.readline(), SILENT_SECONDS)
-    except asyncio.TimeoutError:
-        return b""
-    except ValueError:
-        await _respond(writer, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
-        return b""
-
-
-async def _respond(writer: asyncio.StreamWriter, response: dict[str, Any]) -> None:
-    writer.write(json.dumps(response).encode() + b"\n")
-    await asyncio.wait_for(writer.drain(), SILENT_SECONDS)
+        return await operation
+    finally:
+        timer.cancel()
 
 
 def _listen(path: str) -> socket.socket:
@@ -149,6 +176,7 @@ def _listen(path: str) -> socket.socket:
             os.unlink(path)
             _bind(listener, path)
         listener.listen(MAX_CLIENTS)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         raise OSError(error.errno, error.strerror or str(error), path) from error
@@ -186,9 +214,11 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
         client.settimeout(timeout)
         try:
             client.connect(name)
+            line = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # sent away: the response says why
                 client.sendall(json.dumps(request).encode() + b"\n")
-            line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
+            with contextlib.suppress(ConnectionResetError):
+                line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:
             raise OSError(error.errno, error.strerror or str(error), name) from error
     response = json.loads(line) if line else {"error": "the transfer has ended"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import socket
 import stat
 import threading
+import time
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -336,6 +339,45 @@ def test_a_client_that_goes_away(path: Path) -> None:
                 client.sendall(b'{"order": "status"}\n' * 50)
 
     served(path, act)
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2, 3, 4, 50])
+def test_the_end_leaves_nothing_of_clients_that_do_not_read(path: Path, rounds: int) -> None:
+    async def go() -> None:
+        with contextlib.ExitStack() as crowd:
+            async with ControlSocket(path, Job(["ascp", "a", "h:b"])):
+                for _ in range(6):
+                    client = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                    client.connect(str(path))
+                    client.sendall(b'{"order": "status"}\n' * 3000)
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    gc.collect()
+    before = set(os.listdir("/dev/fd"))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        asyncio.run(go())
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
+    assert set(os.listdir("/dev/fd")) == before
+
+
+def test_one_who_is_not_let_in_any_more(path: Path) -> None:
+    def listen() -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            ready.set()
+            time.sleep(0.3)  # for the client to connect and ask; it is never accepted
+
+    ready = threading.Event()
+    thread = threading.Thread(target=listen)
+    thread.start()
+    assert ready.wait(10)
+    assert ask(path, {"order": "status"}, 10) == {"error": "the transfer has ended"}
+    thread.join()
 
 
 def test_nobody_there(path: Path) -> None:
