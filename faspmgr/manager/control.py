@@ -34,7 +34,7 @@ import attrs
 
 from faspmgr.manager.job import Job
 from faspmgr.manager.orders import ANSWER_TIMEOUT
-from faspmgr.manager.port import ACCEPT_PAUSE
+from faspmgr.manager.port import ACCEPT_PAUSE, end_all
 from faspmgr.protocol import commands
 
 T = TypeVar("T")
@@ -89,11 +89,8 @@ class ControlSocket:
             if (about.st_dev, about.st_ino) == self._identity:  # not one that somebody else has put there
                 os.unlink(self.path)
         if self._clients:  # whoever waits for an answer gets it: the end of the transfer is one
-            _, late = await asyncio.wait(set(self._clients), timeout=0.2)
-            for client in late:
-                client.cancel()
-            if late:
-                await asyncio.wait(late)
+            await asyncio.wait(set(self._clients), timeout=0.2)
+        await end_all(self._clients)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -34,6 +34,7 @@ MAX_UNSENT_BYTES = 1 << 16
 HELLO_TIMEOUT = 30.0
 BACKLOG = 128
 ACCEPT_PAUSE = 0.2
+CANCEL_AGAIN = 0.1
 
 
 class _Wire(asyncio.Protocol):
@@ -336,6 +337,15 @@ class ManagementPort:
             listener.close()
         for connection in list(self._connections):
             await connection.aclose()
+
+
+async def end_all(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks that leave the set when they are done, until it is empty: asyncio.wait_for, which they may be in,
+    can lose a cancellation (before Python 3.12)."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(set(tasks), timeout=CANCEL_AGAIN)
 
 
 def _shown(address: object) -> str:

@@ -30,7 +30,7 @@ import attrs
 
 from faspmgr.ascp import start_problem
 from faspmgr.manager.merging import Merger
-from faspmgr.manager.port import Connection, ManagementPort
+from faspmgr.manager.port import Connection, ManagementPort, end_all
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, NotificationEvent, SessionEvent
 from faspmgr.protocol.fields import REDACTED
@@ -467,10 +467,7 @@ class Process:
         tasks = set(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=LOOK_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await end_all(self._tasks)
         if self._popen and self._popen.stderr:
             self._popen.stderr.close()
 

@@ -17,6 +17,7 @@ import pytest
 
 from faspmgr import parse
 from faspmgr.manager import Connection, ManagementPort
+from faspmgr.manager.port import end_all
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
@@ -382,3 +383,25 @@ def test_the_files_of_a_crashed_run_are_removed_and_those_of_a_living_one_kept(t
         assert theirs.exists()
         PublishedPort("127.0.0.1:1", tmp_path).remove()
         assert list(tmp_path.iterdir()) == [strange]
+
+
+# -- ending tasks
+
+
+def test_a_cancellation_that_is_lost_is_repeated() -> None:
+    async def deaf(times: int) -> None:
+        for _ in range(times):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    async def go() -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        for times in (0, 1, 2, 3):
+            task = asyncio.ensure_future(deaf(times))
+            task.add_done_callback(tasks.discard)
+            tasks.add(task)
+        await asyncio.sleep(0)
+        await end_all(tasks)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(go())
