@@ -39,6 +39,8 @@ from faspmgr.tracking import Failure, Session
 LOOK_SECONDS = 0.05
 MAX_STEP_SECONDS = 1.0
 AFTER_EXIT = 0.5
+MAX_BACKLOG_SECONDS = 300.0
+"""How long what ascp has sent before its exit may take to be read: some megabytes, and a slow reader of events."""
 TERM_GRACE = 2.0
 KILL_GRACE = 5.0
 """A process that waits for its disk dies only when the disk answers. After this time it is given up."""
@@ -172,6 +174,8 @@ class Process:
         self._marker: tuple[Any, ...] = ()
         self._ended_at: float | None = None  # since when the session has ended, while it has
         self._gone_at: float | None = None  # when the process had gone
+        self._heard = False  # since the last look
+        self._quiet_looks = 0
         self._stop_step = 0
         self._stop_next = 0.0
         self._reason = ""
@@ -354,6 +358,7 @@ class Process:
 
     def _take(self, events: list[Event]) -> None:
         self._heard_at = self._now
+        self._heard = True
         moved = False
         for event in events:
             session = self.session = self._merger.update(self._key, event)
@@ -388,12 +393,18 @@ class Process:
         if not self._gone():
             return self._stop_step > 3 and self._now >= self._stop_next
         if self._gone_at is None:
-            self._gone_at = self._heard_at = self._now
+            self._gone_at = self._now
+            self._heard = True
         if self._connection and not self._reading:
             return True
-        # What it sent may still be on the way, or somebody else holds its end of the connection.
-        silent = self._now - self._heard_at >= AFTER_EXIT
-        if silent or self._now - self._gone_at >= max(self._limits.grace, AFTER_EXIT):
+        # What it sent may still be on the way, or somebody else holds its end of the connection. Silence is counted in
+        # looks, as each gives the loop the time to read what is there; what is on the way comes with every look.
+        self._quiet_looks = 0 if self._heard else self._quiet_looks + 1
+        self._heard = False
+        since = self._now - self._gone_at
+        silent = self._quiet_looks * LOOK_SECONDS >= AFTER_EXIT
+        late = since >= max(self._limits.grace, AFTER_EXIT) and self._quiet_looks > 0
+        if silent or late or since >= MAX_BACKLOG_SECONDS:
             if self._reading:
                 self._reason = self._reason or "ascp has exited, but its connection stayed open"
                 self._signal(signal.SIGKILL)  # whatever it has started that holds the connection

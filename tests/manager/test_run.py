@@ -225,6 +225,20 @@ def test_the_process_goes_while_its_connection_stays_open(fake_ascp: Make) -> No
     assert result.reason == "ascp has exited, but its connection stayed open"
 
 
+def test_a_reader_that_is_slower_than_the_process(fake_ascp: Make) -> None:
+    """What it sent before its exit is read to the end, after the grace period too, and when nothing runs for long."""
+    path = fake_ascp("wire = began(); wire.sendall(b''.join(stats(n) for n in range(3000)) + DONE)")
+    seen = 0
+
+    def slow(event: Any, session: Any) -> None:
+        nonlocal seen
+        seen += 1
+        time.sleep(0.9 if seen % 1000 == 0 else 0.0005)
+
+    result = run([path], grace=0.2, on_event=slow)
+    assert (result.verdict, result.reason) == ("done", "")
+
+
 def test_the_process_goes_after_done_while_its_connection_stays_open(fake_ascp: Make) -> None:
     path = fake_ascp("wire = began(); wire.sendall(DONE)\nif os.fork() == 0: time.sleep(60)\nos._exit(0)")
     assert run([path], grace=30).verdict == "done"
