@@ -13,7 +13,7 @@ import attrs
 import click
 
 from faspmgr.cli import output, reading
-from faspmgr.cli.text import printable
+from faspmgr.cli.text import did_you_mean, printable
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.protocol.frames import Frame
@@ -73,15 +73,9 @@ def command(
         data = render(events)
         if data:
             output.write_bytes(data)
-    for name in sorted(absent):
-        click.echo(f"faspmgr: no message is of type {printable(name)}{_similar_type(name)}", err=True)
+    for name in sorted(absent):  # a hint and no more: any name may be a type that a newer ascp has added
+        click.echo(f"faspmgr: no message is of type {printable(name)}{did_you_mean(name, EVENT_CLASSES)}", err=True)
     return source.status
-
-
-def _similar_type(name: str) -> str:
-    """A hint and no more: any name may be a type that a newer ascp has added."""
-    close = difflib.get_close_matches(name, EVENT_CLASSES, n=1)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 def _parts(values: Iterable[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import textwrap
@@ -13,6 +12,7 @@ import click
 from faspmgr.ascp import describe_properties
 from faspmgr.cli import output
 from faspmgr.cli.status import CommandError, Status
+from faspmgr.cli.text import did_you_mean
 from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.views import KINDS as VIEWS
@@ -77,9 +77,7 @@ def _explain(name: str) -> list[str]:
 def _hint(name: str) -> str:
     known = [*EVENT_CLASSES, *COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
     known += [code.name for code in codes.CODES.values()]
-    by_folded = {word.casefold(): word for word in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    return f", did you mean {by_folded[close[0]]}?" if close else ""
+    return did_you_mean(name, known)
 
 
 def _overview() -> str:

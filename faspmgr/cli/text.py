@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from faspmgr.protocol.problems import printable as printable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``, did you mean STATS?`` where a known name is like it, whatever the case; else nothing."""
+    import difflib  # only after a slip: most commands never need it
+
+    by_folded = {word.casefold(): word for word in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f", did you mean {by_folded[close[0]]}?" if close else ""
 
 
 def size(count: float) -> str:

@@ -169,13 +169,12 @@ class Process:
         self._startup: _Startup | None = None
 
         self._now = 0.0  # the clock of the module's comment
-        self._heard_at = 0.0
+        self._closed_at = 0.0  # when the connection had closed
         self._progress_at = 0.0
         self._marker: tuple[Any, ...] = ()
         self._ended_at: float | None = None  # since when the session has ended, while it has
         self._gone_at: float | None = None  # when the process had gone
-        self._heard = False  # since the last look
-        self._quiet_looks = 0
+        self._looks = 0  # since the last event, once the process has gone
         self._stop_step = 0
         self._stop_next = 0.0
         self._reason = ""
@@ -320,7 +319,7 @@ class Process:
             self._take(events)
             events = await connection.read()
         self._reading = False
-        self._heard_at = self._now
+        self._closed_at = self._now
 
     def _hand_on(self, pieces: list[bytes]) -> None:
         """What was held back until it was clear whose connection it is."""
@@ -357,8 +356,7 @@ class Process:
             self._say(words)
 
     def _take(self, events: list[Event]) -> None:
-        self._heard_at = self._now
-        self._heard = True
+        self._looks = 0
         moved = False
         for event in events:
             session = self.session = self._merger.update(self._key, event)
@@ -394,16 +392,14 @@ class Process:
             return self._stop_step > 3 and self._now >= self._stop_next
         if self._gone_at is None:
             self._gone_at = self._now
-            self._heard = True
         if self._connection and not self._reading:
             return True
         # What it sent may still be on the way, or somebody else holds its end of the connection. Silence is counted in
         # looks, as each gives the loop the time to read what is there; what is on the way comes with every look.
-        self._quiet_looks = 0 if self._heard else self._quiet_looks + 1
-        self._heard = False
+        quiet, self._looks = self._looks, self._looks + 1  # looks at which nothing had come since the one before
         since = self._now - self._gone_at
-        silent = self._quiet_looks * LOOK_SECONDS >= AFTER_EXIT
-        late = since >= max(self._limits.grace, AFTER_EXIT) and self._quiet_looks > 0
+        silent = quiet * LOOK_SECONDS >= AFTER_EXIT
+        late = since >= max(self._limits.grace, AFTER_EXIT) and quiet > 0
         if silent or late or since >= MAX_BACKLOG_SECONDS:
             if self._reading:
                 self._reason = self._reason or "ascp has exited, but its connection stayed open"
@@ -419,7 +415,7 @@ class Process:
             if self._now > limits.connect_timeout:
                 self.stop(f"ascp did not connect within {limits.connect_timeout:g} s")
         elif not self._reading:
-            if self._now - self._heard_at > limits.grace:
+            if self._now - self._closed_at > limits.grace:
                 self.stop("ascp closed its connection, but did not exit")
         elif self._ended_at is not None:
             if self._now - self._ended_at > self._end_grace():
