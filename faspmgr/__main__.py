@@ -1,6 +1,6 @@
 """``python -m faspmgr``"""
 
-from faspmgr.cli import main
+from faspmgr.cli.main import main
 
 if __name__ == "__main__":
     main()

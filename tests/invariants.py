@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from unittest import mock
 
+from faspmgr.errors import ProtocolError
 from faspmgr.protocol import layouts
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
-from faspmgr.protocol.problems import KINDS, Problem, ProtocolError, excerpt
+from faspmgr.protocol.problems import KINDS, Problem, excerpt
 from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ properties   what a property of a transfer spec may be
 spec         transfer specs, and the command line, environment and list of files that carry one out
 """
 
-from faspmgr.ascp.executable import AscpError, AscpInfo, AscpNotFound, describe_ascp, find_ascp, start_problem
+from faspmgr.ascp.executable import AscpInfo, describe_ascp, find_ascp, start_problem
 from faspmgr.ascp.options import (
     MAX_SESSIONS,
     OPTIONS,
@@ -19,7 +19,7 @@ from faspmgr.ascp.options import (
     session_argv,
     with_option,
 )
-from faspmgr.ascp.properties import Property, SpecError
+from faspmgr.ascp.properties import Property
 from faspmgr.ascp.spec import SPEC_PROPERTIES, Invocation, PathPair, TransferSpec, describe_properties
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "SPEC_PROPERTIES",
     "AscpError",
     "AscpInfo",
-    "AscpNotFound",
+    "AscpNotFoundError",
     "Invocation",
     "Option",
     "PathPair",

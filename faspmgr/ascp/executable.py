@@ -19,19 +19,13 @@ import time
 
 import attrs
 
+from faspmgr.errors import AscpError, AscpNotFoundError
+
 VARIABLE = "FASPMGR_ASCP"
 """The environment variable that names the ascp to use."""
 
 MAX_OUTPUT = 1 << 16
 """Bytes of ``ascp -A`` that are read, for security: the real one prints a few hundred."""
-
-
-class AscpError(OSError):
-    """ascp cannot be used; the text is one line that says why."""
-
-
-class AscpNotFound(AscpError):  # noqa: N818 - it says what is the case
-    """There is no ascp where one was looked for."""
 
 
 def install_folders() -> list[str]:
@@ -74,7 +68,7 @@ def find_ascp(path: str | os.PathLike[str] | None = None) -> str:
     The first of these counts: path (a file, or the name of a program on PATH); FASPMGR_ASCP, the same; ``ascp`` on
     PATH; the folders of ``install_folders``. What is named and cannot be used is an error: nothing else is looked for.
 
-    Raises AscpNotFound with one line that says what is wrong with the file, or where ascp was looked for.
+    Raises AscpNotFoundError with one line that says what is wrong with the file, or where ascp was looked for.
     """
     if path is not None:
         return _named(os.fspath(path), "")
@@ -90,7 +84,7 @@ def _named(path: str, prefix: str) -> str:
     usable = shutil.which(path) or shutil.which(os.path.abspath(path))
     if usable:
         return os.path.abspath(usable)
-    raise AscpNotFound(f"{prefix}{path or 'an empty path'}: {_unusable(path)}")
+    raise AscpNotFoundError(f"{prefix}{path or 'an empty path'}: {_unusable(path)}")
 
 
 def _installed() -> str:
@@ -103,7 +97,7 @@ def _installed() -> str:
         if os.path.lexists(path):
             unusable.append(f"{path}: {_unusable(path)}")
     looked = f"no ascp on PATH, nor in {', '.join(install_folders())}"
-    raise AscpNotFound("; ".join([looked, *unusable, f"give its path with --ascp or {VARIABLE}"]))
+    raise AscpNotFoundError("; ".join([looked, *unusable, f"give its path with --ascp or {VARIABLE}"]))
 
 
 def _unusable(path: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from faspmgr.ascp.options import option_words, url_password, without_url_password
+from faspmgr.errors import SpecError
 from faspmgr.protocol.fields import REDACTED
 
 MAX_TEXT = 65_535
@@ -24,23 +25,6 @@ MAX_TAGS = 4_095
 
 MAX_RATE = (1 << 63) // 1000
 """Kilobits per second: the highest rate that ascp does not take for none at all (seen, 3.9.0)."""
-
-
-class SpecError(ValueError):
-    """A transfer spec that cannot be run. The text is one line: the property, a colon, and what is wrong with it.
-
-    Attributes:
-        property: the name of the property, such as ``target_rate_kbps`` or ``paths[3].source``.
-        problem: what is wrong, without any value that is secret.
-    """
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(name, problem)
-        self.property = name
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.property}: {self.problem}"
 
 
 @attrs.frozen

@@ -27,7 +27,6 @@ from faspmgr.ascp.options import MAX_SESSIONS, option_words, url_password
 from faspmgr.ascp.properties import (
     MAX_RATE,
     Property,
-    SpecError,
     check_text,
     choice,
     field,
@@ -38,6 +37,7 @@ from faspmgr.ascp.properties import (
     text,
     type_name,
 )
+from faspmgr.errors import SpecError
 
 _CIPHERS = {f"aes-{bits}{mode}": f"aes{bits}{mode[1:]}" for mode in ("", "-cfb", "-gcm") for bits in (128, 192, 256)}
 _RESUME = {"none": "0", "attrs": "1", "sparse_csum": "2", "full_csum": "3"}

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from faspmgr.cli import output
-from faspmgr.cli.status import CommandError, Status
+from faspmgr.errors import CommandError
 from faspmgr.simulator import link, player
+from faspmgr.verdicts import ExitStatus
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,7 +78,7 @@ def options(speed: str) -> Callable[[F], F]:
 
 def play(
     messages: Iterable[bytes], to: tuple[str, int] | None, speed: float, cut: int | str | None, seed: int | None
-) -> Status:
+) -> ExitStatus:
     """Play a stream to standard output, or to a management port. Raises CommandError and OSError."""
     pieces: Iterable[player.Timed]
     pieces = player.timed(messages) if math.isfinite(speed) else ((0.0, message) for message in messages)
@@ -87,7 +88,7 @@ def play(
         player.play(pieces, output.write_bytes, speed)
     else:
         _play_to(pieces, to, speed)
-    return Status.DONE
+    return ExitStatus.DONE
 
 
 def play_at_once(
@@ -96,7 +97,7 @@ def play_at_once(
     speed: float,
     cut: int | str | None,
     seed: int | None,
-) -> Status:
+) -> ExitStatus:
     """Play several streams side by side, each as play() does. Raises the first error when all have ended."""
     errors: list[BaseException] = []
 
@@ -115,7 +116,7 @@ def play_at_once(
         thread.join()
     if errors:
         raise errors[0]
-    return Status.DONE
+    return ExitStatus.DONE
 
 
 def _play_to(pieces: Iterable[player.Timed], to: tuple[str, int], speed: float) -> None:
@@ -123,10 +124,10 @@ def _play_to(pieces: Iterable[player.Timed], to: tuple[str, int], speed: float) 
     try:
         peer = link.Peer(*to)
     except OSError as error:
-        raise CommandError(f"cannot connect to {where}: {error.strerror or error}", Status.NOT_STARTED) from error
+        raise CommandError(f"cannot connect to {where}: {error.strerror or error}", ExitStatus.NOT_STARTED) from error
     try:
         player.play(pieces, peer.send, speed, peer.wait)
     except ConnectionError as error:
-        raise CommandError(f"{where} closed the connection before the end", Status.FAILED) from error
+        raise CommandError(f"{where} closed the connection before the end", ExitStatus.FAILED) from error
     finally:
         peer.close()

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from faspmgr import captures
-from faspmgr.cli.status import Status
-from faspmgr.protocol.problems import Problem, ProtocolError
+from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
+from faspmgr.verdicts import ExitStatus
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,7 +62,7 @@ class Reading:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.files = files or ("-",)
-        self.status = Status.DONE
+        self.status = ExitStatus.DONE
         self.errors: dict[str, str] = {}  # files that could not be read to their end, and why
         self._follow = follow
         self._unwrap = unwrap
@@ -102,14 +103,14 @@ class Reading:
         try:
             yield from captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap)
         except ProtocolError as error:
-            self.status = Status.MALFORMED
+            self.status = ExitStatus.MALFORMED
             yield error.results
-        except captures.CaptureError as error:
-            self._fail(file, str(error), Status.MALFORMED)
+        except CaptureError as error:
+            self._fail(file, str(error), ExitStatus.MALFORMED)
         except OSError as error:
-            self._fail(file, error.strerror or str(error), Status.USAGE)
+            self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
 
-    def _fail(self, file: str, reason: str, status: Status) -> None:
+    def _fail(self, file: str, reason: str, status: ExitStatus) -> None:
         self.status = max(self.status, status)
         self.errors[file] = reason
         self._say(f"{name_of(file)}: {reason}")

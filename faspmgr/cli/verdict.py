@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from faspmgr.cli.status import Status
 from faspmgr.cli.text import count, duration, percent, printable, rate, size
 from faspmgr.tracking import Transfer
+from faspmgr.verdicts import ExitStatus
 
 MAX_ERROR_CHARS = 300
 """Of a description in the line; a hostile one may be as long as a message."""
@@ -55,12 +55,12 @@ def advice_line(transfer: Transfer) -> str | None:
     return None
 
 
-def verdict_status(transfers: Iterable[Transfer]) -> Status:
+def verdict_status(transfers: Iterable[Transfer]) -> ExitStatus:
     """0 if all are done, 1 if one failed, else 3 if one has no result or there is none at all."""
     states = {transfer.state for transfer in transfers}
     if "failed" in states:
-        return Status.FAILED
-    return Status.DONE if states == {"done"} else Status.NO_RESULT
+        return ExitStatus.FAILED
+    return ExitStatus.DONE if states == {"done"} else ExitStatus.NO_RESULT
 
 
 def verdict_lines(transfers: Iterable[Transfer]) -> list[str]:

@@ -33,8 +33,8 @@ from typing import Any, TypeVar
 import attrs
 
 from faspmgr.manager.job import Job
-from faspmgr.manager.orders import ANSWER_TIMEOUT
 from faspmgr.manager.port import ACCEPT_PAUSE, end_all
+from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol import commands
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class ControlSocket:
             if order not in ORDERS:
                 return {"error": f"no such order: {str(order)[:40]}"}
             command = ORDERS[order](**request.get("arguments", {}))
-            timeout = float(request.get("timeout", ANSWER_TIMEOUT))
+            timeout = float(request.get("timeout", REPLY_TIMEOUT))
             command.encode()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             return {"error": f"not a request: {error}"}

@@ -18,23 +18,17 @@ from typing import Any
 
 import attrs
 
-from faspmgr.ascp import (
-    AscpError,
-    TransferSpec,
-    find_ascp,
-    option_value,
-    retry_argv,
-    secrets_in,
-    session_argv,
-    with_option,
-)
+from faspmgr.ascp import TransferSpec, find_ascp, option_value, retry_argv, secrets_in, session_argv, with_option
+from faspmgr.captures.recorder import Recording
+from faspmgr.errors import AscpError
+from faspmgr.manager.attempt import Attempt, Limits
 from faspmgr.manager.merging import Merger
-from faspmgr.manager.orders import ANSWER_TIMEOUT, Answer, Order, together
-from faspmgr.manager.process import Attempt, Hooks, Limits, Process, Verdict
-from faspmgr.manager.recording import Recording
+from faspmgr.manager.process import Hooks, Process
+from faspmgr.manager.replies import REPLY_TIMEOUT, Order, Reply, together
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Failure, Session, Tracker, Transfer
+from faspmgr.verdicts import Verdict
 
 RETRY_WAIT = 2.0
 MAX_RETRY_WAIT = 60.0
@@ -343,18 +337,18 @@ class Job:
 
     # -- orders
 
-    async def order(self, command: Command, timeout: float = ANSWER_TIMEOUT) -> Answer:
+    async def order(self, command: Command, timeout: float = REPLY_TIMEOUT) -> Reply:
         """Send a command to all sessions, and wait, timeout seconds at most, for what ascp makes of it."""
         if isinstance(command, Cancel) and not self._running:
             self.stop("cancelled")
-            return Answer(True, "no ascp is running now, and none will be started again")
+            return Reply(True, "no ascp is running now, and none will be started again")
         processes = [process for process in self._running if process.running]
         if not processes:
-            return Answer(False, "no ascp is connected now")
+            return Reply(False, "no ascp is connected now")
         answers = await asyncio.gather(*(self._order(process, command, timeout) for process in processes))
         return together(answers)
 
-    async def _order(self, process: Process, command: Command, timeout: float) -> Answer:
+    async def _order(self, process: Process, command: Command, timeout: float) -> Reply:
         order = Order(command)
         self._orders.setdefault(process, set()).add(order)
         try:
@@ -364,7 +358,7 @@ class Job:
                 await process.send(command)
             return await order.answer(timeout)
         except ConnectionError as error:
-            return Answer(False, str(error))
+            return Reply(False, str(error))
         finally:
             self._orders.get(process, set()).discard(order)
 

@@ -141,7 +141,7 @@ class Connection:
             else:
                 left = self._hello_by - asyncio.get_running_loop().time()
                 data = await asyncio.wait_for(self._wire.read(), max(0.0, left))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self.error = TimeoutError("the connection sent no message")
             return b""
         if not data:

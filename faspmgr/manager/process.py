@@ -24,17 +24,19 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from faspmgr.ascp import start_problem
+from faspmgr.manager.attempt import Attempt, Limits
 from faspmgr.manager.merging import Merger
 from faspmgr.manager.port import Connection, ManagementPort, end_all
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, NotificationEvent, SessionEvent
 from faspmgr.protocol.fields import REDACTED
-from faspmgr.tracking import Failure, Session
+from faspmgr.tracking import Session
+from faspmgr.verdicts import Verdict
 
 LOOK_SECONDS = 0.05
 MAX_STEP_SECONDS = 1.0
@@ -52,55 +54,6 @@ MAX_STDERR_LINE = 8_192
 MAX_STDERR_TAIL = 20
 """Lines of standard error that an Attempt keeps."""
 MAX_REFUSED = 100
-
-Verdict = Literal["done", "failed", "lost", "not started"]
-
-
-@attrs.frozen
-class Limits:
-    """How long what may take, in seconds.
-
-    connect_timeout: from the start of ascp to its connection. stall_timeout: without progress, None for any time.
-    grace: for ascp to end when it was told to, when it has said that it is through, or when its connection has closed.
-    """
-
-    connect_timeout: float = 30.0
-    stall_timeout: float | None = None
-    grace: float = 10.0
-
-
-@attrs.frozen
-class Attempt:
-    """One run of ascp, and what became of it.
-
-    number: from 1; part: which session of a multi-session transfer, from 1. verdict: done, failed (ascp said ERROR),
-    lost (it ended without a result) or not started (it could not be started, or never connected). error: code and
-    description of what ascp reported. reason: what else there is to say, in one line; empty if nothing. stalled: ended
-    because nothing moved. exit_status: of the process, negative for a signal, None if there was none. stderr: its last
-    lines on standard error. refused: connections that were not ours, and why.
-    """
-
-    number: int
-    part: int
-    verdict: Verdict
-    error: Failure | None = None
-    reason: str = ""
-    stalled: bool = False
-    exit_status: int | None = None
-    stderr: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-
-    @property
-    def summary(self) -> str:
-        """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
-        because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
-        return f"{self.verdict}: {because}" if because else self.verdict
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a JSON-ready dict, without secrets."""
-        shown = attrs.asdict(self, recurse=False)
-        shown["error"] = self.error and self.error.to_dict()
-        return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
 
 
 @attrs.frozen
@@ -141,7 +94,7 @@ class Process:
         add_port: Callable[[Sequence[str], str], list[str]],
         environment: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         number: int = 1,
         part: int = 1,
         key: int = 1,
@@ -156,7 +109,7 @@ class Process:
         self._hooks = hooks
         self._environment = {**os.environ, **(environment or {})}
         self._secrets = sorted((secret.encode("utf-8", "surrogateescape") for secret in secrets), key=len, reverse=True)
-        self._limits = limits
+        self._limits = limits or Limits()
         self._key = key  # stands for the connection of this process in the merger
 
         self._popen: subprocess.Popen[bytes] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import attrs
 
@@ -45,22 +44,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.message}: {self.excerpt}" if self.excerpt else self.message
-
-
-class ProtocolError(ValueError):
-    """The first problem of a stream that is read in strict mode.
-
-    problem: the Problem. results: what the feed() or close() that raises had already made, Frames or Events, so that
-    nothing that came before the problem is lost.
-    """
-
-    def __init__(self, problem: Problem, results: list[Any] | None = None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.results: list[Any] = [] if results is None else results
-
-    def __str__(self) -> str:
-        return f"line {self.problem.line}, byte {self.problem.offset}: {self.problem}"
 
 
 _NAME = re.compile(r"\s*[^\s:=]+:\s*")

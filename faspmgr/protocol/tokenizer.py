@@ -42,9 +42,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import NAME, VERSION, Frame
 from faspmgr.protocol.layouts import Layouts
-from faspmgr.protocol.problems import Problem, ProtocolError, excerpt
+from faspmgr.protocol.problems import Problem, excerpt
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

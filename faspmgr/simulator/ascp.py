@@ -26,12 +26,12 @@ from typing import NoReturn
 
 from faspmgr import captures
 from faspmgr._version import __version__
+from faspmgr.errors import CaptureError, FaultError, OptionError
 from faspmgr.simulator import faults as _faults
 from faspmgr.simulator import link as _link
 from faspmgr.simulator import options as _options
 from faspmgr.simulator import player
-from faspmgr.simulator.faults import FaultError
-from faspmgr.simulator.options import OptionError, Options
+from faspmgr.simulator.options import Options
 from faspmgr.simulator.session import Recorder, Simulation, exit_now, say
 
 VERSION_TEXT = f"""\
@@ -120,7 +120,7 @@ def _play(options: Options, link: _link.Link, recorder: Recorder) -> int:
     try:
         pieces = player.timed(player.messages(captures.chunks(path)))
         player.play(pieces, send, options.speed or math.inf, take)
-    except (OSError, captures.CaptureError) as error:
+    except (OSError, CaptureError) as error:
         say(f"ascp: {path}: {getattr(error, 'strerror', None) or error}\n", sys.stderr)
         return 1
     recorder.note(end=last)

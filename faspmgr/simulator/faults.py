@@ -29,6 +29,8 @@ import re
 
 import attrs
 
+from faspmgr.errors import FaultError
+
 VARIABLE = "FASPMGR_ASCP_FAULT"
 HANG_SECONDS = 600
 LINGER_SECONDS = 30
@@ -45,10 +47,6 @@ GARBAGE = (
     + b"FASPMGR 2\nFASPMGR 2\n\n\xc3\x28\n\n"
 )
 """Bytes that a manager has to survive: no text, broken headers, a long line, values that do not fit."""
-
-
-class FaultError(ValueError):
-    """The variable says something that is no fault."""
 
 
 @attrs.define

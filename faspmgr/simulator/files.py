@@ -16,8 +16,9 @@ from typing import BinaryIO
 
 import attrs
 
+from faspmgr.errors import FileError, SessionOverError
 from faspmgr.simulator.messages import Counts, File, file_id
-from faspmgr.simulator.options import MAX_LIST_BYTES, Options, Problem, SessionOverError, Stage
+from faspmgr.simulator.options import MAX_LIST_BYTES, Options, Refusal, Stage
 
 BLOCK = 1 << 20
 SPARSE_BYTES = 64 * 1024
@@ -43,15 +44,6 @@ _CODES = {
     errno.EILSEQ: 56,
     errno.ELOOP: 63,
 }
-
-
-class FileError(Exception):
-    """A file cannot be moved: code and text for its FILEERROR."""
-
-    def __init__(self, code: int, description: str) -> None:
-        super().__init__(description)
-        self.code = code
-        self.description = description
 
 
 def file_error(error: OSError, side: str) -> FileError:
@@ -113,7 +105,7 @@ def plan(options: Options, pairs: Sequence[Pair]) -> Plan:
         _scan(result, options, index, source, target, into)
     missing = [item.error is not None and item.error.code == MISSING for item in result.items]
     if missing and all(missing):
-        raise SessionOverError(Problem(MISSING, "No such file or directory"))
+        raise SessionOverError(Refusal(MISSING, "No such file or directory"))
     if options.nodes > 1:
         _keep_share(result, options.node, options.nodes)
     return result
@@ -155,10 +147,10 @@ def pairs(options: Options) -> list[Pair]:
         lines = _read_list(listed)
     except OSError as error:
         sys.stderr.write(f"{listed}: failed to read file-list from file ({error.strerror})\n")
-        raise SessionOverError(Problem(8, "failed to open input file list", Stage.STARTUP)) from None
+        raise SessionOverError(Refusal(8, "failed to open input file list", Stage.STARTUP)) from None
     prefix = options.source_prefix
     if options.file_pair_list and len(lines) % 2:
-        raise SessionOverError(Problem(8, "Error reading file list from file/stdin"))
+        raise SessionOverError(Refusal(8, "Error reading file list from file/stdin"))
     sources = lines if options.file_list else lines[::2]
     if prefix:
         sources = [os.path.join(prefix, source.lstrip("/")) for source in sources]
@@ -401,13 +393,13 @@ def make_directories(result: Plan, options: Options) -> None:
             os.makedirs(top)
             result.counts.dirs_created += 1
         elif len(result.arguments) > 1 and not os.path.isdir(top):
-            raise SessionOverError(Problem(6, "Receiver: Not a directory"))
+            raise SessionOverError(Refusal(6, "Receiver: Not a directory"))
         for directory in result.directories:
             os.makedirs(directory, exist_ok=True)
             result.counts.dirs_created += 1
     except OSError as error:
         problem = file_error(error, "Receiver")
-        raise SessionOverError(Problem(problem.code, problem.description)) from None
+        raise SessionOverError(Refusal(problem.code, problem.description)) from None
 
 
 def checksum(path: str, kind: str) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 import attrs
 
 from faspmgr.ascp.options import MAX_SESSIONS, OPTIONS
+from faspmgr.errors import OptionError
 from faspmgr.simulator.messages import XOPT_BARE, XOPT_LOCAL
 
 USAGE = """\
@@ -71,14 +72,6 @@ _ONE_LINE = ("-u", "--user", "--host", "--partial-file-suffix", "--file-manifest
 _CREATES = {"-p": 0x01, "-d": 0x08, "--preserve-file-owner-uid": 0x20, "--preserve-file-owner-gid": 0x40}
 
 
-class OptionError(Exception):
-    """A wrong option: the line that ascp writes to standard error."""
-
-    def __init__(self, message: str, unknown: bool = False) -> None:
-        super().__init__(message)
-        self.unknown = unknown
-
-
 class Stage(enum.Enum):
     """How far ascp gets before it finds a problem; its SESSION says the more the later that is."""
 
@@ -88,20 +81,12 @@ class Stage(enum.Enum):
 
 
 @attrs.frozen
-class Problem:
+class Refusal:
     """Why there is no transfer: code and Description of the ERROR, and when it is found."""
 
     code: int
     description: str
     stage: Stage = Stage.SESSION
-
-
-class SessionOverError(Exception):
-    """The session ends in ERROR."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.description)
-        self.problem = problem
 
 
 @attrs.define
@@ -151,7 +136,7 @@ class Options:
     arguments: list[str] = attrs.field(factory=list)
     sources: list[str] = attrs.field(factory=list)
     destination: str | None = None
-    problem: Problem | None = None
+    problem: Refusal | None = None
     # The simulator's own
     copy: bool = False
     play: list[str] = attrs.field(factory=list)
@@ -514,7 +499,7 @@ _TAKE: Mapping[str, Callable[[Options, str], None]] = {
 # Sources and destination
 
 
-def _take_arguments(options: Options) -> Problem | None:
+def _take_arguments(options: Options) -> Refusal | None:
     """Work out sources, destination, host and direction; what is wrong with them ends the session with an ERROR.
 
     In the order in which ascp finds it.
@@ -522,17 +507,17 @@ def _take_arguments(options: Options) -> Problem | None:
     listed = options.file_list or options.file_pair_list
     named = bool(options.host and options.mode)
     if options.keepalive and not options.mode:
-        return Problem(8, "--keepalive requires --mode", Stage.STARTUP)
+        return Refusal(8, "--keepalive requires --mode", Stage.STARTUP)
     if listed and not options.mode:
-        return Problem(8, "--file-list requires --mode", Stage.STARTUP)
+        return Refusal(8, "--file-list requires --mode", Stage.STARTUP)
     if listed and not options.host:
-        return Problem(8, "--file-list requires --host", Stage.STARTUP)
+        return Refusal(8, "--file-list requires --host", Stage.STARTUP)
     if options.keepalive and len(options.arguments) > 1:
-        return Problem(23, "sources not allowed in keepalive mode", Stage.ARGUMENTS)
+        return Refusal(23, "sources not allowed in keepalive mode", Stage.ARGUMENTS)
     if not options.arguments and not options.keepalive:
-        return Problem(41 if listed else 8, "destination required" if listed else "no file arguments", Stage.ARGUMENTS)
+        return Refusal(41 if listed else 8, "destination required" if listed else "no file arguments", Stage.ARGUMENTS)
     if options.host and not options.mode:
-        return Problem(8, "--host needs one of --mode, -wf or -wr", Stage.STARTUP)
+        return Refusal(8, "--host needs one of --mode, -wf or -wr", Stage.STARTUP)
     if options.arguments:
         *options.sources, options.destination = options.arguments
     problem = None if named else _split_remote(options)
@@ -541,27 +526,27 @@ def _take_arguments(options: Options) -> Problem | None:
     if not options.keepalive:
         options.destination = options.destination or "."
         if not (options.sources or listed):
-            return Problem(8, "Source file list not specified")
+            return Refusal(8, "Source file list not specified")
     if options.range and options.mode != "recv":
-        return Problem(8, "range -@ only works with receive", Stage.STARTUP)
+        return Refusal(8, "range -@ only works with receive", Stage.STARTUP)
     prefix = options.source_prefix
     if prefix:
         options.sources = [os.path.join(prefix, source.lstrip("/")) for source in options.sources]
     return None
 
 
-def _split_remote(options: Options) -> Problem | None:
+def _split_remote(options: Options) -> Refusal | None:
     """Take user and host off the remote ones of sources and destination."""
     target = remote(options.destination or "")
     origins = [remote(source) for source in options.sources]
     if target and any(origins):
-        return Problem(8, "cannot copy from one remote host to another", Stage.STARTUP)
+        return Refusal(8, "cannot copy from one remote host to another", Stage.STARTUP)
     if not target and not any(origins):
-        return Problem(8, "no remote host specified", Stage.STARTUP)
+        return Refusal(8, "no remote host specified", Stage.STARTUP)
     found = target or next(origin for origin in origins if origin)
     assert found
     if not target and any(origin is None or origin[:2] != found[:2] for origin in origins):
-        return Problem(8, '"user@host:" in all sources must match', Stage.STARTUP)
+        return Refusal(8, '"user@host:" in all sources must match', Stage.STARTUP)
     options.user, options.host = options.user or found[0] or None, found[1]
     if target:
         options.destination = target[2]

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO
 
 import attrs
 
+from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults as _faults
@@ -27,9 +28,9 @@ from faspmgr.simulator import files as _files
 from faspmgr.simulator import link as _link
 from faspmgr.simulator import options as _options
 from faspmgr.simulator.faults import Fault, Faults
-from faspmgr.simulator.files import Argument, FileError, Item, Plan
+from faspmgr.simulator.files import Argument, Item, Plan
 from faspmgr.simulator.messages import PMTU, Counts, Messages, Totals, describe, negotiated
-from faspmgr.simulator.options import Options, Problem, SessionOverError, Stage
+from faspmgr.simulator.options import Options, Refusal, Stage
 
 REPORT_USEC = 500_000
 """Between two STATS of a file, by the clock of the session."""
@@ -44,10 +45,6 @@ MAX_RATE_KBPS = 10**12
 IDLE_SECONDS = 0.5
 MAX_SOURCE_CHARS = 1 << 16
 """What SESSION shows of the sources of a long list: the message must stay one that a manager takes."""
-
-
-class _ShutdownError(Exception):
-    """DONE with Operation Shutdown: a persistent session ends at once."""
 
 
 class Recorder:
@@ -129,8 +126,8 @@ class Simulation:
             self._begin()
             self._work()
         except SessionOverError as over:
-            return self._end_badly(over.problem)
-        except _ShutdownError:
+            return self._end_badly(over.refusal)
+        except ShutdownError:
             pass
         return self._end()
 
@@ -141,7 +138,7 @@ class Simulation:
         values: dict[str, Any] = {**options.session_values(), "source": _shown_sources(pairs)}
         if options.key and not os.path.isfile(options.key):
             self._send(self.messages.session(**values))
-            raise SessionOverError(Problem(4, f"Private key file not found at path {options.key}"))
+            raise SessionOverError(Refusal(4, f"Private key file not found at path {options.key}"))
         if options.problem:
             self._send(self.messages.session(**values))
             raise SessionOverError(options.problem)
@@ -171,7 +168,7 @@ class Simulation:
         try:
             pairs = [] if options.problem else _files.pairs(options)
         except SessionOverError as error:
-            options.problem = error.problem
+            options.problem = error.refusal
         problem = options.problem
         if problem and problem.stage is not Stage.SESSION:
             self.messages = Messages(self.messages.session_id, direction=options.direction)
@@ -223,7 +220,7 @@ class Simulation:
                 self._take(self.link.poll(IDLE_SECONDS))
                 self.clock.catch_up()
             else:
-                raise SessionOverError(Problem(8, "management -M connection required for --keepalive session"))
+                raise SessionOverError(Refusal(8, "management -M connection required for --keepalive session"))
 
     def _start(self, index: int, frame: Frame) -> None:
         source = unescape_path(frame.fields["Source"])
@@ -244,7 +241,7 @@ class Simulation:
     def _end(self) -> int:
         counts = self.plan.counts
         if counts.failed:
-            return self._end_badly(Problem(27, describe(27)))
+            return self._end_badly(Refusal(27, describe(27)))
         self._stamp()
         for _ in range(2 if self.messages.http else 1):  # over HTTP the end has been seen to come twice
             self._send(self.messages.done(self.totals, counts))
@@ -253,7 +250,7 @@ class Simulation:
         self.recorder.note(end="DONE")
         return 0
 
-    def _end_badly(self, problem: Problem) -> int:
+    def _end_badly(self, problem: Refusal) -> int:
         if self.started:
             self._stamp()
         counts = self.plan.counts if self.started else None
@@ -263,7 +260,7 @@ class Simulation:
         self.recorder.note(end="ERROR", code=problem.code)
         return 1
 
-    def _print_problem(self, problem: Problem) -> None:
+    def _print_problem(self, problem: Refusal) -> None:
         if not self.options.quiet and not self.options.problem:
             say(f"\r\nSession Stop  (Error: {problem.description})\n")
         ending = ", exiting." if problem.stage is Stage.SESSION else " \nStartup failed, exit"
@@ -304,7 +301,7 @@ class Simulation:
             self._move_bytes(item, copy)
             self._finish(item, copy)
             counts.passed += 1
-        except (SessionOverError, _ShutdownError):
+        except (SessionOverError, ShutdownError):
             if item.file.written > self.reported:
                 self._report(item)  # so that the totals of the end are the sums of what was reported
             raise
@@ -422,7 +419,7 @@ class Simulation:
             self.stopped.add(path)
 
     def _on_cancel(self, fields: Mapping[str, str]) -> None:
-        raise SessionOverError(Problem(28, "Session cancelled by the user"))
+        raise SessionOverError(Refusal(28, "Session cancelled by the user"))
 
     def _on_done(self, fields: Mapping[str, str]) -> None:
         if not self.options.keepalive:
@@ -430,7 +427,7 @@ class Simulation:
         if fields.get("Operation", "Shutdown") == "Linger":
             self.lingering = True
         elif fields.get("Operation", "Shutdown") == "Shutdown":
-            raise _ShutdownError
+            raise ShutdownError
 
     def _on_query(self, fields: Mapping[str, str]) -> None:
         state = "Transferring" if self.under_way else "Idle"
@@ -468,7 +465,7 @@ class Simulation:
         if self.options.fallback and not self.messages.http and fault.where in ("connect", "session"):
             self._fall_back(fault)
         else:
-            raise SessionOverError(Problem(fault.code, describe(fault.code)))
+            raise SessionOverError(Refusal(fault.code, describe(fault.code)))
 
     def _fall_back(self, fault: Fault) -> None:
         """-y 1: go on over HTTP. If nothing at all can be reached, no HTTP server answers either."""
@@ -479,7 +476,7 @@ class Simulation:
             self._stamp()
             self._send(other.error(self.totals, None, 11))
             self.messages.http = True
-            raise SessionOverError(Problem(11, describe(11)))
+            raise SessionOverError(Refusal(11, describe(11)))
         self._send(self.messages.error(self.totals, None, fault.code))
         self.messages.http = True
 

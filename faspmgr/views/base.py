@@ -28,7 +28,7 @@ import math
 import re
 import types
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
@@ -106,7 +106,7 @@ def time_text(value: datetime) -> str:
     """``2017-01-01T15:05:05Z``, with a fraction where there is one. Raises ValueError for a time without a zone."""
     if value.tzinfo is None:
         raise ValueError("a time needs a time zone")
-    return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def _load_text(pattern: str, wanted: str, make: Callable[[str], Any]) -> Callabl
 def _make_time(text: str) -> datetime:
     whole, _, fraction = text[:-1].partition(".")
     time = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")
-    return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
+    return time.replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=UTC)
 
 
 def _constant(schema: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -94,7 +94,7 @@ class ViewWriter:
         ascp: AscpInfo | None = None,
         on_error: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"no view is called {kind!r}: {', '.join(KINDS)}")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from faspmgr.ascp import AscpError, AscpNotFound, describe_ascp, executable, find_ascp, start_problem
+from faspmgr.ascp import describe_ascp, executable, find_ascp, start_problem
+from faspmgr.errors import AscpError, AscpNotFoundError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 
@@ -76,20 +77,20 @@ def test_what_is_named_and_cannot_be_used(elsewhere: Path, monkeypatch: pytest.M
         (str(elsewhere), "is a directory"),
         (closed, "may not be executed"),
     ):
-        with pytest.raises(AscpNotFound) as raised:
+        with pytest.raises(AscpNotFoundError) as raised:
             find_ascp(path)
         assert str(raised.value) == f"{path}: {problem}"
         monkeypatch.setenv("FASPMGR_ASCP", path)
-        with pytest.raises(AscpNotFound) as raised:
+        with pytest.raises(AscpNotFoundError) as raised:
             find_ascp()
         assert str(raised.value) == f"FASPMGR_ASCP: {path}: {problem}"
-    with pytest.raises(AscpNotFound, match="an empty path"):
+    with pytest.raises(AscpNotFoundError, match="an empty path"):
         find_ascp("")
 
 
 def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
     program(elsewhere / "second" / "ascp", "", mode=0o644)
-    with pytest.raises(AscpNotFound) as raised:
+    with pytest.raises(AscpNotFoundError) as raised:
         find_ascp()
     assert str(raised.value) == (
         f"no ascp on PATH, nor in {elsewhere}/first, {elsewhere}/second; "

@@ -17,16 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.ascp import (
-    OPTIONS,
-    SPEC_PROPERTIES,
-    PathPair,
-    SpecError,
-    TransferSpec,
-    describe_properties,
-    option_value,
-)
+from faspmgr.ascp import OPTIONS, SPEC_PROPERTIES, PathPair, TransferSpec, describe_properties, option_value
 from faspmgr.ascp.spec import IGNORED
+from faspmgr.errors import SpecError
 
 ISSUE = """remote_host remote_user ssh_port fasp_port direction paths source_root destination_root create_dir
 target_rate_kbps min_rate_kbps rate_policy cipher resume_policy overwrite file_checksum precalculate_job_size

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from unittest import mock
 
-from faspmgr.cli import main
+from faspmgr.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "faspmgr"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faspmgr.cli.describe import COMMANDS
+from faspmgr.cli.commands.describe import COMMANDS
 from faspmgr.protocol import commands
 from faspmgr.protocol.codes import CODES, ErrorCode
 from faspmgr.protocol.events import EVENT_CLASSES

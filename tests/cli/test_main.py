@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import faspmgr
-from faspmgr.cli import COMMANDS, _Group, cli
+from faspmgr.cli.main import COMMANDS, _Group, cli
 from tests.cli.terminal import ENVIRONMENT, PROGRAM, invoke, run, shell, start
 
 OURS = ("decode", "summary", "check", "describe", "encode")
@@ -62,10 +62,10 @@ def test_an_unknown_command() -> None:
 
 
 def test_commands_are_imported_when_they_are_called() -> None:
-    code = "import sys; from faspmgr.cli import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
+    code = "import sys; from faspmgr.cli.main import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, check=True, text=True)
     loaded = {name for name in done.stdout.split() if name.startswith("faspmgr.")}
-    assert loaded <= {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.status"}
+    assert loaded <= {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.main", "faspmgr.errors", "faspmgr.verdicts"}
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -32,8 +32,8 @@ from faspmgr import (
     Tracker,
     Transfer,
 )
-from faspmgr.cli.bars import Bars, shorten
-from faspmgr.cli.progress import (
+from faspmgr.cli.progress.bars import Bars, shorten
+from faspmgr.cli.progress.progress import (
     MODES,
     Output,
     Progress,
@@ -45,8 +45,8 @@ from faspmgr.cli.progress import (
     fold,
     make_progress,
 )
-from faspmgr.cli.status import CommandError
 from faspmgr.cli.verdict import verdict_lines
+from faspmgr.errors import CommandError
 from tests.cli.screen import Screen
 
 
@@ -499,7 +499,7 @@ def test_mode_follows_the_stream(terminal: tuple[int, Any], monkeypatch: pytest.
 def test_without_rich(terminal: tuple[int, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setitem(sys.modules, "rich", None)
-    monkeypatch.delitem(sys.modules, "faspmgr.cli.bars")
+    monkeypatch.delitem(sys.modules, "faspmgr.cli.progress.bars")
     for name in [name for name in sys.modules if name.startswith("rich.")]:
         monkeypatch.delitem(sys.modules, name)
     assert isinstance(make_progress("auto", terminal[1]), _PlainLine)

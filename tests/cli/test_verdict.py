@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from faspmgr.cli.status import Status
 from faspmgr.cli.verdict import advice_line, verdict_line, verdict_status
 from faspmgr.protocol.events import (
     DoneEvent,
@@ -18,6 +17,7 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.tracking import Tracker, Transfer
+from faspmgr.verdicts import ExitStatus
 
 
 def transfer(*events: Event, closed: bool = False) -> Transfer:
@@ -84,17 +84,17 @@ def test_no_advice_when_all_went_well() -> None:
 @pytest.mark.parametrize(
     ("ends", "status"),
     [
-        ([], Status.NO_RESULT),
-        (["done"], Status.DONE),
-        (["done", "done"], Status.DONE),
-        (["failed"], Status.FAILED),
-        (["lost"], Status.NO_RESULT),
-        (["running"], Status.NO_RESULT),
-        (["done", "failed", "lost"], Status.FAILED),
-        (["done", "lost"], Status.NO_RESULT),
+        ([], ExitStatus.NO_RESULT),
+        (["done"], ExitStatus.DONE),
+        (["done", "done"], ExitStatus.DONE),
+        (["failed"], ExitStatus.FAILED),
+        (["lost"], ExitStatus.NO_RESULT),
+        (["running"], ExitStatus.NO_RESULT),
+        (["done", "failed", "lost"], ExitStatus.FAILED),
+        (["done", "lost"], ExitStatus.NO_RESULT),
     ],
 )
-def test_status(ends: list[str], status: Status) -> None:
+def test_status(ends: list[str], status: ExitStatus) -> None:
     made = {
         "done": transfer(DoneEvent()),
         "failed": transfer(ErrorEvent()),

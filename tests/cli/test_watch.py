@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from faspmgr import DoneEvent, ErrorEvent, Event, Frame, InitEvent, StatsEvent, Tracker
-from faspmgr.cli import watch
+from faspmgr.cli.commands import watch
 from tests.cli import terminal
 
 VERDICTS = {
@@ -179,7 +179,7 @@ def test_failure_in_a_followed_file_is_not_the_end_if_it_goes_on(tmp_path: Path)
 
 def test_end_of_a_followed_file(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("faspmgr.cli.watch.time.monotonic", lambda: now)
+    monkeypatch.setattr("faspmgr.cli.commands.watch.time.monotonic", lambda: now)
     tracker = Tracker()
     over = watch._Over(tracker)
     now = 1000.0
@@ -217,7 +217,7 @@ def test_time_is_left_for_another_attempt(monkeypatch: pytest.MonkeyPatch) -> No
         yield []
         pytest.fail("it should have ended")
 
-    monkeypatch.setattr("faspmgr.cli.watch.time.monotonic", lambda: now)
+    monkeypatch.setattr("faspmgr.cli.commands.watch.time.monotonic", lambda: now)
     monkeypatch.setattr("faspmgr.captures.pump", pump)
     assert terminal.invoke("watch", "--follow", "some-file").status == 0
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from faspmgr.manager import Answer, Job, Result, control
+from faspmgr.manager import Job, Reply, Result, control
 from faspmgr.manager.control import ControlSocket, ask
-from faspmgr.manager.orders import answer_of, together
+from faspmgr.manager.replies import reply_to, together
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import parse
@@ -61,7 +61,7 @@ def test_a_rate_that_is_taken(fake_ascp: Make) -> None:
     )
     order = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
     answer, result = ordered([path], lambda job: job.order(order, timeout=20))
-    assert answer == Answer(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed")
+    assert answer == Reply(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed")
     assert result.verdict == "done"
 
 
@@ -78,20 +78,20 @@ def test_a_rate_that_the_peer_caps_is_not_taken(fake_ascp: Make) -> None:
 def test_an_order_that_is_not_answered(fake_ascp: Make) -> None:
     path = fake_ascp(READ + "wire = began(); order(); time.sleep(1); wire.sendall(DONE)")
     answer, result = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=0.2))
-    assert answer == Answer(None, "no answer from ascp within 0.2 s")
+    assert answer == Reply(None, "no answer from ascp within 0.2 s")
     assert result.verdict == "done"
 
 
 def test_a_transfer_that_ends_instead(fake_ascp: Make) -> None:
     path = fake_ascp(READ + "wire = began(); order(); wire.sendall(error(16)); sys.exit(1)")
     answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
-    assert answer == Answer(False, "the session failed: 16 CONNECTION_LOST: it failed")
+    assert answer == Reply(False, "the session failed: 16 CONNECTION_LOST: it failed")
 
 
 def test_an_ascp_that_goes_away_without_a_word(fake_ascp: Make) -> None:
     path = fake_ascp(READ + "wire = began(); order(); sys.exit(1)")
     answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
-    assert answer == Answer(False, "ascp has ended")
+    assert answer == Reply(False, "ascp has ended")
 
 
 def test_a_cancel(fake_ascp: Make) -> None:
@@ -99,7 +99,7 @@ def test_a_cancel(fake_ascp: Make) -> None:
         READ + "wire = began(); assert order()['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
     answer, result = ordered([path], lambda job: job.order(commands.Cancel(), timeout=20), grace=20, retry=3)
-    assert answer == Answer(True, "the session failed: 28 USER_CANCEL: cancelled")
+    assert answer == Reply(True, "the session failed: 28 USER_CANCEL: cancelled")
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
 
 
@@ -113,13 +113,13 @@ def test_a_cancel_that_ascp_does_not_hear(fake_ascp: Make) -> None:
 def test_a_cancel_between_two_attempts(fake_ascp: Make) -> None:
     path = fake_ascp("wire = began(); time.sleep(0.2); wire.sendall(error(16)); sys.exit(1)")
 
-    async def act(job: Job) -> Answer:
+    async def act(job: Job) -> Reply:
         while not job.attempts:
             await asyncio.sleep(0.02)
         return await job.order(commands.Cancel())
 
     answer, result = ordered([path], act, retry=3, retry_wait=60)
-    assert answer == Answer(True, "no ascp is running now, and none will be started again")
+    assert answer == Reply(True, "no ascp is running now, and none will be started again")
     assert (result.verdict, len(result.attempts)) == ("failed", 1)
 
 
@@ -129,30 +129,30 @@ def test_all_sessions_get_the_order(fake_ascp: Make) -> None:
         "time.sleep(0.3); wire.sendall(DONE)"
     )
 
-    async def act(job: Job) -> Answer:
+    async def act(job: Job) -> Reply:
         while len(job.tracker.sessions) < 3:
             await asyncio.sleep(0.02)
         return await job.order(commands.SetRate(target_kbps=7_000), timeout=20)
 
     answer, _ = ordered([path, "a", "h:b"], act, sessions=3)
-    assert answer == Answer(True, "target 7000 Kbps (3 of 3 sessions)")
+    assert answer == Reply(True, "target 7000 Kbps (3 of 3 sessions)")
 
 
 def test_no_order_before_there_is_a_connection() -> None:
-    async def act() -> Answer:
+    async def act() -> Reply:
         return await Job(["ascp", "a", "h:b"]).order(commands.Query())
 
-    assert asyncio.run(act()) == Answer(False, "no ascp is connected now")
+    assert asyncio.run(act()) == Reply(False, "no ascp is connected now")
 
 
 # -- what an event says about an order, by the protocol page
 
 
-def said(command: commands.Command, *messages: bytes) -> Answer | None:
+def said(command: commands.Command, *messages: bytes) -> Reply | None:
     tracker = Tracker()
     answers = []
     for event in parse(b"".join(messages)):
-        answers.append(answer_of(command, event, tracker.update(event)))
+        answers.append(reply_to(command, event, tracker.update(event)))
     return answers[-1]
 
 
@@ -192,11 +192,11 @@ def test_what_an_event_says_about_an_order(command: commands.Command, event: byt
 
 
 def test_answers_of_several_sessions() -> None:
-    yes, no, unknown = Answer(True, "yes"), Answer(False, "no"), Answer(None, "?")
+    yes, no, unknown = Reply(True, "yes"), Reply(False, "no"), Reply(None, "?")
     assert together([yes]) == yes
-    assert together([yes, yes]) == Answer(True, "yes (2 of 2 sessions)")
-    assert together([yes, unknown]) == Answer(None, "? (1 of 2 sessions)")
-    assert together([yes, unknown, no]) == Answer(False, "no (1 of 3 sessions)")
+    assert together([yes, yes]) == Reply(True, "yes (2 of 2 sessions)")
+    assert together([yes, unknown]) == Reply(None, "? (1 of 2 sessions)")
+    assert together([yes, unknown, no]) == Reply(False, "no (1 of 3 sessions)")
 
 
 # -- the socket
@@ -418,4 +418,4 @@ def test_an_order_over_the_socket(fake_ascp: Make, path: Path) -> None:
 
 def test_events_are_what_answers_are_made_of() -> None:
     """That a command which nothing is known about is not answered by chance."""
-    assert answer_of(commands.Command(), Event(), Tracker().update(parse(message("INIT", SessionId="s"))[0])) is None
+    assert reply_to(commands.Command(), Event(), Tracker().update(parse(message("INIT", SessionId="s"))[0])) is None

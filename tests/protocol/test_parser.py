@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr.errors import ProtocolError
 from faspmgr.protocol.events import ErrorEvent, InitEvent, OtherEvent, SessionEvent, StatsEvent, StopEvent
 from faspmgr.protocol.parser import Parser, parse
-from faspmgr.protocol.problems import Problem, ProtocolError
+from faspmgr.protocol.problems import Problem
 from tests.invariants import pieces, read, single_bytes
 
 STATS = b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\nLoss: 0\n\n"  # 10 + 12 + 8 + 8 + 8 + 1 = 47 bytes, 6 lines

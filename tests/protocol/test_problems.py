@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.protocol.problems import KINDS, Problem, ProtocolError, excerpt
+from faspmgr.errors import ProtocolError
+from faspmgr.protocol.problems import KINDS, Problem, excerpt
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
-from faspmgr.protocol.problems import KINDS, Problem, ProtocolError
+from faspmgr.protocol.problems import KINDS, Problem
 from faspmgr.protocol.tokenizer import MAX_FIELDS, StreamReader, Tokenizer
 from tests.invariants import Outcome, pieces, read, single_bytes
 

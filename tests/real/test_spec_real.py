@@ -21,7 +21,6 @@ import pytest
 
 from faspmgr.ascp import (
     OPTIONS,
-    AscpError,
     TransferSpec,
     describe_ascp,
     find_ascp,
@@ -31,6 +30,7 @@ from faspmgr.ascp import (
     session_argv,
     with_option,
 )
+from faspmgr.errors import AscpError
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.real.conftest import PASSPHRASE, SshServer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faspmgr.simulator.faults import Fault, FaultError, Faults, parse_faults
+from faspmgr.errors import FaultError
+from faspmgr.simulator.faults import Fault, Faults, parse_faults
 
 
 @pytest.mark.parametrize(

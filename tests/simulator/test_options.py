@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr.errors import OptionError
 from faspmgr.simulator import options as options_
-from faspmgr.simulator.options import OptionError, Options, Stage, parse, remote
+from faspmgr.simulator.options import Options, Stage, parse, remote
 
 TO = ["notes.txt", "xfer@127.0.0.1:/data/out"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
@@ -34,7 +34,7 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(),
     float: st.floats(allow_nan=False, allow_infinity=False),
-    datetime: st.datetimes(timezones=st.just(timezone.utc)),
+    datetime: st.datetimes(timezones=st.just(UTC)),
     date: st.dates(),
     UUID: st.uuids(),
     Any: _JSON,

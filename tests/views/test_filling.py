@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -39,7 +39,7 @@ from tests.views.strategies import EVENTS
 EXPECTED = sorted((FIXTURES / "views").glob("*.json"))
 """Written by hand: every value was read from the stream, rates and sums were worked out from its numbers."""
 
-START = datetime(2024, 5, 2, 22, tzinfo=timezone.utc)
+START = datetime(2024, 5, 2, 22, tzinfo=UTC)
 SENDS = SessionEvent(direction="Send", remote=False)
 
 
@@ -216,7 +216,7 @@ def test_all_files_in_the_order_in_which_they_began() -> None:
     assert [(file.name, file.status) for file in files] == [("b", "OK"), ("a", "OK"), ("a", "ONGOING")]
 
 
-def test_a_tracker_that_keeps_no_history_gives_the_files_under_way() -> None:
+def test_a_tracker_that_keeps_no_history_gives_the_files_in_progress() -> None:
     tracker = Tracker()
     tracker.update(StopEvent(file="a"))
     session = tracker.update(StatsEvent(file="b"))
@@ -617,7 +617,7 @@ def test_secrets_stay_out() -> None:
     }
 
 
-@given(events=EVENTS, start_time=st.none() | st.datetimes(timezones=st.just(timezone.utc)), close=st.booleans())
+@given(events=EVENTS, start_time=st.none() | st.datetimes(timezones=st.just(UTC)), close=st.booleans())
 def test_of_any_stream(events: list[Event], start_time: datetime | None, close: bool) -> None:
     tracker = Tracker(keep_files="all")
     for event in events:

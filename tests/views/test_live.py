@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +18,7 @@ import pytest
 from faspmgr import DoneEvent, Event, InitEvent, StatsEvent, Tracker, views
 from faspmgr.views.live import StreamClock, ViewWriter
 
-START = datetime(2024, 5, 2, 22, tzinfo=timezone.utc)
+START = datetime(2024, 5, 2, 22, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

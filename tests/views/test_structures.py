@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +98,7 @@ def test_every_field_is_explained(cls: type[Structure]) -> None:
 def test_the_documented_example() -> None:
     channel = views.Channel.from_dict(CHANNEL)
     assert channel.id == UUID(ID)
-    assert channel.transferred_files[0].open_time == datetime(2017, 1, 1, 15, 5, 5, tzinfo=timezone.utc)
+    assert channel.transferred_files[0].open_time == datetime(2017, 1, 1, 15, 5, 5, tzinfo=UTC)
     assert channel.transferred_files[0].status == "OK"
     assert channel.to_dict() == CHANNEL
 

@@ -1,0 +1,153 @@
+"""``faspmgr view``: the state of a transfer in the structures of other transfer systems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from faspmgr import views
+from faspmgr.cli import output, reading
+from faspmgr.errors import CommandError
+from faspmgr.protocol.events import Event
+from faspmgr.protocol.parser import Parser
+from faspmgr.tracking import Tracker
+from faspmgr.verdicts import ExitStatus
+
+if TYPE_CHECKING:
+    from faspmgr.ascp import AscpInfo
+
+
+def _time(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time such as 2024-05-02T22:00:00Z.") from error
+    if time.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no time zone: add Z for UTC, or an offset such as +02:00.")
+    return time
+
+
+def _microseconds(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        usec = round(float(text) * 1_000_000)
+    except (ValueError, OverflowError):  # no number, or none that is finite
+        usec = 0
+    if usec < 1:
+        raise click.BadParameter(f"{text!r} is no number of seconds above 0.")
+    return usec
+
+
+@click.command("view")
+@click.argument("kind", type=click.Choice(list(views.KINDS)), metavar="KIND")
+@click.argument("file", required=False, type=reading.FILE)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of KIND instead; no FILE is read.")
+@click.option(
+    "--each",
+    "each_usec",
+    callback=_microseconds,
+    metavar="SECONDS",
+    help="Besides the final state, a snapshot of each session that has changed, every so many seconds of the stream.",
+)
+@click.option(
+    "--start-time",
+    callback=_time,
+    metavar="TIME",
+    help="When the first session began, such as 2024-05-02T22:00:00Z. Without it all times are null.",
+)
+@click.option("--ascp", metavar="PATH", help="The ascp that serves; for server: its version, platform and license.")
+@reading.reading_options
+def command(
+    kind: str,
+    file: str | None,
+    schema: bool,
+    each_usec: int | None,
+    start_time: datetime | None,
+    ascp: str | None,
+    follow: bool,
+    unwrap: str | None,
+    strict: bool,
+) -> int:
+    """Show the state of the sessions in FILE, or standard input, as another transfer system would.
+
+    KIND is channel (an audit record with all files), connection, destination (with transfer defaults) or server (server
+    information). Each session is one JSON object on a line of its own, in the order in which they appeared. What a FASP
+    stream cannot know is null; `faspmgr describe KIND` says where each field comes from. Tokens and passwords are in
+    none of them.
+
+    \b
+    Example:
+      faspmgr view channel --start-time 2024-05-02T22:00:00Z capture.fasp
+      faspmgr view connection --each 1 --follow live.fasp | jq .sendRateAverage
+      faspmgr view channel --schema
+    """
+    if schema:
+        click.echo(json.dumps(views.KINDS[kind].json_schema(), indent=2))
+        return ExitStatus.DONE
+    if follow and each_usec is None:
+        raise click.UsageError("--follow never comes to an end: add --each.")
+    if ascp is not None and kind != "server":
+        raise click.UsageError("--ascp goes with the view server.")
+    snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _ask(ascp))
+    source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict)
+    for _file, events in source.batches(Parser):
+        output.write(snapshots.take(events))
+    output.write(snapshots.close())
+    if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
+        raise CommandError(f"{reading.name_of(file or '-')}: no session", ExitStatus.NO_RESULT)
+    return source.status
+
+
+def _ask(ascp: str) -> AscpInfo:
+    from faspmgr.ascp import describe_ascp, find_ascp  # only this option runs a program
+    from faspmgr.errors import AscpError
+
+    try:
+        return describe_ascp(find_ascp(ascp))
+    except AscpError as error:
+        raise CommandError(str(error)) from error
+
+
+class _Snapshots:
+    """Events in, lines of JSON out. A snapshot comes with the first message at or after each multiple of each_usec."""
+
+    def __init__(self, kind: str, each_usec: int | None, clock: views.StreamClock, ascp: AscpInfo | None) -> None:
+        self.tracker = Tracker(keep_files=views.keep_files(kind))
+        self._kind = kind
+        self._each_usec = each_usec
+        self._clock = clock
+        self._ascp = ascp
+        self._count = 0
+        self._changed: set[str] = set()
+
+    def take(self, events: Iterable[Event]) -> Iterator[str]:
+        for event in events:
+            session = self.tracker.update(event)
+            self._clock.see(session)
+            if self._each_usec is None:
+                continue
+            self._changed.add(session.id)
+            count = self._clock.usec // self._each_usec
+            if count > self._count:
+                self._count = count
+                yield from self._lines(self._changed)
+                self._changed.clear()
+
+    def close(self) -> Iterator[str]:
+        """The final state of all sessions; what has not ended is lost."""
+        self.tracker.close()
+        yield from self._lines(self.tracker.sessions)
+
+    def _lines(self, ids: Container[str]) -> Iterator[str]:
+        for session in self.tracker.sessions.values():
+            if session.id in ids:
+                start_time = self._clock.start_of(session)
+                shown = views.view(self._kind, session, start_time=start_time, ascp=self._ascp)
+                yield output.to_json(shown.to_dict())

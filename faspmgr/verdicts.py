@@ -1,0 +1,39 @@
+"""How a transfer can end, in one word, and the exit status that says the same to a script. A leaf: imports no room."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Literal
+
+Verdict = Literal["done", "failed", "lost", "not started"]
+"""done: ascp reported DONE. failed: it reported ERROR. lost: it ended without a result. not started: it could not be
+started, or never connected."""
+
+
+class ExitStatus(enum.IntEnum):
+    """The exit statuses of the command line."""
+
+    DONE = 0
+    """Done; for ``decode`` and ``check``: nothing wrong that was asked about."""
+    FAILED = 1
+    """The transfer failed."""
+    USAGE = 2
+    """Wrong usage, or a file that cannot be read or written."""
+    NO_RESULT = 3
+    """The stream ended without a result."""
+    MALFORMED = 4
+    """Malformed input: ``check``, and anything with ``--strict``."""
+    NOT_STARTED = 5
+    """ascp could not be started, or never connected."""
+    INTERRUPTED = 130
+    """Interrupted by a signal."""
+
+
+EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
+    "done": ExitStatus.DONE,
+    "failed": ExitStatus.FAILED,
+    "lost": ExitStatus.NO_RESULT,
+    "not started": ExitStatus.NOT_STARTED,
+}
+"""The exit status for each verdict."""
