@@ -6,6 +6,7 @@ b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -153,3 +154,48 @@ class Query(Command):
 
     def to_frame(self) -> Frame:
         return Frame("QUERY", {})
+
+
+@attrs.frozen
+class CommandInfo:
+    """What the reference says about a command.
+
+    Attributes:
+        name: its word on a command line.
+        type: its message type on the wire.
+        cls: its class.
+        description: what it does, one sentence.
+        fields: the fields of its message, by wire name.
+    """
+
+    name: str
+    type: str
+    cls: builtins.type[Command]
+    description: str
+    fields: tuple[str, ...] = ()
+
+
+COMMANDS: Mapping[str, CommandInfo] = {
+    info.name: info
+    for info in (
+        CommandInfo(
+            "rate",
+            "RATE",
+            SetRate,
+            "Change the rate or the policy of a running transfer.",
+            ("Rate", "MinRate", "Adaptive", "Priority"),
+        ),
+        CommandInfo(
+            "start",
+            "START",
+            StartFile,
+            "Transfer one more file, or a range of it, in a persistent session.",
+            ("Source", "Destination", "FileBytes"),
+        ),
+        CommandInfo("stop", "STOP", StopFile, "Stop a file, named as its STATS report it.", ("Source",)),
+        CommandInfo("finish", "DONE", Finish, "End a persistent session when its queue is empty.", ("Operation",)),
+        CommandInfo("cancel", "CANCEL", Cancel, "Cancel the session."),
+        CommandInfo("query", "QUERY", Query, "Ask ascp for its state."),
+    )
+}
+"""Every command, by name."""
