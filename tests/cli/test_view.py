@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from faspmgr import views
-from tests.cli.terminal import invoke, run, shell, start
+from tests.cli.terminal import invoke
 from tests.conftest import FIXTURES
+from tests.launcher import run, shell, start
 
 KINDS = tuple(views.KINDS)
 SESSIONS = FIXTURES / "sessions"
@@ -133,7 +135,7 @@ def test_no_snapshot_of_what_is_no_session() -> None:
 
 
 def test_snapshots_come_while_the_stream_goes_on() -> None:
-    with start("view", "channel", "--each", "0.5") as program:
+    with start("view", "channel", "--each", "0.5", stdin=subprocess.PIPE, bufsize=0) as program:
         assert program.stdin
         assert program.stdout
         data = UPLOAD.read_bytes()

@@ -17,14 +17,14 @@ import click
 
 from faspmgr.captures.recorder import Recording
 from faspmgr.cli import output, running
+from faspmgr.cli.options import view_option
 from faspmgr.cli.progress import MODES, Output, Progress, make_progress
-from faspmgr.cli.text import printable
-from faspmgr.cli.verdict import verdict_lines, verdict_status
+from faspmgr.cli.text import printable, verdict_lines
 from faspmgr.errors import CommandError
 from faspmgr.manager import Connection, ManagementPort
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.problems import Problem
-from faspmgr.verdicts import ExitStatus
+from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
 
 UPDATE_SECONDS = 0.1
 SHOWN_OF_A_CONNECTION = 10
@@ -48,7 +48,7 @@ SHOWN_OF_A_CONNECTION = 10
     type=click.Choice(MODES),
     help="Show progress instead of messages: bar, plain, json, none, or auto.",
 )
-@running.view_option
+@view_option
 @click.option("--show-secrets", is_flag=True, help="Show tokens and passwords, which are *** otherwise.")
 def command(**options: Any) -> int:
     """Listen for ascp (ascp -M PORT), and write what it says to standard output as JSON Lines.
@@ -201,7 +201,7 @@ class _Listener:
             return ExitStatus.USAGE
         if self._interrupted.is_set():
             return ExitStatus.INTERRUPTED
-        return ExitStatus.DONE if self._wanted is None else verdict_status(transfers)
+        return ExitStatus.DONE if self._wanted is None else EXIT_STATUS[verdict_of(one.state for one in transfers)]
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faspmgr import views
-from faspmgr.cli import output, reading
+from faspmgr.cli import options, output, reading
 from faspmgr.errors import CommandError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
@@ -47,7 +47,7 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
 
 @click.command("view")
 @click.argument("kind", type=click.Choice(list(views.KINDS)), metavar="KIND")
-@click.argument("file", required=False, type=reading.FILE)
+@click.argument("file", required=False, type=options.FILE)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of KIND instead; no FILE is read.")
 @click.option(
     "--each",
@@ -63,7 +63,7 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
     help="When the first session began, such as 2024-05-02T22:00:00Z. Without it all times are null.",
 )
 @click.option("--ascp", metavar="PATH", help="The ascp that serves; for server: its version, platform and license.")
-@reading.reading_options
+@options.reading_options
 def command(
     kind: str,
     file: str | None,
