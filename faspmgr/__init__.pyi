@@ -15,6 +15,7 @@ from faspmgr.manager.job import Job as Job
 from faspmgr.manager.job import Result as Result
 from faspmgr.manager.job import run as run
 from faspmgr.manager.job import run_sync as run_sync
+from faspmgr.manager.listener import Listener as Listener
 from faspmgr.manager.port import ManagementPort as ManagementPort
 from faspmgr.manager.replies import Reply as Reply
 from faspmgr.protocol.codes import ErrorCode as ErrorCode
