@@ -194,8 +194,8 @@ class Listener:
         assert self._receiving
         self._receiving.cancel()
         try:
+            await self._port.aclose()
             await asyncio.wait({self._receiving})
-            await self.aclose()
         finally:  # also when this is cancelled
             if self._recording:
                 self._recording.close()
