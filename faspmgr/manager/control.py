@@ -4,7 +4,7 @@ A Unix socket that only its owner can open; it is born with these rights, there 
 and one response are a line of JSON each, any number of them on one connection::
 
     {"order": "rate", "arguments": {"target_kbps": 50000, "policy": "fixed"}, "timeout": 5}
-    {"taken": true, "message": "target 50000 Kbps, minimum 0 Kbps, policy Fixed"}
+    {"accepted": true, "message": "target 50000 Kbps, minimum 0 Kbps, policy Fixed"}
 
     {"order": "status"}
     {"transfers": [...]}
@@ -12,8 +12,8 @@ and one response are a line of JSON each, any number of them on one connection::
     {"order": "dance"}
     {"error": "no such order: dance"}
 
-orders: ORDERS, with the attributes of the command as arguments, and status. taken: true or false by what ascp said,
-null if it said nothing within timeout seconds. For security there are limits on the size of a line, the number of
+orders: ORDERS, with the attributes of the command as arguments, and status. accepted: true or false by what ascp
+reported, null if it said nothing within timeout seconds. For security there are limits on the size of a line, the number of
 clients and the time that one may be silent.
 """
 
@@ -141,7 +141,7 @@ class ControlSocket:
             command.encode()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             return {"error": f"not a request: {error}"}
-        answer = await self._job.order(command, max(0.0, min(timeout, MAX_TIMEOUT)))
+        answer = await self._job.send(command, max(0.0, min(timeout, MAX_TIMEOUT)))
         return attrs.asdict(answer)
 
 

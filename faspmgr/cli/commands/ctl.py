@@ -72,9 +72,9 @@ def _send(order: Command) -> int:
     line: _Line = click.get_current_context().find_object(_Line)  # type: ignore[assignment]  # made above
     arguments = attrs.asdict(order, filter=lambda _attribute, value: value is not None)
     response = line.ask(_NAMES[type(order)], **arguments)
-    taken = response.get("taken")
-    output.write([f"{_WORDS[taken]}: {printable(str(response.get('message', '')))}"])
-    return _STATUS[taken]
+    accepted = response.get("accepted")
+    output.write([f"{_WORDS[accepted]}: {printable(str(response.get('message', '')))}"])
+    return _STATUS[accepted]
 
 
 command_arguments.add_commands(command, _send)
