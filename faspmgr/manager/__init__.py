@@ -1,7 +1,8 @@
 """The management port, live, for asyncio: listen for ascp, run it, watch it, control it.
 
 What a line of code must be to stand in this package: it waits for something (a connection, a process, a client), or it
-decides what to do about that. What is on the wire is the matter of ``protocol``, what it amounts to that of ``tracking``.
+decides what to do about that. What is on the wire is the matter of ``protocol``, what it amounts to that of
+``tracking``.
 
 port        the management port, and the connections that come in
 identify    is this connection our ascp?

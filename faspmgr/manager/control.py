@@ -13,8 +13,8 @@ and one response are a line of JSON each, any number of them on one connection::
     {"error": "no such order: dance"}
 
 orders: ORDERS, with the attributes of the command as arguments, and status. accepted: true or false by what ascp
-reported, null if it said nothing within timeout seconds. For security there are limits on the size of a line, the number of
-clients and the time that one may be silent.
+reported, null if it said nothing within timeout seconds. For security there are limits on the size of a line, the
+number of clients and the time that one may be silent.
 """
 
 from __future__ import annotations
