@@ -16,4 +16,7 @@ def check_callbacks(**callbacks: object) -> None:
     """
     for name, callback in callbacks.items():
         if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(getattr(callback, "__call__", None)):  # noqa: B004
-            raise TypeError(f"{name} is a coroutine function: give a plain one, which can start a task itself")
+            raise TypeError(
+                f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
+                " in it for what has to wait"
+            )

@@ -29,6 +29,7 @@ import attrs
 from faspmgr.captures.recorder import Recording
 from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.port import HELLO_TIMEOUT, MAX_CONNECTIONS, Connection, ManagementPort
+from faspmgr.manager.tasks import task_group
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES
@@ -148,7 +149,7 @@ class Listener:
         # Receives from all connections; None before the listener is entered.
         self._receiving: asyncio.Task[None] | None = None
         # What a callback has raised; None if nothing.
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         # From the connections to the caller, None at the end. One at a time: the connections take turns.
         self._pieces: asyncio.Queue[_Piece | None] = asyncio.Queue(maxsize=1)
         # A task waits for the next piece.
@@ -216,13 +217,13 @@ class Listener:
     async def _receive(self) -> None:
         """Receive from all connections, until there are no more."""
         try:
-            async with asyncio.TaskGroup() as readers:
+            async with task_group() as readers:
                 async for connection in self._port:
                     readers.create_task(self._read(connection))
                     if connection.number == self._wanted:
                         break
-        except BaseExceptionGroup as group:  # a callback has raised
-            self._failure = group.exceptions[0]
+        except Exception as error:  # of a callback, mostly: for the caller
+            self._failure = error
         await self._pieces.put(None)
 
     async def _read(self, connection: Connection) -> None:

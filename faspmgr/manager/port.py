@@ -434,15 +434,6 @@ async def accept(listener: socket.socket) -> socket.socket:
             await asyncio.sleep(ACCEPT_PAUSE)
 
 
-async def end_all(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel tasks that leave the set when they are done, until it is empty: asyncio.wait_for, which they may be in,
-    can lose a cancellation (before Python 3.12)."""
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(set(tasks), timeout=0.1)
-
-
 def _format_address(address: object) -> str:
     if not isinstance(address, tuple) or len(address) < 2:
         return str(address)

@@ -20,7 +20,7 @@ import pytest
 
 from faspmgr.manager import Job, Reply, Result, control
 from faspmgr.manager.control import ControlSocket, ask
-from faspmgr.manager.replies import reply_to, together
+from faspmgr.manager.replies import combine, reply_to
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import parse
@@ -60,7 +60,7 @@ def test_a_rate_that_is_taken(scripted_ascp: Make) -> None:
         "time.sleep(0.3); wire.sendall(DONE)"
     )
     order = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
-    answer, result = ordered([path], lambda job: job.order(order, timeout=20))
+    answer, result = ordered([path], lambda job: job.send(order, timeout=20))
     assert answer == Reply(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed")
     assert result.verdict == "done"
 
@@ -70,27 +70,27 @@ def test_a_rate_that_the_peer_caps_is_not_taken(scripted_ascp: Make) -> None:
         READ + "wire = began(); order(); wire.sendall(message('NOTIFICATION', Rate=30000)); time.sleep(1)\n"
         "wire.sendall(DONE)"
     )
-    answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=50_000), timeout=0.4))
-    assert answer.taken is False
+    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=50_000), timeout=0.4))
+    assert answer.accepted is False
     assert answer.message == "ascp has set target 30000 Kbps instead"
 
 
 def test_an_order_that_is_not_answered(scripted_ascp: Make) -> None:
     path = scripted_ascp(READ + "wire = began(); order(); time.sleep(1); wire.sendall(DONE)")
-    answer, result = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=0.2))
-    assert answer == Reply(None, "no answer from ascp within 0.2 s")
+    answer, result = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=0.2))
+    assert answer == Reply(None, "no reply from ascp within 0.2 s")
     assert result.verdict == "done"
 
 
 def test_a_transfer_that_ends_instead(scripted_ascp: Make) -> None:
     path = scripted_ascp(READ + "wire = began(); order(); wire.sendall(error(16)); sys.exit(1)")
-    answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
+    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
     assert answer == Reply(False, "the session failed: 16 CONNECTION_LOST: it failed")
 
 
 def test_an_ascp_that_goes_away_without_a_word(scripted_ascp: Make) -> None:
     path = scripted_ascp(READ + "wire = began(); order(); sys.exit(1)")
-    answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
+    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
     assert answer == Reply(False, "ascp has ended")
 
 
@@ -98,15 +98,15 @@ def test_a_cancel(scripted_ascp: Make) -> None:
     path = scripted_ascp(
         READ + "wire = began(); assert order()['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
-    answer, result = ordered([path], lambda job: job.order(commands.Cancel(), timeout=20), grace=20, retry=3)
+    answer, result = ordered([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=20, retry=3)
     assert answer == Reply(True, "the session failed: 28 USER_CANCEL: cancelled")
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
 
 
 def test_a_cancel_that_ascp_does_not_hear(scripted_ascp: Make) -> None:
     path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
-    answer, result = ordered([path], lambda job: job.order(commands.Cancel(), timeout=20), grace=0.3)
-    assert answer.taken is False
+    answer, result = ordered([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=0.3)
+    assert answer.accepted is False
     assert (result.verdict, result.exit_status) == ("lost", -9)
 
 
@@ -116,7 +116,7 @@ def test_a_cancel_between_two_attempts(scripted_ascp: Make) -> None:
     async def act(job: Job) -> Reply:
         while not job.attempts:
             await asyncio.sleep(0.02)
-        return await job.order(commands.Cancel())
+        return await job.send(commands.Cancel())
 
     answer, result = ordered([path], act, retry=3, retry_wait=60)
     assert answer == Reply(True, "no ascp is running now, and none will be started again")
@@ -132,7 +132,7 @@ def test_all_sessions_get_the_order(scripted_ascp: Make) -> None:
     async def act(job: Job) -> Reply:
         while len(job.tracker.sessions) < 3:
             await asyncio.sleep(0.02)
-        return await job.order(commands.SetRate(target_kbps=7_000), timeout=20)
+        return await job.send(commands.SetRate(target_kbps=7_000), timeout=20)
 
     answer, _ = ordered([path, "a", "h:b"], act, sessions=3)
     assert answer == Reply(True, "target 7000 Kbps (3 of 3 sessions)")
@@ -140,7 +140,7 @@ def test_all_sessions_get_the_order(scripted_ascp: Make) -> None:
 
 def test_no_order_before_there_is_a_connection() -> None:
     async def act() -> Reply:
-        return await Job(["ascp", "a", "h:b"]).order(commands.Query())
+        return await Job(["ascp", "a", "h:b"]).send(commands.Query())
 
     assert asyncio.run(act()) == Reply(False, "no ascp is connected now")
 
@@ -157,7 +157,7 @@ def said(command: commands.Command, *messages: bytes) -> Reply | None:
 
 
 @pytest.mark.parametrize(
-    ("command", "event", "taken"),
+    ("command", "event", "accepted"),
     [
         (commands.StartFile("/in/a", "/out/b"), message("STATS", SessionId="s", File="/in/a", Written=1), True),
         (commands.StartFile("/in/a", "/out/b"), message("STOP", SessionId="s", File="/out/b"), True),
@@ -186,17 +186,17 @@ def said(command: commands.Command, *messages: bytes) -> Reply | None:
         ),
     ],
 )
-def test_what_an_event_says_about_an_order(command: commands.Command, event: bytes, taken: bool | None) -> None:
+def test_what_an_event_says_about_an_order(command: commands.Command, event: bytes, accepted: bool | None) -> None:
     answer = said(command, message("INIT", SessionId="s"), event)
-    assert (answer and answer.taken) == taken
+    assert (answer and answer.accepted) == accepted
 
 
 def test_answers_of_several_sessions() -> None:
     yes, no, unknown = Reply(True, "yes"), Reply(False, "no"), Reply(None, "?")
-    assert together([yes]) == yes
-    assert together([yes, yes]) == Reply(True, "yes (2 of 2 sessions)")
-    assert together([yes, unknown]) == Reply(None, "? (1 of 2 sessions)")
-    assert together([yes, unknown, no]) == Reply(False, "no (1 of 3 sessions)")
+    assert combine([yes]) == yes
+    assert combine([yes, yes]) == Reply(True, "yes (2 of 2 sessions)")
+    assert combine([yes, unknown]) == Reply(None, "? (1 of 2 sessions)")
+    assert combine([yes, unknown, no]) == Reply(False, "no (1 of 3 sessions)")
 
 
 # -- the socket
@@ -308,7 +308,7 @@ def test_several_requests_on_one_connection(path: Path) -> None:
             file.flush()
             return [json.loads(file.readline()), json.loads(file.readline())]
 
-    assert served(path, act) == [{"transfers": []}, {"taken": False, "message": "no ascp is connected now"}]
+    assert served(path, act) == [{"transfers": []}, {"accepted": False, "message": "no ascp is connected now"}]
 
 
 def test_too_many_clients(path: Path) -> None:
@@ -411,9 +411,9 @@ def test_an_order_over_the_socket(scripted_ascp: Make, path: Path) -> None:
         return result
 
     assert asyncio.run(asyncio.wait_for(go(), 30)).verdict == "done"
-    assert responses[0] == {"taken": True, "message": "target 9000 Kbps"}
+    assert responses[0] == {"accepted": True, "message": "target 9000 Kbps"}
     assert responses[1]["transfers"][0]["sessions"][0]["target_rate_kbps"] == 9_000
-    assert responses[2] == {"taken": True, "message": "the session is done"}
+    assert responses[2] == {"accepted": True, "message": "the session is done"}
 
 
 def test_events_are_what_answers_are_made_of() -> None:
