@@ -38,7 +38,7 @@ from faspmgr.tracking import Session, Tracker
 logger = logging.getLogger(__name__)
 
 
-@attrs.define
+@attrs.frozen
 class Received:
     """An event, and where it came from.
 
