@@ -277,7 +277,7 @@ async def test_recordings(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path) -> None:
+async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     messages: list[str] = []
     folder = tmp_path / "gone"
     async with listening(0, connections=1, record=folder, on_message=messages.append) as (listener, _):
@@ -287,7 +287,7 @@ async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path) -> None
         assert len(await rest_of(listener)) == 2
     assert listener.record_error
     assert str(folder) in listener.record_error
-    assert messages == [f"the recording is not complete: {listener.record_error}"]
+    assert messages == caplog.messages == [f"the recording is not complete: {listener.record_error}"]
 
 
 @in_loop
