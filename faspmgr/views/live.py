@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from faspmgr.tracking import Session, Tracker
-from faspmgr.views.facts import Facts
-from faspmgr.views.mapping import KINDS, fill
+from faspmgr.views.kinds import KINDS, view
 
 if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo
@@ -136,7 +135,7 @@ class ViewWriter:
         self._due = ended + max(INTERVAL_SECONDS, SHARE * (ended - began))
 
     def _line(self, session: Session) -> str:
-        shown = fill(self.kind, Facts(session, self._start_of(session), self._ascp)).to_dict()
+        shown = view(self.kind, session, start_time=self._start_of(session), ascp=self._ascp).to_dict()
         return json.dumps(shown, allow_nan=False) + "\n"  # ASCII: names that are no UTF-8 are valid JSON, too
 
     def _start_of(self, session: Session) -> datetime:
