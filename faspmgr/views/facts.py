@@ -393,7 +393,7 @@ def make_uuid(*parts: str) -> UUID:
     return UUID(bytes=hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
 
 
-def kbps(rate: int | str | None) -> int | None:
+def as_kbps(rate: int | str | None) -> int | None:
     """A rate in kilobits per second; None for a percentage, as the bandwidth that it is a part of is not known."""
     return rate if isinstance(rate, int) else None
 

@@ -137,16 +137,17 @@ class Structure(Generic[F]):
             note: Stands behind the name.
             width: Columns.
         """
-        lines = [f"{self.name}  ({note})", f"  {self.summary}"]
+        lines = [f"{self.name}  ({note})", *_wrapped("  ", self.summary, width)]
         for row in self.rows:
-            lines += ["", *_wrapped(f"{row.name}  ({row.type.words})", width, indent=2), *_wrapped(row.meaning, width)]
-            lines += _wrapped(f"from: {row.source}", width) if row.source else []
-            lines += _wrapped(f"null: {row.null}", width) if row.null else []
+            lines += ["", *_wrapped("  ", f"{row.name}  ({row.type.words})", width, hanging="    ")]
+            lines += _wrapped("      ", row.meaning, width)
+            lines += _wrapped("      ", f"from: {row.source}", width) if row.source else []
+            lines += _wrapped("      ", f"null: {row.null}", width) if row.null else []
         return "\n".join(lines)
 
 
-def _wrapped(text: str, width: int, indent: int = 6) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * 6, break_long_words=False)
+def _wrapped(indent: str, text: str, width: int, hanging: str = "") -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + hanging, break_long_words=False)
 
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

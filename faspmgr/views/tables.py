@@ -22,7 +22,7 @@ from faspmgr.views.facts import (
     Facts,
     FileFacts,
     ServerPlatform,
-    kbps,
+    as_kbps,
 )
 from faspmgr.views.structure import (
     ANY_BY_NAME,
@@ -210,14 +210,14 @@ CONNECTION = Structure[Facts]("Connection", "A connection between a sender and a
     TEXT.nullable("rateControlMethod", "algorithm of the rate controller.",
         lambda facts: facts.negotiated.rate_control_algorithm, source="RateControlAlgorithm", null=NO_FIELD),
     INTEGER.nullable("sendRate", "kilobits per second; configured send rate.",
-        lambda facts: kbps(facts.session.target_rate_kbps), source="Rate, the latest", null="for a percentage"),
+        lambda facts: as_kbps(facts.session.target_rate_kbps), source="Rate, the latest", null="for a percentage"),
     NUMBER.nullable("sendRateAverageWindow",
         "kilobits per second; send rate within a short window, the performance right now.",
         lambda facts: round(facts.session.latest_rate_kbps, 1),
         source="TransferBytes (else FileBytes) over Elapsedusec, in the last 0.25 to 0.5 seconds; where messages come"
         " less often, since the one before", null=NEVER),
     INTEGER.nullable("sendRateMin", "kilobits per second; the rate controller keeps the send rate at or above this.",
-        lambda facts: kbps(facts.session.min_rate_kbps), source="MinRate, the latest", null="for a percentage"),
+        lambda facts: as_kbps(facts.session.min_rate_kbps), source="MinRate, the latest", null="for a percentage"),
 ))
 
 TRANSFER_DEFAULTS = Structure[Facts]("DestinationTransferDefaults",
@@ -231,7 +231,7 @@ TRANSFER_DEFAULTS = Structure[Facts]("DestinationTransferDefaults",
     TEXT.nullable("priorityLane", "name of the priority lane.", lambda facts: facts.lane,
         source="Adaptive and Priority of SESSION in ascp's words: fair, high, fixed, low", null="for another Adaptive"),
     INTEGER.nullable("sendRateMax", "kilobits per second; highest send rate.",
-        lambda facts: kbps(facts.negotiated.rate), source="Rate of SESSION", null="for a percentage"),
+        lambda facts: as_kbps(facts.negotiated.rate), source="Rate of SESSION", null="for a percentage"),
     INTEGER.nullable("transferFlags", "flags of the transfer, as a bit set.", lambda facts: facts.negotiated.xopt_flags,
         source="XoptFlags", null=NO_FIELD),
 ])
