@@ -311,7 +311,7 @@ EXCERPT = """\
       name of the priority lane.
       from: Adaptive and Priority of SESSION in ascp's
       words: fair, high, fixed, low
-      null: for another Adaptive"""
+      null: for other values"""
 
 
 def test_the_reference_lists_the_codes_of_each_status() -> None:
