@@ -79,9 +79,9 @@ class Facts:
     """The facts of one session.
 
     Attributes:
-        session: The session.
-        start_time: When it began, with a time zone; None if that is not known.
-        ascp: What ``ascp -A`` prints about the program that serves; None if it was not asked.
+        session: the session.
+        start_time: when it began, with a time zone; None if that is not known.
+        ascp: what ``ascp -A`` prints about the program that serves; None if it was not asked.
 
     Raises:
         ValueError: start_time has no time zone.
@@ -337,8 +337,8 @@ class FileFacts:
     """The facts of one file of a session.
 
     Attributes:
-        facts: Those of its session.
-        state: The file as the tracker has it.
+        facts: those of its session.
+        state: the file as the tracker has it.
     """
 
     facts: Facts

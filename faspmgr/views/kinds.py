@@ -31,7 +31,7 @@ class View:
 
     Attributes:
         kind: ``channel``, ``connection``, ``destination`` or ``server``.
-        values: Every field of the structure in its documented order, JSON-ready, None where nothing is known.
+        values: every field of the structure in its documented order, JSON-ready, None where nothing is known.
     """
 
     kind: str
@@ -50,14 +50,14 @@ def view(kind: str, session: Session, *, start_time: datetime | None = None, asc
     """The view of this kind of a session as it is now.
 
     Args:
-        kind: One of ``KINDS``.
-        session: The session; ``keep_files(kind)`` says what its tracker must keep of the files.
-        start_time: When the session began, with a time zone; without it every time is None.
-        ascp: What ``ascp -A`` prints about the program that serves, from ``faspmgr.ascp.describe_ascp``. A server's
+        kind: one of ``KINDS``.
+        session: the session; ``keep_files(kind)`` says what its tracker must keep of the files.
+        start_time: when the session began, with a time zone; without it every time is None.
+        ascp: what ``ascp -A`` prints about the program that serves, from ``faspmgr.ascp.describe_ascp``. A server's
             version, revision, platform and license are taken from it, and are None without it.
 
     Raises:
-        KeyError: The kind is unknown.
+        KeyError: the kind is unknown.
         ValueError: start_time has no time zone.
     """
     return View(kind, KINDS[kind].to_dict(Facts(session, start_time, ascp)))
@@ -95,10 +95,10 @@ def describe_view(kind: str, width: int = 100) -> str:
     """The reference of a view: each field of it and of what is inside, with type, meaning, source, and when it is null.
 
     Args:
-        kind: One of ``KINDS``.
-        width: Columns.
+        kind: one of ``KINDS``.
+        width: columns.
 
     Raises:
-        KeyError: The kind is unknown.
+        KeyError: the kind is unknown.
     """
     return "\n\n".join(structure.describe(f"view {kind}", width) for structure in KINDS[kind].nested())

@@ -38,11 +38,11 @@ class StreamClock:
     clock stood where it stands, less the time that its first message already counts.
 
     Args:
-        start_time: When the first session began, with a time zone; None if that is not known.
+        start_time: when the first session began, with a time zone; None if that is not known.
 
     Attributes:
-        start_time: As given.
-        usec: Microseconds from the start to the latest message.
+        start_time: as given.
+        usec: microseconds from the start to the latest message.
     """
 
     def __init__(self, start_time: datetime | None = None) -> None:
@@ -77,22 +77,22 @@ class ViewWriter:
     and the memory for it, grow with the files of the transfer.
 
     Args:
-        kind: One of ``KINDS``.
-        path: The file. If it is a link, the file that the link leads to is replaced, and the link stays.
-        tracker: Whose sessions are shown; ``keep_files(kind)`` says what it must keep of their files.
-        ascp: What ``ascp -A`` prints, for a server; see ``view``.
-        on_error: Called with one line when writing begins to fail. Writing is tried again.
-        clock: Seconds, monotonic; for tests.
-        now: The time, with its zone; for tests.
+        kind: one of ``KINDS``.
+        path: the file. If it is a link, the file that the link leads to is replaced, and the link stays.
+        tracker: whose sessions are shown; ``keep_files(kind)`` says what it must keep of their files.
+        ascp: what ``ascp -A`` prints, for a server; see ``view``.
+        on_error: called with one line when writing begins to fail. Writing is tried again.
+        clock: seconds, monotonic; for tests.
+        now: the time, with its zone; for tests.
 
     Raises:
-        ValueError: The kind is unknown.
-        OSError: The path is something else than a file, or its folder does not exist. Only making a ViewWriter raises.
+        ValueError: the kind is unknown.
+        OSError: the path is something else than a file, or its folder does not exist. Only making a ViewWriter raises.
 
     Attributes:
-        kind: As given.
-        path: The file that is written, without links.
-        error: Why the file is not as new as it should be; None if it is.
+        kind: as given.
+        path: the file that is written, without links.
+        error: why the file is not as new as it should be; None if it is.
 
     Example:
         >>> writer = ViewWriter("channel", path, tracker)      # doctest: +SKIP
@@ -135,7 +135,7 @@ class ViewWriter:
         """Write the file if it is time to, and something has changed since it was written.
 
         Args:
-            session: The session that an event has changed; None if there was no event.
+            session: the session that an event has changed; None if there was no event.
         """
         if session is not None:
             self._changed = True

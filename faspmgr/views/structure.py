@@ -37,10 +37,10 @@ class JsonType(Generic[T]):
     """A type of JSON values, which makes the rows of the fields that have it.
 
     Attributes:
-        words: Its name in the reference.
-        schema: The JSON Schema of a value that is not null.
-        to_json: Turns a value into JSON; None if it is JSON already.
-        structure: The structure of the object, or of the objects in the array; None for other types.
+        words: its name in the reference.
+        schema: the JSON Schema of a value that is not null.
+        to_json: turns a value into JSON; None if it is JSON already.
+        structure: the structure of the object, or of the objects in the array; None for other types.
     """
 
     words: str
@@ -66,12 +66,12 @@ class Row(Generic[F]):
     """A field of a structure.
 
     Attributes:
-        name: Name of the field, as its document spells it.
-        type: Its JSON type.
-        meaning: What the document says about it, with the unit; the description in the JSON Schema.
-        value: From the facts to the value.
-        source: Where the value comes from; empty if the field is always null.
-        null: When the field is null, or why it always is; empty if it never is.
+        name: name of the field, as its document spells it.
+        type: its JSON type.
+        meaning: what the document says about it, with the unit; the description in the JSON Schema.
+        value: from the facts to the value.
+        source: where the value comes from; empty if the field is always null.
+        null: when the field is null, or why it always is; empty if it never is.
     """
 
     name: str
@@ -134,8 +134,8 @@ class Structure(Generic[F]):
         """The reference of this structure, without those inside: a paragraph for each row.
 
         Args:
-            note: Stands behind the name.
-            width: Columns.
+            note: stands behind the name.
+            width: columns.
         """
         lines = [f"{self.name}  ({note})", *_wrapped("  ", self.summary, width)]
         for row in self.rows:

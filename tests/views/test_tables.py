@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from faspmgr import Event, Session, Tracker, parse, views
 from faspmgr.views.facts import STATUS_OF_CODE
-from faspmgr.views.structure import Structure
+from faspmgr.views.structure import INTEGER, TEXT, Row, Structure
 from tests.conftest import CAPTURES, FIXTURES
 from tests.views.strategies import EVENTS
 
@@ -101,6 +102,22 @@ def test_every_row_tells_its_meaning_source_and_null() -> None:
         assert row.meaning.endswith(".")
         assert row.source or row.null, row.name
         assert "!" not in type_in_schema(row.schema()) or not row.null
+
+
+@attrs.frozen
+class Point:
+    x: int
+    name: str | None
+
+
+def test_mypy_checks_the_functions() -> None:
+    """mypy --strict refuses a comment that ignores nothing: each of these rows is an error to it."""
+    rows: list[Row[Point]] = [
+        INTEGER.nullable("a", "", lambda point: point.name, source="", null=""),  # type: ignore[arg-type,return-value]
+        TEXT.known("b", "", lambda point: point.name, source=""),  # type: ignore[arg-type,return-value]
+        TEXT.nullable("c", "", lambda point: point.nam, source="", null=""),  # type: ignore[attr-defined]
+    ]
+    assert [row.name for row in rows] == ["a", "b", "c"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
