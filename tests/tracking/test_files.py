@@ -156,6 +156,16 @@ def test_what_arrived_is_told_apart_from_what_was_there() -> None:
     assert (session.bytes_done, session.bytes_arrived) == (100 + 1000 + 10, 600)
 
 
+def test_a_range_from_the_first_byte() -> None:
+    file = session_of(StatsEvent(file="a", size=1000, end_byte=99, written=25)).files["a"]
+    assert (file.bytes_total, file.progress) == (100, 0.25)
+
+
+def test_a_skipped_file_of_unknown_size() -> None:
+    session = session_of(SkipEvent(file="a"), keep_files="all")
+    assert (session.files["a"].written, session.bytes_done, session.files["a"].progress) == (0, 0, 1.0)
+
+
 def test_a_file_by_itself() -> None:
     file = FileState("a")
     file.apply(StatsEvent(file="a", size=10, written=4, elapsed_usec=3))

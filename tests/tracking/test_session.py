@@ -197,6 +197,14 @@ def test_eta() -> None:
     assert session.eta_seconds == 0.0
 
 
+def test_eta_of_a_pause_is_by_the_average() -> None:
+    events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 9_000_000)]
+    session = session_of(*events, StatsEvent(file="a", elapsed_usec=16_000_000))
+    assert session.rate_kbps == 0.0
+    assert session.average_rate_kbps == 0.05  # 800 bit in 16 s
+    assert session.eta_seconds == 32.0  # 1600 bit left
+
+
 def test_no_eta_while_nothing_has_moved() -> None:
     assert session_of(StatsEvent(file="a", size=10, elapsed_usec=1000)).eta_seconds is None
 
