@@ -190,7 +190,7 @@ LINK: list[Row[Facts]] = [
     INTEGER.nullable("sendRateMax", "kilobits per second; highest send rate that is allowed.",
         lambda facts: facts.rate_limit,
         source="the lower of RateCap and ServiceLevel",
-        null=f"without both; RateCap {CAP_NONE} is none, and {CAP_UNKNOWN} unknown"),
+        null=f"without both; RateCap {CAP_NONE} is no cap, {CAP_UNKNOWN} not known"),
     TIME.nullable("snapshotTime", "when this information was recorded.",
         lambda facts: facts.at(facts.session.elapsed_usec), source="start time + latest Elapsedusec", null=NO_START),
     RECEIVE_BUFFER,

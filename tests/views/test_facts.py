@@ -456,6 +456,7 @@ BEGUN = (StopEvent(file="a"), SkipEvent(file="b"), FileErrorEvent(file="c"), Sta
         # The protocol.
         ("server", parse(b"FASPMGR 4\nType: INIT\n\n"), {"apiVersion": 4}),
         ("server", [StatsEvent()], {"apiVersion": None}),
+        ("server", [SessionEvent(server_node_id="n", server_hostname="h")], {"serverUid": "n", "hostName": "h"}),
         ("server", [SessionEvent(encryption=True)], {"encryptionAvailable": True}),
         ("server", [SessionEvent(encryption=False)], {"encryptionAvailable": None}),
     ],
