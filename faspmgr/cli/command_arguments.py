@@ -53,14 +53,15 @@ def add_commands(group: click.Group, deliver: Callable[[commands.Command], Any])
     """
     arguments = [param.human_readable_name for param in group.params if isinstance(param, click.Argument)]
     program = " ".join(["faspmgr", str(group.name), *arguments])
-    for name, spec in commands.COMMANDS.items():
+    for name, row in commands.COMMANDS.items():
         example, parameters = _ARGUMENTS[name]
+        description = f"{row.description[:1].upper()}{row.description[1:]}."
         group.add_command(
             click.Command(
                 name,
                 params=parameters,
-                callback=functools.partial(_deliver, spec.cls, deliver),
-                help=f"{spec.description}\n\n\b\nExample:\n  {program} {name} {example}".rstrip(),
+                callback=functools.partial(_deliver, row.cls, deliver),
+                help=f"{description}\n\n\b\nExample:\n  {program} {name} {example}".rstrip(),
             )
         )
 

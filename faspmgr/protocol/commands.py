@@ -157,45 +157,30 @@ class Query(Command):
 
 
 @attrs.frozen
-class CommandInfo:
-    """What the reference says about a command.
+class CommandRow:
+    """One row of the table of commands.
 
     Attributes:
-        name: its word on a command line.
-        type: its message type on the wire.
-        cls: its class.
-        description: what it does, one sentence.
-        fields: the fields of its message, by wire name.
+        cls: the class.
+        type: the message type, as on the wire.
+        description: what the command does, one line.
+        fields: the fields that it may have, by their names on the wire, in their order there.
     """
 
-    name: str
-    type: str
     cls: builtins.type[Command]
+    type: str
     description: str
-    fields: tuple[str, ...] = ()
+    fields: tuple[str, ...]
 
 
-COMMANDS: Mapping[str, CommandInfo] = {
-    info.name: info
-    for info in (
-        CommandInfo(
-            "rate",
-            "RATE",
-            SetRate,
-            "Change the rate or the policy of a running transfer.",
-            ("Rate", "MinRate", "Adaptive", "Priority"),
-        ),
-        CommandInfo(
-            "start",
-            "START",
-            StartFile,
-            "Transfer one more file, or a range of it, in a persistent session.",
-            ("Source", "Destination", "FileBytes"),
-        ),
-        CommandInfo("stop", "STOP", StopFile, "Stop a file, named as its STATS report it.", ("Source",)),
-        CommandInfo("finish", "DONE", Finish, "End a persistent session when its queue is empty.", ("Operation",)),
-        CommandInfo("cancel", "CANCEL", Cancel, "Cancel the session."),
-        CommandInfo("query", "QUERY", Query, "Ask ascp for its state."),
-    )
+COMMANDS: Mapping[str, CommandRow] = {
+    "rate": CommandRow(SetRate, "RATE", "change rate or policy", ("Rate", "MinRate", "Adaptive", "Priority")),
+    "start": CommandRow(
+        StartFile, "START", "start a file in a persistent session", ("Source", "Destination", "FileBytes")
+    ),
+    "stop": CommandRow(StopFile, "STOP", "stop a file; Source as its STATS report it", ("Source",)),
+    "finish": CommandRow(Finish, "DONE", "end a persistent session", ("Operation",)),
+    "cancel": CommandRow(Cancel, "CANCEL", "cancel the session", ()),
+    "query": CommandRow(Query, "QUERY", "ask for the state", ()),
 }
-"""Every command, by name."""
+"""Every command, by its name for people: in ``encode``, ``ctl`` and requests to a control socket."""

@@ -31,7 +31,7 @@ def words(text: str) -> str:
 
 def test_the_overview_has_everything() -> None:
     text = invoke("describe").text
-    for name in (*EVENT_CLASSES, *(command.type for command in COMMANDS.values()), *FIELDS, *KINDS):
+    for name in (*EVENT_CLASSES, *(row.type for row in COMMANDS.values()), *FIELDS, *KINDS):
         assert re.search(rf"^  {re.escape(name)}  ", text, re.MULTILINE), name
     for code in CODES.values():
         assert f"  {code.code} {code.name} " in text
@@ -128,9 +128,9 @@ def test_the_commands_have_the_fields_that_are_sent() -> None:
     ]
     frames = {type(command): command.to_frame() for command in sent}
     assert {cls: (frame.type, set(frame.fields)) for cls, frame in frames.items()} == {
-        info.cls: (info.type, set(info.fields)) for info in COMMANDS.values()
+        row.cls: (row.type, set(row.fields)) for row in COMMANDS.values()
     }
-    assert all(name == info.name and info.cls.__name__ in described(info.type) for name, info in COMMANDS.items())
+    assert all(f"command to ascp, {row.cls.__name__}" in described(row.type) for row in COMMANDS.values())
 
 
 def test_the_keys_of_a_transfer_are_those_of_its_json() -> None:

@@ -15,7 +15,7 @@ from faspmgr.cli import output
 from faspmgr.cli.text import did_you_mean
 from faspmgr.errors import CommandError
 from faspmgr.protocol import codes, fields, problems
-from faspmgr.protocol.commands import COMMANDS, CommandInfo
+from faspmgr.protocol.commands import COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.verdicts import ExitStatus
 from faspmgr.views import KINDS as VIEWS
@@ -23,7 +23,7 @@ from faspmgr.views import describe_view
 
 WIDTH = 100
 _NUMBER = re.compile("-?[0-9]{1,20}")
-_COMMANDS = {command.type: command for command in COMMANDS.values()}
+_COMMANDS = {row.type: row for row in COMMANDS.values()}
 
 TRANSFER = {
     "id": "XferId, else UserStr, else SessionId",
@@ -104,7 +104,7 @@ def _explain(name: str) -> list[str]:
 def _overview() -> str:
     parts = [
         ("Messages from ascp", [(name, _first_line(cls)) for name, cls in EVENT_CLASSES.items()]),
-        ("Commands to ascp", [(name, _lower(info.description)) for name, info in _COMMANDS.items()]),
+        ("Commands to ascp", [(name, row.description) for name, row in _COMMANDS.items()]),
         ("Fields", [(field.wire, field.meaning) for field in fields.FIELDS.values()]),
         ("Error codes", [(f"{code.code} {code.name}", code.meaning) for code in codes.CODES.values()]),
         ("Problems of a stream", list(problems.KINDS.items())),
@@ -125,19 +125,15 @@ def _first_line(cls: type[Event]) -> str:
     return (inspect.getdoc(cls) or "").split("\n", 1)[0].split(": ", 1)[-1].split(". ", 1)[0].rstrip(".")
 
 
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:].rstrip(".")
-
-
 def _type(cls: type[Event]) -> str:
     names = {attribute.name for attribute in attrs.fields(cls)}
     rows = [field for field in fields.FIELDS.values() if field.name in names and field.wire != "Type"]
     return f"{cls.type}  (message from ascp, {cls.__name__})\n  {_first_line(cls)}\n\n{_field_rows(rows)}"
 
 
-def _command(info: CommandInfo) -> str:
-    rows = [fields.FIELDS[wire] for wire in info.fields]
-    text = f"{info.type}  (command to ascp, {info.cls.__name__})\n  {_lower(info.description)}"
+def _command(row: CommandRow) -> str:
+    rows = [fields.FIELDS[wire] for wire in row.fields]
+    text = f"{row.type}  (command to ascp, {row.cls.__name__})\n  {row.description}"
     return text + (f"\n\n{_field_rows(rows)}" if rows else "")
 
 
@@ -152,7 +148,7 @@ def _kind(field: fields.Field) -> str:
 
 def _field(field: fields.Field) -> str:
     types = [name for name, cls in EVENT_CLASSES.items() if field.name in {a.name for a in attrs.fields(cls)}]
-    commands = [info.type for info in COMMANDS.values() if field.wire in info.fields]
+    commands = [row.type for row in COMMANDS.values() if field.wire in row.fields]
     rows = [
         ("in Python, JSON", field.name),
         ("kind", _kind(field)),

@@ -16,6 +16,7 @@ from faspmgr.cli.progress import Output, Progress, make_progress
 from faspmgr.cli.text import advice_line, count, printable, verdict_line
 from faspmgr.errors import AscpError, CommandError, SpecError
 from faspmgr.manager import Job, Result
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
 from faspmgr.manager.control import ControlSocket
 from faspmgr.tracking import Transfer
 from faspmgr.verdicts import ExitStatus
@@ -48,7 +49,7 @@ SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--connect-timeout",
     type=SECONDS,
-    default=30.0,
+    default=CONNECT_TIMEOUT,
     show_default=True,
     metavar="SECONDS",
     help="End ascp if it has not connected after so long.",
@@ -62,7 +63,7 @@ SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--grace",
     type=click.FloatRange(0),
-    default=10.0,
+    default=GRACE,
     show_default=True,
     metavar="SECONDS",
     help="How long ascp may take to end when it should, before it is killed.",
