@@ -36,7 +36,7 @@ _ARGUMENTS: Mapping[str, tuple[str, list[click.Parameter]]] = {
             click.Option(["--end"], type=_BYTE, metavar="BYTE", help="Last byte of a range."),
         ],
     ),
-    "stop": ("/inbox/a.bin", [click.Argument(["source"], metavar="FILE")]),
+    "stop": ("/inbox/a.bin", [click.Argument(["source"])]),
     "finish": ("--now", [click.Option(["--now"], is_flag=True, help="End at once, not when the queue is empty.")]),
     "cancel": ("", []),
     "query": ("", []),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import click
@@ -34,6 +33,8 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         match = self._pattern.fullmatch(value)
         if not match:
             self.fail(f"invalid {self.name}: {value!r}; write {self._examples}.", param, ctx)
+        from fractions import Fraction  # exact; slow to import, and few command lines have such a value
+
         return round(Fraction(match[1]) * self._factors[match[2].lower()])
 
 

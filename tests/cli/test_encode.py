@@ -77,7 +77,7 @@ def test_a_path_that_is_no_utf_8_is_sent_as_it_is() -> None:
         ("start a", "DESTINATION"),
         ("start a b --start 5 --end 4", "ends at 4"),
         ("start a b --start -1", "-1"),
-        ("stop", "FILE"),
+        ("stop", "SOURCE"),
         ("finish now", "now"),
         ("cancell", "cancell"),
     ],
