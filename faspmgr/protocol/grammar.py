@@ -121,8 +121,7 @@ class Grammar:
             The message that this line ends, or None.
         """
         line = raw[:-1] if whole and raw.endswith(b"\r") else raw
-        header = _HEADER.fullmatch(line) if whole and len(line) <= MAX_HEADER_BYTES else None
-        if header:
+        if line.startswith(b"FASPMGR ") and whole and (header := _HEADER.fullmatch(line)):
             if self.message:
                 self._drop("interrupted", "a header interrupts this message, it is dropped")
             self._begin(offset, number, int(header[1]), raw)
@@ -177,7 +176,8 @@ class Grammar:
         glued, message.glued = message.glued, None
         message.size += len(raw) + 1
         if raw and raw != b"\r" and message.size > self._max:
-            return self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            return None
         line = raw
         if raw.endswith(b"\r"):
             line = raw[:-1]
@@ -191,7 +191,8 @@ class Grammar:
         name = name_bytes.decode("latin-1")
         if not colon or (name not in FIELDS and not NAME.fullmatch(name)):
             message.clean = False
-            return self._report("no-field", offset, number, "no field, the line is skipped", raw)
+            self._report("no-field", offset, number, "no field, the line is skipped", raw)
+            return None
         if name == "Type" and message.type is not None and glued:
             # A second Type, and a header at the end of the line before it: here began another message.
             self._drop("interrupted", "a header interrupts this message, it is dropped")
@@ -223,7 +224,8 @@ class Grammar:
 
     def _finish(self, message: Message) -> Frame | None:
         if not message.type:
-            return self._drop("no-type", "a message without a Type, it is dropped")
+            self._drop("no-type", "a message without a Type, it is dropped")
+            return None
         self.message = None
         self.clean = message.clean
         if message.version == 4 and message.type == "WRITE":

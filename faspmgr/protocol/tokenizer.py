@@ -48,7 +48,7 @@ MAX_PROBLEMS = 1000
 WINDOW_BYTES = 1 << 16
 """Bytes that are decoded at once: enough to spread the cost of a call over many messages, and bounded."""
 
-_EMPTY_LINES = re.compile(rb"(?:\r?\n)*")
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 T = TypeVar("T")
 
@@ -147,7 +147,7 @@ class StreamReader(Generic[T]):
         self._check_open()
         self._offset, self._line = offset, number
         self._grammar.payload = 0  # a log of lines holds no data of files
-        return self._deliver(lambda: self._read_line(line, offset, number))
+        return self._deliver(lambda: self._accept(self._grammar.read_line(line, offset, number)))
 
     def close(self) -> list[T]:
         """Read to the end of the stream. Closing twice is harmless.
@@ -205,6 +205,9 @@ class StreamReader(Generic[T]):
                 if grammar.payload:
                     start = self._skip_payload(start)
                 if not (by_line or grammar.message or self._mid_line):
+                    if buffer.startswith((b"\n", b"\r\n"), start):
+                        start = self._read_line_at(start, buffer.find(b"\n", start))
+                        continue
                     end = buffer.find(b"\n\n", max(start, self._end_searched - self._offset))
                     if end >= 0:
                         start = self._read_messages(start, end + 2)
@@ -218,7 +221,9 @@ class StreamReader(Generic[T]):
                     self._line_searched = self._offset + len(buffer)
                     break
                 start = self._read_line_at(start, end)
-            start = self._drop_long_line(start)
+            # What may yet become a header or an empty line is waited for: those two are never too long.
+            if self._mid_line or len(buffer) - start > MAX_HEADER_BYTES:
+                start = self._drop_long_line(start)
         finally:
             self._offset += start
             del buffer[:start]
@@ -234,12 +239,10 @@ class StreamReader(Generic[T]):
         """Drop the rest of the buffer, from start on, if it is a line that is too long; return where to go on."""
         if not self._mid_line:
             size = self._grammar.message.size if self._grammar.message else 0
-            rest = len(self._buffer) - start
-            # What may yet become a header or an empty line is waited for: those two are never too long.
-            if size + rest <= self._max or rest <= MAX_HEADER_BYTES:
+            if size + len(self._buffer) - start <= self._max:
                 return start
             self._mid_line = True
-            self._read_line(bytes(self._buffer[start:]), self._offset + start, self._line, whole=False)
+            self._grammar.read_line(bytes(self._buffer[start:]), self._offset + start, self._line, whole=False)
         return len(self._buffer)
 
     def _read_end(self) -> None:
@@ -248,13 +251,13 @@ class StreamReader(Generic[T]):
             start = self._read_line_at(start, end)
         rest = bytes(self._buffer[start:])
         if rest and not (self._mid_line or self._grammar.message or self._grammar.payload):
-            self._read_line(rest, self._offset + start, self._line)
+            self._grammar.read_line(rest, self._offset + start, self._line)
         self._grammar.end(self._offset + start, self._line)
 
     # -- by lines
 
-    def _read_line(self, line: bytes, offset: int, number: int, whole: bool = True) -> None:
-        frame = self._grammar.read_line(line, offset, number, whole)
+    def _accept(self, frame: Frame | None) -> None:
+        """Accept what the grammar has made of a line."""
         if frame is not None:
             if self._grammar.clean:
                 self._layouts.learn(frame.type, frame.fields)
@@ -268,12 +271,12 @@ class StreamReader(Generic[T]):
             self._mid_line = False
             return end + 1
         line = bytes(self._buffer[start:end])
-        between = self._grammar.message is None
-        self._read_line(line, self._offset + start, number)
-        if between and (not line or line == b"\r"):
+        if self._grammar.message:
+            self._accept(self._grammar.read_line(line, self._offset + start, number))
+            return end + 1
+        self._grammar.read_line(line, self._offset + start, number)
+        if (not line or line == b"\r") and (run := _EMPTY_LINES.match(self._buffer, end + 1)):
             # More empty lines change nothing: the grammar need not see them.
-            run = _EMPTY_LINES.match(self._buffer, end + 1)
-            assert run
             self._line += self._buffer.count(b"\n", end + 1, run.end())
             return run.end()
         return end + 1

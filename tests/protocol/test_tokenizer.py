@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.grammar import MAX_FIELDS
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import KINDS, Problem
-from faspmgr.protocol.grammar import MAX_FIELDS
 from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
 from tests.invariants import Outcome, pieces, read, single_bytes
 
