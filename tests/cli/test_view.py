@@ -162,6 +162,12 @@ def test_describe_prints_the_table(kind: str) -> None:
     assert views.describe_view(kind) in invoke("describe", kind).text
 
 
+def test_both_references_of_a_cap_agree() -> None:
+    """As seen of 3.9.0: 2**52-1 where the peer sets no cap, (2**64-1)/1000 where none is known."""
+    for name, words in (("RateCap", "{}: no cap, {}: not known"), ("connection", "{} is no cap, {} not known")):
+        assert words.format(4503599627370495, 18446744073709551) in " ".join(invoke("describe", name).text.split())
+
+
 def test_help_has_an_example() -> None:
     result = invoke("view", "--help")
     assert result.status == 0
