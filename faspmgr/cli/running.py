@@ -43,7 +43,7 @@ def tracker_for(views: tuple[tuple[str, str], ...]) -> Tracker:
     """A tracker that keeps what these views need."""
     if not views:
         return Tracker()
-    from faspmgr.views.mapping import keep_files
+    from faspmgr.views import keep_files
 
     return Tracker("all" if any(keep_files(kind) == "all" for kind, _ in views) else "unfinished")
 

@@ -39,14 +39,7 @@ from faspmgr.protocol import commands
 
 T = TypeVar("T")
 
-ORDERS: Mapping[str, type[commands.Command]] = {
-    "rate": commands.SetRate,
-    "start": commands.StartFile,
-    "stop": commands.StopFile,
-    "finish": commands.Finish,
-    "cancel": commands.Cancel,
-    "query": commands.Query,
-}
+ORDERS: Mapping[str, type[commands.Command]] = {name: row.cls for name, row in commands.COMMANDS.items()}
 MAX_REQUEST_BYTES = 1 << 16
 MAX_RESPONSE_BYTES = 1 << 26
 MAX_CLIENTS = 8

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from faspmgr.protocol.commands import POLICIES, Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
+from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.events import (
     DoneEvent,
     ErrorEvent,
@@ -21,6 +21,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
+from faspmgr.protocol.fields import POLICIES
 from faspmgr.tracking import Failure, Session
 
 REPLY_TIMEOUT = 5.0
