@@ -73,9 +73,9 @@ def test_what_is_named_and_cannot_be_used(elsewhere: Path, monkeypatch: pytest.M
     closed = program(elsewhere / "closed", "", mode=0o644)
     for path, problem in (
         (str(elsewhere / "nowhere"), "no such file"),
-        ("nowhere", "no such file, nor a program of that name on PATH"),
+        ("nowhere", "no such file, and no program of that name on PATH"),
         (str(elsewhere), "is a directory"),
-        (closed, "may not be executed"),
+        (closed, "is not executable"),
     ):
         with pytest.raises(AscpNotFoundError) as raised:
             find_ascp(path)
@@ -93,8 +93,8 @@ def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
     with pytest.raises(AscpNotFoundError) as raised:
         find_ascp()
     assert str(raised.value) == (
-        f"no ascp on PATH, nor in {elsewhere}/first, {elsewhere}/second; "
-        f"{elsewhere}/second/ascp: may not be executed; give its path with --ascp or FASPMGR_ASCP"
+        f"no ascp on PATH or in {elsewhere}/first, {elsewhere}/second; "
+        f"{elsewhere}/second/ascp: is not executable; give its path with --ascp or FASPMGR_ASCP"
     )
 
 
@@ -164,9 +164,9 @@ def test_what_cannot_be_started(elsewhere: Path) -> None:
 
 
 def test_what_is_no_ascp(elsewhere: Path) -> None:
-    assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not what ascp prints: GNU coreutils"
-    assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not what ascp prints: ?[2J\\xff"
-    assert problem(program(elsewhere / "c", "")) == " -A: not what ascp prints"
+    assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not the output of ascp: GNU coreutils"
+    assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not the output of ascp: ?[2J\\xff"
+    assert problem(program(elsewhere / "c", "")) == " -A: not the output of ascp"
     assert problem(program(elsewhere / "d", "echo; echo oh no >&2; exit 3")) == " -A: exit status 3: oh no"
     assert problem(program(elsewhere / "e", "kill -SEGV $$")) == " -A: killed by signal 11"
 
@@ -194,7 +194,7 @@ def gone(pid: int) -> bool:
 def test_a_hang_ends_in_time_and_leaves_nothing(script: str, elsewhere: Path) -> None:
     path = program(elsewhere / "ascp", f"echo $$ > parent\n{script}")
     began = time.monotonic()
-    assert problem(path, timeout=0.3) == " -A: no answer within 0.3 s"
+    assert problem(path, timeout=0.3) == " -A: did not end within 0.3 s"
     assert time.monotonic() - began < 5
     for name in ("parent", "child"):
         if (elsewhere / name).exists():
@@ -205,7 +205,7 @@ def test_a_hang_ends_in_time_and_leaves_nothing(script: str, elsewhere: Path) ->
 def test_output_without_end_is_cut_and_the_program_ended(elsewhere: Path) -> None:
     yes = shutil.which("yes", path=os.defpath)
     path = program(elsewhere / "ascp", f"echo $$ > parent; exec {yes} spam")
-    assert problem(path) == " -A: not what ascp prints: spam"
+    assert problem(path) == " -A: not the output of ascp: spam"
     assert gone(int((elsewhere / "parent").read_text()))
 
 

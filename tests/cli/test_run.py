@@ -208,8 +208,8 @@ def test_a_transfer_spec(simulated_ascp: str, tmp_path: Path, from_stdin: bool) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "transfer spec: is not JSON"),
-        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: is unknown"),
+        ("{", "transfer spec: invalid JSON"),
+        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: unknown property"),
         ('{"direction": "sideways", "remote_host": "h"}', "direction: "),
     ],
 )
