@@ -1,4 +1,4 @@
-"""How a transfer can end, in one word, and the exit status that says the same to a script.
+"""How a transfer can end, in one word, and the exit status that means the same to a script.
 
 A line of code may stand here if it is a word for a result, a status for a result, or what connects the two. This module
 is a leaf: it imports no room.

@@ -1,7 +1,7 @@
 """ascp itself: find it, ask its version, read its command line, and build one from a transfer spec.
 
-executable   where ascp is, and what it says about itself
-options      the options of ascp, and what a command line says
+executable   where ascp is, and its version
+options      the options of ascp, and what a command line means
 spec         transfer specs: the table of the properties, and what contradicts what
 properties   what one property of a transfer spec may be, and what it is to ascp
 paths        the paths of a transfer, and the list of files in which ascp gets them

@@ -1,4 +1,4 @@
-"""ascp's options: the one place that knows them, and what a command line says that somebody else wrote.
+"""ascp's options: the one place that knows them, and what a command line means that somebody else wrote.
 
 A line of code may stand here if it is about words of a command line of ascp. It must read every command line as ascp
 does, and change nothing of one but what it was asked to: no word is dropped, moved or written in another form.

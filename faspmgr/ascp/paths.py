@@ -76,7 +76,7 @@ def _path_pair(name: str, value: Any) -> PathPair:
 
 
 def common_destination(pairs: Sequence[PathPair]) -> str:
-    """The destination of a transfer without ``destination_root``, where the destinations of its paths tell it.
+    """The destination of a transfer without ``destination_root``, if the destinations of its paths determine it.
 
     Returns:
         ``/`` if every path has an absolute destination, ``.`` if every path has a relative one, else an empty text.

@@ -138,7 +138,7 @@ class TransferSpec:
         "--multi-session-threshold", "split files of this size and above, bytes; 0: none", 0, (1 << 63) - 1
     )
     keepalive: bool | None = switch("--keepalive", "persistent session: files are named while it runs, not by paths")
-    # ascp reads 64 KiB of it but uses no more than this, and says nothing (seen, 3.9.0)
+    # ascp reads 64 KiB of it but uses no more than this, and reports nothing (seen, 3.9.0)
     cookie: str | None = field(Property("text", "label for the transfer", env="ASPERA_SCP_COOKIE", limit=4_095))
     tags: Mapping[str, Any] | None = field(
         Property("tags", "data about the transfer; visible on the command line, so no secrets", "--tags64")

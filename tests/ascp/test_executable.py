@@ -1,4 +1,4 @@
-"""Finding ascp, and asking it what it is: stand-ins that answer, lie, hang, crash and never stop."""
+"""Finding ascp, and asking it what it is: stand-ins that print, lie, hang, crash and never stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faspmgr.errors import AscpError, AscpNotFoundError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 
-ANSWER = """Product version information not found.
+OUTPUT = """Product version information not found.
 ascp version 3.9.0.163682
 Operating System: Linux
 FIPS 140-2-validated crypto ready to configure
@@ -98,7 +98,7 @@ def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
     )
 
 
-def test_an_empty_variable_is_none(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_not_set(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path = program(elsewhere / "bin" / "ascp", "")
     monkeypatch.setenv("FASPMGR_ASCP", "")
     assert find_ascp() == on_path
@@ -125,15 +125,15 @@ def test_install_folders(platform: str, folder: str, monkeypatch: pytest.MonkeyP
     assert folder in folders
 
 
-def test_what_ascp_says(elsewhere: Path) -> None:
-    (elsewhere / "answer").write_text(ANSWER)
-    path = program(elsewhere / "ascp", '[ "$*" = -A ] && /bin/cat answer')
+def test_what_ascp_prints(elsewhere: Path) -> None:
+    (elsewhere / "output").write_text(OUTPUT)
+    path = program(elsewhere / "ascp", '[ "$*" = -A ] && /bin/cat output')
     info = describe_ascp(path)
     assert info.path == path
     assert info.version == "3.9.0.163682"
     assert info.platform == "Linux"
     assert info.license == ("License max rate=(unlimited), account no.=1, license no.=1",)
-    assert info.text == ANSWER
+    assert info.text == OUTPUT
 
 
 def test_only_the_version_is_needed(elsewhere: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_cannot_be_started(elsewhere: Path) -> None:
     assert problem(program(elsewhere / "closed", "", 0o644)) == ": Permission denied"
 
 
-def test_what_is_no_ascp(elsewhere: Path) -> None:
+def test_another_program_is_not_ascp(elsewhere: Path) -> None:
     assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not the output of ascp: GNU coreutils"
     assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not the output of ascp: ?[2J\\xff"
     assert problem(program(elsewhere / "c", "")) == " -A: not the output of ascp"
@@ -209,5 +209,5 @@ def test_output_without_end_is_cut_and_the_program_ended(elsewhere: Path) -> Non
     assert gone(int((elsewhere / "parent").read_text()))
 
 
-def test_start_problem_says_what_the_system_says() -> None:
+def test_start_problem_has_the_words_of_the_system() -> None:
     assert start_problem("/x/ascp", OSError(12, "Cannot allocate memory")) == "/x/ascp: Cannot allocate memory"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 
 from faspmgr.ascp import TransferSpec
 from faspmgr.errors import SpecError
+from tests import launcher
 from tests.ascp.specs import KEY, listed, made, options
 
 SECRETS: dict[str, Any] = {
@@ -155,7 +154,7 @@ def test_the_list_is_private_and_goes_away(tmp_path: Path, monkeypatch: pytest.M
                 leave_with(reason, tmp_path)
             assert list(tmp_path.iterdir()) == []
         with pytest.raises(SpecError), made(paths=[{"source": "/"}]).prepare("ascp"):
-            pass
+            raise AssertionError("not reached")
         assert list(tmp_path.iterdir()) == []
     finally:
         os.umask(previous)
@@ -193,11 +192,10 @@ def test_a_program_gets_what_was_prepared(tmp_path: Path) -> None:
         cookie="naïve",
         target_rate_kbps=7000,
     )
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ASPERA_")}
     with spec.prepare(str(program)) as invocation:
-        done = subprocess.run(invocation.argv, env={**clean, **invocation.env}, stdout=subprocess.PIPE, check=True)
-        arguments, variables, names = json.loads(done.stdout)
-        assert arguments == invocation.argv[1:]
+        outcome = launcher.run(program=invocation.argv, environment=invocation.env, clean=True)
+    ((arguments, variables, names),) = outcome.objects
+    assert arguments == invocation.argv[1:]
     assert arguments[:3] == ["--mode=send", "--host=h", "--user=a b"]
     assert arguments[-2:] == ["--", "-caf\udce9"]
     assert variables == {"ASPERA_SCP_KEY": KEY, "ASPERA_SCP_COOKIE": "naïve"}
@@ -210,7 +208,7 @@ def test_the_simulator_copies_what_a_spec_says(tmp_path: Path, token: str | None
     (tmp_path / "in").mkdir()
     for name in names:
         (tmp_path / "in" / name).write_bytes(os.fsencode(name) * 100)
-    made_ = made(
+    spec = made(
         token=token,
         source_root=str(tmp_path / "in"),
         destination_root=str(tmp_path / "-out"),
@@ -218,11 +216,9 @@ def test_the_simulator_copies_what_a_spec_says(tmp_path: Path, token: str | None
         remote_password="p",
         target_rate_kbps=50_000,
     )
-    start = "import sys; sys.path[:0] = sys.argv.pop(1).split('|'); from faspmgr.simulator.ascp import main; main()"
-    with made_.prepare("ascp") as invocation:
-        words = [sys.executable, "-c", start, "|".join(sys.path), *invocation.argv[1:]]
-        words[-2:-2] = ["--simulate-copy", "--simulate-speed=max"]
-        subprocess.run(words, env={**os.environ, **invocation.env}, check=True, timeout=30, stdout=subprocess.DEVNULL)
+    with spec.prepare("ascp") as invocation:
+        words = ["--simulate-copy", "--simulate-speed=max", *invocation.argv[1:]]
+        assert launcher.run(*words, program=launcher.SIMULATOR, environment=invocation.env, clean=True).status == 0
     for name in names:
         assert (tmp_path / "-out" / name).read_bytes() == os.fsencode(name) * 100
 

@@ -111,7 +111,7 @@ def test_credentials_in_tags_are_refused() -> None:
         ("destination_root", "", "is missing"),
     ],
 )
-def test_what_is_refused_by_itself(name: str, value: object, message: str) -> None:
+def test_invalid_values(name: str, value: object, message: str) -> None:
     assert refused(name, **{name: value}).startswith(message)
 
 
@@ -178,7 +178,7 @@ def test_proxies(url: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["dnat://bob:a-secret", "dnat://", "dnat:a", "dnat://p:x", "p:9091", "dnat://a b:c d"])
-def test_proxies_that_are_none(url: str) -> None:
+def test_invalid_proxies(url: str) -> None:
     assert "a-secret" not in refused("proxy", proxy=url)
 
 

@@ -62,7 +62,7 @@ def test_a_spec_as_a_server_of_the_vendor_sends_it() -> None:
         ('{"%s": 1}' % ("x" * 500), "'" + "x" * 59 + ": unknown property"),
     ],
 )
-def test_json_that_is_no_transfer_spec(text: str | bytes, message: str) -> None:
+def test_json_that_is_not_a_transfer_spec(text: str | bytes, message: str) -> None:
     with pytest.raises(SpecError) as raised:
         TransferSpec.from_json(text)
     assert str(raised.value) == message

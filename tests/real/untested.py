@@ -1,4 +1,4 @@
-"""Tests that need a real ascp, or an SSH server, are left out where there is none, and one line says so.
+"""Tests that need a real ascp, or an SSH server, are left out where there is none, and one line reports it.
 
 A plugin of the tests, registered in tests/conftest.py. Under pytest-xdist the workers leave the tests out, and send
 what they left out to the one process that writes the line.
