@@ -1,12 +1,14 @@
 """ascp itself: find it, ask its version, read its command line, and build one from a transfer spec.
 
-executable   where ascp is, and its version
-options      the options of ascp, and what a command line means
-spec         transfer specs: the table of the properties, and what contradicts what
-properties   what one property of a transfer spec may be, and what it is to ascp
-paths        the paths of a transfer, and the list of files in which ascp gets them
-specfile     transfer specs as they come from outside: JSON, wrapped, with older names
-invocation   what starts ascp for a spec: command line, environment, list of files
+::
+
+    executable   where ascp is, and its version
+    options      the options of ascp, and what a command line means
+    spec         transfer specs: the table of the properties, and what contradicts what
+    properties   what one property of a transfer spec may be, and what it is to ascp
+    paths        the paths of a transfer, and the list of files in which ascp gets them
+    specfile     transfer specs as they come from outside: JSON, wrapped, with older names
+    invocation   what starts ascp for a spec: command line, environment, list of files
 
 A line of code may stand in this room if it is a fact about the program ascp that holds before it runs. What it reports
 while it runs is protocol/, how it is run is manager/. Nothing here shows a secret, in a command line or in an error.

@@ -21,6 +21,9 @@ multi_session multi_session_threshold remove_after_transfer move_after_transfer 
 exclude_newer_than exclude_older_than dgram_size proxy sshfp keepalive"""
 
 TWO = [{"source": "a"}, {"source": "b"}]
+CIPHERS = (
+    "none, aes-128, aes-192, aes-256, aes-128-cfb, aes-192-cfb, aes-256-cfb, aes-128-gcm, aes-192-gcm, aes-256-gcm"
+)
 PHRASE, MOVE, DELETE = "ssh_private_key_passphrase", "move_after_transfer", "delete_before_transfer"
 
 
@@ -94,7 +97,7 @@ def test_credentials_in_tags_are_refused() -> None:
         ("create_dir", "yes", "must be true or false, not text"),
         ("http_fallback", 1.5, "must be true, false, or force"),
         ("http_fallback", "yes", "must be true, false, or force"),
-        ("cipher", "rot13", "must be one of none, aes-128, aes-192"),
+        ("cipher", "rot13", f"must be one of {CIPHERS}, not 'rot13'"),
         ("proxy", "http://p:80", "must be dnat://[user[:password]@]host[:port], or the same with dnats"),
         ("tags", [], "must be an object, not a list"),
         ("tags", {"x": "y" * 4088}, "is 4,096 bytes of JSON, and ascp accepts at most 4,095"),
@@ -112,7 +115,7 @@ def test_credentials_in_tags_are_refused() -> None:
     ],
 )
 def test_invalid_values(name: str, value: object, message: str) -> None:
-    assert refused(name, **{name: value}).startswith(message)
+    assert refused(name, **{name: value}) == message
 
 
 @pytest.mark.parametrize("limit", [{"tags": {"x": "y" * 4087}}, {"cookie": "c" * 4095}, {"multi_session": 128}])
