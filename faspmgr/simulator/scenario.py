@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from faspmgr.ascp.options import MAX_SESSIONS
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import options as _options
 from faspmgr.simulator.messages import PMTU, Counts, File, Messages, Totals, describe, file_id, negotiated
@@ -37,7 +38,6 @@ CHECKSUMS = ("none", "md5", "sha1", "sha-256", "sha-384", "sha-512")
 MAX_FILES = 10**9
 MAX_BYTES = 2**50
 MAX_KBPS = 10**9
-MAX_SESSIONS = 128
 MAX_RETRIES = 100
 
 SOURCE = "/data/in/project"

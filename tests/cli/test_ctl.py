@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, socket_folder, start, wait_until
+from tests.launcher import finish, start
+from tests.launcher import run as faspmgr
+from tests.live import nothing_left, scripted_ascp, simulated_ascp, socket_folder, wait_until
 
-__all__ = ["fake_ascp", "nothing_left", "simulated_ascp", "socket_folder"]
+__all__ = ["nothing_left", "scripted_ascp", "simulated_ascp", "socket_folder"]
 
 
 @contextlib.contextmanager
@@ -84,8 +86,8 @@ def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, sock
     assert (tmp_path / "target" / "b").read_bytes() == b"a" * 100_000
 
 
-def test_an_order_that_is_not_taken(fake_ascp: Callable[[str], str], socket_folder: Path) -> None:
-    program = fake_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
+def test_an_order_that_is_not_taken(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
+    program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
     with running(socket_folder, program) as (_, path):
         status, out, _ = faspmgr("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
         assert (status, out) == (3, "Unknown: no answer from ascp within 0.2 s\n")

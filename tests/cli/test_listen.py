@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 import faspmgr
-from tests.live import faspmgr as program
-from tests.live import finish, free_port, message, nothing_left, start, wait_until
+from tests.launcher import finish, start
+from tests.launcher import run as program
+from tests.live import free_port, message, nothing_left, wait_until
 
 __all__ = ["nothing_left"]
 

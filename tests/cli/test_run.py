@@ -19,9 +19,11 @@ from typing import Any
 
 import pytest
 
-from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, start, wait_until
+from tests.launcher import finish, start
+from tests.launcher import run as faspmgr
+from tests.live import nothing_left, scripted_ascp, simulated_ascp, wait_until
 
-__all__ = ["fake_ascp", "nothing_left", "simulated_ascp"]
+__all__ = ["nothing_left", "scripted_ascp", "simulated_ascp"]
 
 Make = Callable[[str], str]
 WAITS = "wire = began(); wire.sendall(stats(400)); open(option('--flag'), 'w'); "
@@ -45,14 +47,14 @@ DEAF = "signal.signal(15, signal.SIG_IGN); " + WAITS + "time.sleep(60)"
         ("sys.exit('ascp: no')", 5, "Not started: ascp ended with exit status 1 without connecting: ascp: no"),
     ],
 )
-def test_the_verdict(fake_ascp: Make, body: str, status: int, line: str) -> None:
-    got, out, _ = faspmgr("run", "--", fake_ascp(body), "a", "h:b")
+def test_the_verdict(scripted_ascp: Make, body: str, status: int, line: str) -> None:
+    got, out, _ = faspmgr("run", "--", scripted_ascp(body), "a", "h:b")
     assert got == status
     assert any(found.startswith(line) for found in out.splitlines()), out
 
 
-def test_the_advice_and_the_attempts(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(error(16, 'gone')); sys.exit(1)")
+def test_the_advice_and_the_attempts(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(error(16, 'gone')); sys.exit(1)")
     status, out, err = faspmgr("run", "--retry", "1", "--progress", "none", "--", path, "a", "h:b")
     assert status == 1
     assert out.splitlines() == [
@@ -65,9 +67,9 @@ def test_the_advice_and_the_attempts(fake_ascp: Make) -> None:
     assert "retry 1 of 1 in " in err
 
 
-def test_the_result_as_json(fake_ascp: Make) -> None:
+def test_the_result_as_json(scripted_ascp: Make) -> None:
 
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began(); wire.sendall(stats(5, name='X').replace(b'X', b'caf\\xe9') + error(25)); sys.exit(1)"
     )
     status, out, err = faspmgr("run", "--json", "--", path, "a", "h:b")
@@ -76,8 +78,8 @@ def test_the_result_as_json(fake_ascp: Make) -> None:
     assert "Failed: 25 NO_SPACE_LEFT" in err
 
 
-def test_progress_for_programs(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.4); wire.sendall(stop() + DONE)")
+def test_progress_for_programs(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.4); wire.sendall(stop() + DONE)")
     status, out, err = faspmgr("run", "--progress", "json", "--", path, "a", "h:b")
     assert status == 0
     seen = [json.loads(line) for line in out.splitlines()]
@@ -86,13 +88,15 @@ def test_progress_for_programs(fake_ascp: Make) -> None:
     assert "Completed: " in err
 
 
-def test_without_two_dashes(fake_ascp: Make) -> None:
-    path = fake_ascp("assert sys.argv[5:] == ['-l', '7m', '--json', 'a', 'h:b']; wire = began(); wire.sendall(DONE)")
+def test_without_two_dashes(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
+        "assert sys.argv[5:] == ['-l', '7m', '--json', 'a', 'h:b']; wire = began(); wire.sendall(DONE)"
+    )
     assert faspmgr("run", path, "-l", "7m", "--json", "a", "h:b")[0] == 0
 
 
-def test_standard_error_of_ascp_passes_through(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.buffer.write(b'caf\\xe9 \\x1b[1m\\n\\n'); wire = began(); wire.sendall(DONE)")
+def test_standard_error_of_ascp_passes_through(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.buffer.write(b'caf\\xe9 \\x1b[1m\\n\\n'); wire = began(); wire.sendall(DONE)")
     with start("run", "--progress", "none", "--", path, "a", "h:b") as process:
         _, err = process.communicate(timeout=40)
     assert err == b"caf\xe9 \x1b[1m\n\n"
@@ -107,7 +111,7 @@ def test_standard_error_of_ascp_passes_through(fake_ascp: Make) -> None:
         ([], "Give either a command line of ascp or --spec FILE."),
         (["--spec", "x", "--", "ascp"], "Give either"),
         (["--sessions", "2", "--", "ascp", "-C", "1:2", "a", "h:b"], "a command line with -C cannot be split"),
-        (["--sessions", "2", "--record", "file", "--", "ascp", "a", "h:b"], "file is no directory"),
+        (["--sessions", "2", "--record", "file", "--", "ascp", "a", "h:b"], "file is not a directory"),
         (["--record", "none/x", "--", "ascp", "a", "h:b"], "none/x: No such file or directory"),
         (["--spec", "none"], "none: No such file or directory"),
         (["--control", "none/s", "--", "ascp", "a", "h:b"], "none/s: No such file or directory"),
@@ -131,8 +135,8 @@ def test_a_port_range_that_ends_too_early() -> None:
 # -- which ascp
 
 
-def test_check(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_check(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "print('ascp version 3.9.0.163682\\nOperating System: Linux\\nLicense max rate=(unlimited), account no.=1')"
     )
     status, out, _ = faspmgr("run", "--check", "--ascp", path)
@@ -149,8 +153,8 @@ def test_check_without_an_ascp(tmp_path: Path) -> None:
     assert err == f"faspmgr: {tmp_path}/none: no such file\n"
 
 
-def test_which_ascp_is_run(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(DONE)")
+def test_which_ascp_is_run(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(DONE)")
     assert faspmgr("run", "--", "ascp", "a", "h:b", environment={"FASPMGR_ASCP": path})[0] == 0
     assert faspmgr("run", "--ascp", path, "--", "ascp", "a", "h:b")[0] == 0
     unset = {"PATH": os.path.dirname(path), "FASPMGR_ASCP": ""}
@@ -204,8 +208,8 @@ def test_a_transfer_spec(simulated_ascp: str, tmp_path: Path, from_stdin: bool) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "transfer spec: is not JSON"),
-        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: is unknown"),
+        ("{", "transfer spec: invalid JSON"),
+        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: unknown property"),
         ('{"direction": "sideways", "remote_host": "h"}', "direction: "),
     ],
 )
@@ -231,16 +235,16 @@ def test_files_for_the_spec_are_gone_afterwards(simulated_ascp: str, tmp_path: P
 # -- recording and views
 
 
-def test_a_record_decodes(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+def test_a_record_decodes(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stop() + DONE)")
     assert faspmgr("run", "--record", tmp_path / "r.fasp", "--", path, "a", "h:b")[0] == 0
     _, out, _ = faspmgr("summary", "--json", tmp_path / "r.fasp")
     assert json.loads(out)["transfers"][0]["state"] == "done"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_record_on_a_full_disk(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+def test_a_record_on_a_full_disk(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stop() + DONE)")
     status, out, err = faspmgr("run", "--record", "/dev/full", "--", path, "a", "h:b")
     assert status == 2
     assert "Completed: " in out
@@ -248,8 +252,8 @@ def test_a_record_on_a_full_disk(fake_ascp: Make) -> None:
     assert "the recording is not complete" in err
 
 
-def test_a_view_is_whole_at_any_time(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(WAITS + "time.sleep(1.5); wire.sendall(stop() + DONE)")
+def test_a_view_is_whole_at_any_time(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(WAITS + "time.sleep(1.5); wire.sendall(stop() + DONE)")
     view = tmp_path / "channel.json"
     flag = str(tmp_path / "flag")
     with start("run", "--view", f"channel={view}", "--", path, "--flag", flag, "a", "h:b") as process:
@@ -266,9 +270,9 @@ def test_a_view_is_whole_at_any_time(fake_ascp: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_cancels(fake_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(number)
         status, out, err = finish(process)
@@ -277,9 +281,9 @@ def test_a_signal_cancels(fake_ascp: Make, tmp_path: Path, number: signal.Signal
     assert f"{number.name}: cancelling the transfer" in err
 
 
-def test_an_ascp_that_hears_neither_cancel_nor_sigterm(fake_ascp: Make, tmp_path: Path) -> None:
+def test_an_ascp_that_hears_neither_cancel_nor_sigterm(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "0.3", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "0.3", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(signal.SIGINT)
         status, out, _ = finish(process)
@@ -287,9 +291,9 @@ def test_an_ascp_that_hears_neither_cancel_nor_sigterm(fake_ascp: Make, tmp_path
     assert "Lost: " in out
 
 
-def test_the_second_ctrl_c_does_not_wait(fake_ascp: Make, tmp_path: Path) -> None:
+def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "300", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "300", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
@@ -297,8 +301,8 @@ def test_the_second_ctrl_c_does_not_wait(fake_ascp: Make, tmp_path: Path) -> Non
         assert finish(process)[0] == 130
 
 
-def test_ctrl_c_while_waiting_for_a_retry(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
+def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
     with start("run", "--retry", "9", "--", path, "a", "h:b") as process:
         assert process.stderr
         while b"retry 2 of 9" not in process.stderr.readline():
@@ -309,8 +313,8 @@ def test_ctrl_c_while_waiting_for_a_retry(fake_ascp: Make, tmp_path: Path) -> No
     assert "Failed: 16 CONNECTION_LOST" in out
 
 
-def test_nohup(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
+def test_nohup(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
     flag = tmp_path / "flag"
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
     with start("run", "--", path, "--flag", str(flag), "a", "h:b", preexec_fn=ignore) as process:
@@ -352,7 +356,7 @@ def in_terminal(body: Callable[[int, subprocess.Popen[bytes]], None], *args: str
     return process.returncode, b"".join(drawn)
 
 
-def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(fake_ascp: Make, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
 
     def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
@@ -360,15 +364,17 @@ def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(fake_ascp: Make, tmp_p
         os.write(terminal, b"\x03")
 
     status, drawn = in_terminal(
-        act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
+        act, "run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
     )
     assert status == 130
     assert b"Failed: 28 USER_CANCEL" in drawn
 
 
-def test_a_terminal_that_is_resized_goes_on(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_terminal_that_is_resized_goes_on(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    path = fake_ascp(WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)")
+    path = scripted_ascp(
+        WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)"
+    )
 
     def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
         wait_until(flag.exists)
@@ -381,20 +387,22 @@ def test_a_terminal_that_is_resized_goes_on(fake_ascp: Make, tmp_path: Path) -> 
     assert b"Completed: " in drawn
 
 
-def test_a_terminal_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
 
     def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
         wait_until(flag.exists)
         os.close(terminal)  # the kernel sends SIGHUP, and writing fails from now on
 
-    status, _ = in_terminal(act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b")
+    status, _ = in_terminal(
+        act, "run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
+    )
     assert status == 130
 
 
-def test_a_reader_of_our_output_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_reader_of_our_output_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
     target = tmp_path / "status"
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began()\nfor n in range(10): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(error(25))"
     )
     script = f'"{sys.executable}" -m faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}"'
@@ -404,8 +412,8 @@ def test_a_reader_of_our_output_that_goes_away(fake_ascp: Make, tmp_path: Path) 
     assert target.read_text() == "1\n"  # the transfer went on, and its verdict counts
 
 
-def test_standard_streams_that_are_closed(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
+def test_standard_streams_that_are_closed(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
     script = f'"{sys.executable}" -m faspmgr run -- "$@" <&- >&- 2>&-'
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     done = subprocess.run(["bash", "-c", script, "bash", path, "a", "h:b"], env=environment, timeout=40)

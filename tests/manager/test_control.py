@@ -52,8 +52,8 @@ def ordered(argv: list[str], act: Callable[[Job], Awaitable[Any]], **options: An
     return asyncio.run(asyncio.wait_for(go(), 30))
 
 
-def test_a_rate_that_is_taken(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_a_rate_that_is_taken(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         READ + "wire = began(); got = order()\n"
         "wire.sendall(message('NOTIFICATION', PMTU=1492))\n"  # about something else
         "wire.sendall(message('NOTIFICATION', Rate=got['Rate'], MinRate=got['MinRate'], Adaptive=got['Adaptive']))\n"
@@ -65,8 +65,8 @@ def test_a_rate_that_is_taken(fake_ascp: Make) -> None:
     assert result.verdict == "done"
 
 
-def test_a_rate_that_the_peer_caps_is_not_taken(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_a_rate_that_the_peer_caps_is_not_taken(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         READ + "wire = began(); order(); wire.sendall(message('NOTIFICATION', Rate=30000)); time.sleep(1)\n"
         "wire.sendall(DONE)"
     )
@@ -75,27 +75,27 @@ def test_a_rate_that_the_peer_caps_is_not_taken(fake_ascp: Make) -> None:
     assert answer.message == "ascp has set target 30000 Kbps instead"
 
 
-def test_an_order_that_is_not_answered(fake_ascp: Make) -> None:
-    path = fake_ascp(READ + "wire = began(); order(); time.sleep(1); wire.sendall(DONE)")
+def test_an_order_that_is_not_answered(scripted_ascp: Make) -> None:
+    path = scripted_ascp(READ + "wire = began(); order(); time.sleep(1); wire.sendall(DONE)")
     answer, result = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=0.2))
     assert answer == Reply(None, "no answer from ascp within 0.2 s")
     assert result.verdict == "done"
 
 
-def test_a_transfer_that_ends_instead(fake_ascp: Make) -> None:
-    path = fake_ascp(READ + "wire = began(); order(); wire.sendall(error(16)); sys.exit(1)")
+def test_a_transfer_that_ends_instead(scripted_ascp: Make) -> None:
+    path = scripted_ascp(READ + "wire = began(); order(); wire.sendall(error(16)); sys.exit(1)")
     answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
     assert answer == Reply(False, "the session failed: 16 CONNECTION_LOST: it failed")
 
 
-def test_an_ascp_that_goes_away_without_a_word(fake_ascp: Make) -> None:
-    path = fake_ascp(READ + "wire = began(); order(); sys.exit(1)")
+def test_an_ascp_that_goes_away_without_a_word(scripted_ascp: Make) -> None:
+    path = scripted_ascp(READ + "wire = began(); order(); sys.exit(1)")
     answer, _ = ordered([path], lambda job: job.order(commands.SetRate(target_kbps=1), timeout=20))
     assert answer == Reply(False, "ascp has ended")
 
 
-def test_a_cancel(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_a_cancel(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         READ + "wire = began(); assert order()['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
     answer, result = ordered([path], lambda job: job.order(commands.Cancel(), timeout=20), grace=20, retry=3)
@@ -103,15 +103,15 @@ def test_a_cancel(fake_ascp: Make) -> None:
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
 
 
-def test_a_cancel_that_ascp_does_not_hear(fake_ascp: Make) -> None:
-    path = fake_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
+def test_a_cancel_that_ascp_does_not_hear(scripted_ascp: Make) -> None:
+    path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
     answer, result = ordered([path], lambda job: job.order(commands.Cancel(), timeout=20), grace=0.3)
     assert answer.taken is False
     assert (result.verdict, result.exit_status) == ("lost", -9)
 
 
-def test_a_cancel_between_two_attempts(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); time.sleep(0.2); wire.sendall(error(16)); sys.exit(1)")
+def test_a_cancel_between_two_attempts(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); time.sleep(0.2); wire.sendall(error(16)); sys.exit(1)")
 
     async def act(job: Job) -> Reply:
         while not job.attempts:
@@ -123,8 +123,8 @@ def test_a_cancel_between_two_attempts(fake_ascp: Make) -> None:
     assert (result.verdict, len(result.attempts)) == ("failed", 1)
 
 
-def test_all_sessions_get_the_order(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_all_sessions_get_the_order(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         READ + "wire = began(); got = order(); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
         "time.sleep(0.3); wire.sendall(DONE)"
     )
@@ -385,8 +385,8 @@ def test_nobody_there(path: Path) -> None:
         ask(path, {}, 1)
 
 
-def test_an_order_over_the_socket(fake_ascp: Make, path: Path) -> None:
-    program = fake_ascp(
+def test_an_order_over_the_socket(scripted_ascp: Make, path: Path) -> None:
+    program = scripted_ascp(
         READ + "wire = began(); got = order(); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
         "order(); wire.sendall(DONE)"
     )

@@ -19,8 +19,9 @@ import pytest
 
 import faspmgr
 from faspmgr.manager import ManagementPort, Result
-from tests.live import faspmgr as program
-from tests.live import finish, start, wait_until
+from tests import launcher
+from tests.launcher import finish, start
+from tests.live import wait_until
 from tests.real.conftest import SshServer
 
 
@@ -46,12 +47,22 @@ def code_of(result: Result) -> int | None:
 
 
 def test_check(real_ascp: str) -> None:
-    status, out, _ = program("run", "--check", "--ascp", real_ascp)
+    status, out, _ = launcher.run("run", "--check", "--ascp", real_ascp)
     lines = out.splitlines()
     assert (status, lines[0]) == (0, os.path.abspath(real_ascp))
     assert lines[1].startswith("version: ")
     assert lines[2] == "platform: Linux"
     assert any("icense" in line for line in lines[3:])
+
+
+def test_a_view_of_the_server(real_ascp: str, fixtures: Path) -> None:
+    capture = fixtures / "sessions" / "upload-skip-failure.fasp"
+    status, out, _ = launcher.run("view", "server", "--ascp", real_ascp, capture)
+    assert status == 0
+    server = json.loads(out)
+    assert server["version"].split(".")[-1] == str(server["revision"])
+    assert server["serverPlatform"] == "linux"
+    assert server["license"]["valid"] is True
 
 
 def test_a_refused_port(real_ascp: str, source: str, closed: int) -> None:
@@ -84,7 +95,7 @@ def test_a_remote_program_that_exits(ssh_server: SshServer, source: str) -> None
 
 
 def test_a_peer_with_a_clients_license(ssh_server: SshServer, source: str) -> None:
-    status, out, _ = program("run", "--progress", "none", "--", *ssh_server.argv(source, ssh_server.destination))
+    status, out, _ = launcher.run("run", "--progress", "none", "--", *ssh_server.argv(source, ssh_server.destination))
     assert status == 1
     assert out.startswith("Failed: 38 LIC_ILLEGAL: Server aborted session: Server has only a client license\n")
     assert "client's license" in out  # the advice
