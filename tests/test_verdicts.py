@@ -1,10 +1,30 @@
-"""The verdict on several transfers, and its exit status."""
+"""Verdicts and exit statuses: the numbers that scripts rely on, by hand from the documents."""
 
 from __future__ import annotations
 
+import typing
+
 import pytest
 
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
+from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, verdict_of
+
+
+def test_every_verdict_has_its_exit_status() -> None:
+    assert EXIT_STATUS == {"done": 0, "failed": 1, "lost": 3, "not started": 5}
+    assert list(EXIT_STATUS) == list(typing.get_args(Verdict))
+
+
+def test_exit_statuses() -> None:
+    assert [status.value for status in ExitStatus] == [0, 1, 2, 3, 4, 5, 130]
+    assert [status.name for status in ExitStatus] == [
+        "DONE",
+        "FAILED",
+        "USAGE",
+        "NO_RESULT",
+        "MALFORMED",
+        "NOT_STARTED",
+        "INTERRUPTED",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -20,5 +40,5 @@ from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
         (["done", "lost"], ExitStatus.NO_RESULT),
     ],
 )
-def test_status(states: list[str], status: ExitStatus) -> None:
+def test_several_transfers(states: list[str], status: ExitStatus) -> None:
     assert EXIT_STATUS[verdict_of(states)] is status

@@ -13,9 +13,10 @@ import click
 
 from faspmgr.cli.options import RATE
 from faspmgr.protocol import commands
+from faspmgr.protocol.fields import POLICIES
 
 _BYTE = click.IntRange(0)
-_POLICIES = click.Choice([word for word in commands.POLICIES if word.islower()])
+_POLICIES = click.Choice([word for word in POLICIES if word.islower()])
 
 _ARGUMENTS: Mapping[str, tuple[str, list[click.Parameter]]] = {
     "rate": (

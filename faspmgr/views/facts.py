@@ -26,7 +26,7 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import redact
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, redact
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
 
@@ -60,9 +60,6 @@ STATUS_OF_CODE: Mapping[int, ChannelFileStatus] = {
     **dict.fromkeys((3, 55, 56, 63), "ID_UNDEFINED"),  # the path names no single file
 }
 """The file status for ascp's code; GENERIC_ERROR for every other."""
-
-CAP_NONE = 2**52 - 1
-CAP_UNKNOWN = (2**64 - 1) // 1000
 
 FROM_SERVER_TO_CLIENT = 1
 FROM_CLIENT_TO_SERVER = 2

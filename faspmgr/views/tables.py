@@ -13,9 +13,8 @@ of the documents has its row, also where FASP can never fill it.
 
 from __future__ import annotations
 
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
 from faspmgr.views.facts import (
-    CAP_NONE,
-    CAP_UNKNOWN,
     STATUS_OF_CODE,
     ChannelFileStatus,
     EncryptedConnectionState,
