@@ -238,6 +238,8 @@ class Listener:
             await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
+        if self._recording and connection.tap:
+            self._recording.end(connection.tap)
         await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
 
     def _report(self, message: str) -> None:
