@@ -30,7 +30,7 @@ def running(folder: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes],
 
 
 def big_file(tmp_path: Path) -> list[str]:
-    """What the simulator copies for half a minute, unless it is told otherwise."""
+    """A transfer of half a minute for the simulator, at the rate that it begins with."""
     (tmp_path / "target").mkdir()
     (tmp_path / "big.bin").write_bytes(os.urandom(4_000_000))
     return ["--simulate-copy", "-l", "1m", str(tmp_path / "big.bin"), f"xfer@localhost:{tmp_path / 'target'}"]
