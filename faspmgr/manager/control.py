@@ -245,7 +245,7 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
             client.connect(name)
             line = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused: the response says why
-                client.sendall(json.dumps(request).encode() + b"\n")
+                client.sendall(json.dumps(request, separators=(",", ":")).encode() + b"\n")
             with contextlib.suppress(ConnectionResetError):
                 line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:

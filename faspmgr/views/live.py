@@ -162,7 +162,8 @@ class ViewWriter:
 
     def _line(self, session: Session) -> str:
         shown = view(self.kind, session, start_time=self._start_of(session), ascp=self._ascp).to_dict()
-        return json.dumps(shown, allow_nan=False) + "\n"  # in ASCII, so that a name that is no UTF-8 is valid JSON too
+        # In ASCII, so that a name that is no UTF-8 is valid JSON too.
+        return json.dumps(shown, allow_nan=False, separators=(",", ":")) + "\n"
 
     def _start_of(self, session: Session) -> datetime:
         """When the session began: the time at which it was first seen, less what its own clock had counted by then."""

@@ -591,8 +591,8 @@ def test_stream_that_goes_away(mode: str, error: Exception, capsys: pytest.Captu
         progress.update(transfers_of(stats()))
         progress.message("still heard")
     assert stream.tries == (0 if mode == "none" else 1)
-    told = "faspmgr: no more output: full\n" if "full" in str(error) and mode != "none" else ""
-    assert capsys.readouterr().err == told + "still heard\n"
+    reported = "faspmgr: no more output: full\n" if "full" in str(error) and mode != "none" else ""
+    assert capsys.readouterr().err == reported + "still heard\n"
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,11 +265,23 @@ def test_a_view_is_whole_at_any_time(scripted_ascp: Make, tmp_path: Path) -> Non
 # -- Ctrl-C, SIGTERM, and a terminal that goes away
 
 
+@pytest.fixture
+def moving(scripted_ascp: Make, tmp_path: Path) -> Callable[..., Any]:
+    """Starts run with an ascp of these lines, in pipes or on a terminal, and waits until its files move."""
+
+    @contextlib.contextmanager
+    def begin(body: str, *options: str, starter: Callable[..., Any] = start, **more: Any) -> Iterator[Any]:
+        flag = tmp_path / "flag"
+        with starter("run", *options, "--", scripted_ascp(body), "--flag", flag, "a", "h:b", **more) as begun:
+            wait_until(flag.exists)
+            yield begun
+
+    return begin
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_a_signal_cancels(moving: Callable[..., Any], number: signal.Signals) -> None:
+    with moving(CANCELLED, "--grace", "20") as process:
         process.send_signal(number)
         status, out, err = finish(process)
     assert status == 130
@@ -276,27 +289,23 @@ def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Si
     assert f"{number.name}: cancelling the transfer" in err
 
 
-def test_an_ascp_that_hears_neither_cancel_nor_sigterm(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "0.3", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_an_ascp_that_hears_neither_cancel_nor_sigterm(moving: Callable[..., Any]) -> None:
+    with moving(DEAF, "--grace", "0.3") as process:
         process.send_signal(signal.SIGINT)
         status, out, _ = finish(process)
     assert status == 130
     assert "Lost: " in out
 
 
-def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "300", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_the_second_ctrl_c_does_not_wait(moving: Callable[..., Any]) -> None:
+    with moving(DEAF, "--grace", "300") as process:
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert finish(process)[0] == 130
 
 
-def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -> None:
+def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make) -> None:
     path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
     with start("run", "--retry", "9", "--", path, "a", "h:b") as process:
         assert process.stderr
@@ -308,31 +317,24 @@ def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -
     assert "Failed: 16 CONNECTION_LOST" in out
 
 
-def test_nohup(scripted_ascp: Make, tmp_path: Path) -> None:
-    path = scripted_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
-    flag = tmp_path / "flag"
+def test_nohup(moving: Callable[..., Any]) -> None:
+    body = WAITS + "time.sleep(1); wire.sendall(DONE)"
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
-    with start("run", "--", path, "--flag", str(flag), "a", "h:b", preexec_fn=ignore) as process:
-        wait_until(flag.exists)
+    with moving(body, preexec_fn=ignore) as process:
         process.send_signal(signal.SIGHUP)
         assert finish(process)[0] == 0
 
 
-def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    argv = [scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"]
-    with on_terminal("run", "--grace", "20", "--", *argv) as terminal:
-        wait_until(flag.exists)
+def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(moving: Callable[..., Any]) -> None:
+    with moving(CANCELLED, "--grace", "20", starter=on_terminal) as terminal:
         terminal.type(b"\x03")
         assert terminal.end() == 130
     assert "Failed: 28 USER_CANCEL" in terminal.text
 
 
-def test_a_terminal_that_is_resized_goes_on(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
+def test_a_terminal_that_is_resized_goes_on(moving: Callable[..., Any]) -> None:
     body = WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)"
-    with on_terminal("run", "--", scripted_ascp(body), "--flag", flag, "a", "h:b") as terminal:
-        wait_until(flag.exists)
+    with moving(body, starter=on_terminal) as terminal:
         for columns in (20, 200, 1, 80):
             terminal.resize(columns)
             time.sleep(0.15)
@@ -340,11 +342,8 @@ def test_a_terminal_that_is_resized_goes_on(scripted_ascp: Make, tmp_path: Path)
     assert "Completed: " in terminal.text
 
 
-def test_a_terminal_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    argv = [scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"]
-    with on_terminal("run", "--grace", "20", "--", *argv) as terminal:
-        wait_until(flag.exists)
+def test_a_terminal_that_goes_away(moving: Callable[..., Any]) -> None:
+    with moving(CANCELLED, "--grace", "20", starter=on_terminal) as terminal:
         terminal.hang_up()
         assert terminal.end() == 130
 

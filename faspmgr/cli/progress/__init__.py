@@ -1,7 +1,7 @@
 """Progress for people and for programs: what ``watch``, ``run`` and ``listen --progress`` show of running transfers.
 
 ``base`` has the stream that is written to, and when to draw; ``lines``, ``jsonl`` and ``bars`` are what is drawn, one
-module for each kind; ``facts`` is what there is to say about a transfer, in words.
+module for each kind; ``facts`` has the words for a transfer.
 
 What it must do
     ``update()`` is called after each batch of events, thousands of times a second. Unless it is time to draw, it only

@@ -63,7 +63,7 @@ class Output:
             self._poll.register(self._descriptor, select.POLLOUT)
 
     def ready(self) -> bool:
-        """Say whether something can be written without waiting for the reader."""
+        """Check whether something can be written without waiting for the reader."""
         return self.gone or self._poll is None or bool(self._poll.poll(0))
 
     def write(self, text: str) -> None:

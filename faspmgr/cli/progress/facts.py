@@ -1,4 +1,4 @@
-"""What there is to say about a transfer while it runs, in short parts, the most important first."""
+"""What is reported of a transfer while it runs, in short parts, the most important first."""
 
 from __future__ import annotations
 
