@@ -109,8 +109,10 @@ class Recording:
     def __init__(self, path: str | os.PathLike[str], parts: int = 1) -> None:
         self._path = os.fspath(path)
         self._is_directory = os.path.isdir(self._path) or self._path.endswith(os.sep)
-        # All that were opened; for a file, the one that all connections share.
-        self._recorders: list[Recorder] = []
+        # What all connections share; None for a directory.
+        self._shared: Recorder | None = None
+        # In a directory: those of the connections that have not ended, by their taps.
+        self._recorders: dict[Callable[[bytes], object], Recorder] = {}
         # The connections so far, for the names of the files in a directory.
         self._count = 0
         # The first failure, None while the recording is complete.
@@ -123,7 +125,7 @@ class Recording:
         elif parts > 1:
             raise ValueError(f"{self._path} is not a directory: the streams of several sessions need a file each")
         else:
-            self._recorders.append(Recorder(self._path))
+            self._shared = Recorder(self._path)
 
     @property
     def error(self) -> str | None:
@@ -139,7 +141,7 @@ class Recording:
         Returns:
             A function to call with the bytes of the connection as they arrive. It never raises.
         """
-        recorder = self._open(log)
+        recorder = self._open(log) if self._is_directory else self._shared
 
         def write(data: bytes) -> None:
             if recorder:
@@ -147,29 +149,40 @@ class Recording:
                 if recorder.error:
                     self._fail(recorder.path, recorder.error, log)
 
+        if recorder and self._is_directory:
+            self._recorders[write] = recorder
         return write
+
+    def end(self, tap: Callable[[bytes], object]) -> None:
+        """Close the file of a connection that has ended, so that only open connections have open files. Never raises.
+
+        Args:
+            tap: what ``tap()`` returned for the connection. A file that connections share stays open.
+        """
+        recorder = self._recorders.pop(tap, None)
+        if recorder:
+            self._close(recorder)
 
     def close(self) -> None:
         """Close all files. Never raises."""
-        for recorder in self._recorders:
-            recorder.close()
-            if recorder.error:
-                self._fail(recorder.path, recorder.error)
+        for recorder in (*self._recorders.values(), *([self._shared] if self._shared else [])):
+            self._close(recorder)
+
+    def _close(self, recorder: Recorder) -> None:
+        recorder.close()
+        if recorder.error:
+            self._fail(recorder.path, recorder.error)
 
     def _open(self, log: Callable[[str], object]) -> Recorder | None:
-        """The recorder of the next connection; None if its file cannot be made."""
-        if not self._is_directory:
-            return self._recorders[0]
+        """In a directory: the recorder of the next connection; None if its file cannot be made."""
         self._count += 1
         name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{self._count}.fasp"
         path = os.path.join(self._path, name)
         try:
-            recorder = Recorder(path)
+            return Recorder(path)
         except OSError as error:
             self._fail(path, error, log)
             return None
-        self._recorders.append(recorder)
-        return recorder
 
     def _fail(self, path: str, error: OSError, log: Callable[[str], object] | None = None) -> None:
         """Keep the first failure, and log it."""

@@ -19,7 +19,7 @@ import pytest
 import faspmgr
 from faspmgr.manager import Job, Result
 from faspmgr.manager.job import retry_delay
-from faspmgr.manager.process import AFTER_EXIT
+from faspmgr.manager.watchdog import AFTER_EXIT
 from tests.live import message, processes_with
 
 Make = Callable[[str], str]
