@@ -14,7 +14,8 @@
         ├── OptionError (ValueError)        ascp would refuse this command line
         ├── FileError                       a file cannot be moved
         ├── SessionOverError                the session ends in ERROR
-        └── ShutdownError                   a persistent session ends at once
+        ├── ShutdownError                   a persistent session ends at once
+        └── CutOffError                     a synthetic stream breaks off
 
 Each is also the builtin that it is a kind of, so that ``except ValueError`` and ``except OSError`` catch it. What is
 wrong with an argument is a plain ValueError or TypeError, what is wrong with a connection a plain ConnectionError.
@@ -28,7 +29,7 @@ from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:
     from faspmgr.protocol.problems import Problem
-    from faspmgr.simulator.options import Refusal
+    from faspmgr.simulator.messages import Refusal
 
 
 class FaspmgrError(Exception):
@@ -142,3 +143,7 @@ class SessionOverError(SimulatorError):
 
 class ShutdownError(SimulatorError):
     """A persistent session ends at once."""
+
+
+class CutOffError(SimulatorError):
+    """A synthetic stream breaks off."""

@@ -90,7 +90,7 @@ class Link:
         self._peers = list(peers)
 
     @property
-    def can_be_ordered(self) -> bool:
+    def has_manager(self) -> bool:
         """Is there anybody left who could send a command?"""
         return any(peer.sends_commands for peer in self._peers)
 
