@@ -12,11 +12,12 @@ from faspmgr.errors import ProtocolError as ProtocolError
 from faspmgr.errors import SpecError as SpecError
 from faspmgr.manager.attempt import Attempt as Attempt
 from faspmgr.manager.job import Job as Job
-from faspmgr.manager.job import Result as Result
-from faspmgr.manager.job import run as run
-from faspmgr.manager.job import run_sync as run_sync
+from faspmgr.manager.listener import Listener as Listener
 from faspmgr.manager.port import ManagementPort as ManagementPort
 from faspmgr.manager.replies import Reply as Reply
+from faspmgr.manager.result import Result as Result
+from faspmgr.manager.running import run as run
+from faspmgr.manager.running import run_sync as run_sync
 from faspmgr.protocol.codes import ErrorCode as ErrorCode
 from faspmgr.protocol.codes import explain as explain
 from faspmgr.protocol.events import ArgStopEvent as ArgStopEvent

@@ -1,25 +1,29 @@
-"""What the tests of live transfers share: programs that play ascp, and a check that none of them is left behind."""
+"""What the tests of live transfers share: programs that play ascp, and a check that none of them is left behind.
+
+The fixture scripted_ascp makes an ascp of a few lines of Python, simulated_ascp one that is the simulator. Programs are
+started by tests/launcher.py.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+import shlex
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.launcher import ROOT, SIMULATOR
 
+MakeAscp = Callable[[str], str]
+"""What the fixture scripted_ascp gives: lines of Python in, path of the executable out."""
 MARK = "FASPMGR_TEST_MARK"
+"""The variable by which what a test has started is found again."""
 
 PRELUDE = """\
 #!{python} -IS
@@ -60,7 +64,7 @@ def error(code, words="it failed"):
 
 
 @pytest.fixture
-def fake_ascp(tmp_path: Path) -> Callable[[str], str]:
+def scripted_ascp(tmp_path: Path) -> MakeAscp:
     """Makes an executable named ascp of a few lines of Python; gives its path. PRELUDE has what the lines can use."""
 
     def make(body: str, name: str = "ascp") -> str:
@@ -81,7 +85,7 @@ def simulated_ascp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder = tmp_path / "simulator"
     folder.mkdir()
     path = folder / "ascp"
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m faspmgr.simulator.ascp "$@"\n')
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(SIMULATOR)} "$@"\n')
     path.chmod(0o755)
     return str(path)
 
@@ -138,36 +142,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def start(*args: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the command line as a program, with what the environment says now. It is ended with the block."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", **options.pop("environment", {})}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    with subprocess.Popen([sys.executable, "-m", "faspmgr", *args], env=environment, **streams) as process:
-        try:
-            yield process
-        finally:
-            for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
-                if process.poll() is None:
-                    process.send_signal(number)
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(3)
-
-
-def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """Wait for the end of a program: status, standard output, standard error. No traceback may be there."""
-    try:
-        out, err = process.communicate(timeout=40)
-    finally:
-        process.terminate()
-    text = (err or b"").decode()
-    assert "Traceback" not in text, text
-    return process.returncode, (out or b"").decode("utf-8", "surrogateescape"), text
-
-
-def faspmgr(*args: str | Path, **options: Any) -> tuple[int, str, str]:
-    """Run the command line as a program to its end."""
-    with start(*args, **options) as process:
-        return finish(process)

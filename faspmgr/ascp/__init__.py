@@ -1,49 +1,30 @@
-"""ascp itself: find it, ask what it is, read its command line, build one from a transfer spec.
+"""ascp itself: find it, ask its version, read its command line, and build one from a transfer spec.
 
-executable   where ascp is, and what it says it is
-options      the options of ascp, and what a command line that somebody else wrote says
+executable   where ascp is, and what it says about itself
+options      the options of ascp, and what a command line says
 properties   what a property of a transfer spec may be
 spec         transfer specs, and the command line, environment and list of files that carry one out
 """
 
-from faspmgr.ascp.executable import AscpInfo, describe_ascp, find_ascp, start_problem
-from faspmgr.ascp.options import (
-    MAX_SESSIONS,
-    OPTIONS,
-    Option,
-    has_option,
-    option_value,
-    option_words,
-    retry_argv,
-    secrets_in,
-    session_argv,
-    with_option,
-)
-from faspmgr.ascp.properties import Property
-from faspmgr.ascp.spec import SPEC_PROPERTIES, Invocation, PathPair, TransferSpec, describe_properties
-
-__all__ = [
-    "MAX_SESSIONS",
-    "OPTIONS",
-    "SPEC_PROPERTIES",
-    "AscpError",
-    "AscpInfo",
-    "AscpNotFoundError",
-    "Invocation",
-    "Option",
-    "PathPair",
-    "Property",
-    "SpecError",
-    "TransferSpec",
-    "describe_ascp",
-    "describe_properties",
-    "find_ascp",
-    "has_option",
-    "option_value",
-    "option_words",
-    "retry_argv",
-    "secrets_in",
-    "session_argv",
-    "start_problem",
-    "with_option",
-]
+# The public names of this room, once: each "as" says that the name is public.
+from faspmgr.ascp.executable import AscpInfo as AscpInfo
+from faspmgr.ascp.executable import describe_ascp as describe_ascp
+from faspmgr.ascp.executable import find_ascp as find_ascp
+from faspmgr.ascp.executable import start_problem as start_problem
+from faspmgr.ascp.options import MAX_SESSIONS as MAX_SESSIONS
+from faspmgr.ascp.options import OPTIONS as OPTIONS
+from faspmgr.ascp.options import Option as Option
+from faspmgr.ascp.options import command_line as command_line
+from faspmgr.ascp.options import has_option as has_option
+from faspmgr.ascp.options import option_value as option_value
+from faspmgr.ascp.options import option_words as option_words
+from faspmgr.ascp.options import retry_argv as retry_argv
+from faspmgr.ascp.options import secrets_in as secrets_in
+from faspmgr.ascp.options import session_argv as session_argv
+from faspmgr.ascp.options import with_option as with_option
+from faspmgr.ascp.properties import Property as Property
+from faspmgr.ascp.spec import SPEC_PROPERTIES as SPEC_PROPERTIES
+from faspmgr.ascp.spec import Invocation as Invocation
+from faspmgr.ascp.spec import PathPair as PathPair
+from faspmgr.ascp.spec import TransferSpec as TransferSpec
+from faspmgr.ascp.spec import describe_properties as describe_properties

@@ -15,6 +15,7 @@ from the vendor's reference of later releases. A long option that is not in it i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -191,6 +192,41 @@ OPTIONS: tuple[Option, ...] = (
 """Every option that is known."""
 
 _BY_NAME = {name: option for option in OPTIONS for name in option.names}
+
+
+def command_line(words: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Make a command line, the program first, of text and paths.
+
+    No word is shown in an error: it may be a secret.
+
+    Args:
+        words: the words of the command line, each one a ``str`` or an ``os.PathLike`` such as ``pathlib.Path``.
+
+    Returns:
+        The same words, all as ``str``.
+
+    Raises:
+        TypeError: words is a single text or path and not a sequence, or a word is of another type.
+        ValueError: words is empty.
+
+    Example:
+        >>> from pathlib import PurePosixPath
+        >>> command_line(["ascp", "-d", PurePosixPath("/data/clip.mov"), "user@host:in"])
+        ['ascp', '-d', '/data/clip.mov', 'user@host:in']
+    """
+    if isinstance(words, (str, bytes, os.PathLike)):
+        raise TypeError(f"a command line is a list of words, not {type(words).__name__}: use shlex.split for text")
+    texts = []
+    for index, word in enumerate(words):
+        text = os.fspath(word) if isinstance(word, os.PathLike) else word
+        if not isinstance(text, str):
+            raise TypeError(
+                f"word {index} of the command line must be str or os.PathLike[str], not {type(text).__name__}"
+            )
+        texts.append(text)
+    if not texts:
+        raise ValueError("a command line needs at least the program")
+    return texts
 
 
 def option_words(name: str, value: str = "") -> list[str]:

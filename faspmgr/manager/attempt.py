@@ -1,37 +1,49 @@
-"""One run of ascp as a result, and the limits that it is held to."""
+"""One run of ascp as a result: its verdict, and the limits that it is held to."""
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import attrs
 
-from faspmgr.tracking import Failure
+from faspmgr.tracking import Failure, Session
 from faspmgr.verdicts import Verdict
+
+CONNECT_TIMEOUT = 30.0
+GRACE = 10.0
 
 
 @attrs.frozen
 class Limits:
     """How long what may take, in seconds.
 
-    connect_timeout: from the start of ascp to its connection. stall_timeout: without progress, None for any time.
-    grace: for ascp to end when it was told to, when it has said that it is through, or when its connection has closed.
+    Attributes:
+        connect_timeout: from the start of ascp to its connection.
+        stall_timeout: without progress; None for any time.
+        grace: for ascp to end when it was told to, when it has reported its end, or when its connection has closed.
     """
 
-    connect_timeout: float = 30.0
+    connect_timeout: float = CONNECT_TIMEOUT
     stall_timeout: float | None = None
-    grace: float = 10.0
+    grace: float = GRACE
 
 
 @attrs.frozen
 class Attempt:
-    """One run of ascp, and what became of it.
+    """One run of ascp, and how it ended.
 
-    number: from 1; part: which session of a multi-session transfer, from 1. verdict: done, failed (ascp said ERROR),
-    lost (it ended without a result) or not started (it could not be started, or never connected). error: code and
-    description of what ascp reported. reason: what else there is to say, in one line; empty if nothing. stalled: ended
-    because nothing moved. exit_status: of the process, negative for a signal, None if there was none. stderr: its last
-    lines on standard error. refused: connections that were not ours, and why.
+    Attributes:
+        number: which attempt this is, from 1.
+        part: which session of a multi-session transfer, from 1.
+        verdict: done, failed (ascp reported ERROR), lost (it ended without a result) or not started (it could not be
+            started, or never connected).
+        error: code and description of what ascp reported; None if it reported no error.
+        reason: what else there is to report, in one line; empty if nothing.
+        stalled: it was ended because nothing moved.
+        exit_status: of the process, negative for a signal; None if there was none.
+        stderr: its last lines on standard error.
+        refused: connections that were not ours, and why.
     """
 
     number: int
@@ -45,13 +57,61 @@ class Attempt:
     refused: tuple[str, ...] = ()
 
     @property
+    def is_worth_retry(self) -> bool:
+        """Is there hope that another attempt ends otherwise? After a stall, and for codes that are worth a retry."""
+        return self.stalled or bool(self.verdict == "failed" and self.error and self.error.retryable)
+
+    @property
     def summary(self) -> str:
         """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
         because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
         return f"{self.verdict}: {because}" if because else self.verdict
 
     def to_dict(self) -> dict[str, Any]:
-        """As a JSON-ready dict, without secrets."""
+        """The attempt as a JSON-ready dict, without secrets: the attributes by their names."""
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
+
+
+def judge(
+    session: Session | None,
+    *,
+    connected: bool,
+    exit_status: int | None,
+    reason: str = "",
+    stderr: str = "",
+    connection_error: OSError | None = None,
+) -> tuple[Verdict, str]:
+    """The verdict of a run that has ended, and the reason for it.
+
+    Args:
+        session: the one that spoke last; None if none did.
+        connected: whether ascp has connected.
+        exit_status: of the process; None if it has not exited.
+        reason: why the run was ended, if it was.
+        stderr: the first line on standard error that was kept; what follows is advice on usage.
+        connection_error: why the connection broke off, if it did.
+    """
+    if not connected:
+        because = reason or f"ascp {_shown_exit(exit_status)} without connecting"
+        return "not started", f"{because}: {stderr}" if stderr else because
+    if session and session.state == "done":
+        return "done", reason
+    if session and session.state == "failed":
+        return "failed", reason
+    if reason:
+        return "lost", reason
+    broken = f" ({connection_error.strerror or connection_error})" if connection_error else ""
+    return "lost", f"ascp {_shown_exit(exit_status)} without DONE or ERROR{broken}"
+
+
+def _shown_exit(status: int | None) -> str:
+    if status is None:
+        return "ended"
+    if status >= 0:
+        return f"ended with exit status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"

@@ -3,6 +3,8 @@
 Each session of a multi-session transfer is a part, and each part has its attempts. Their events go into one Tracker,
 which sees by UserStr or XferId that they are one transfer. The job is done when all parts are; the first part that
 fails for good ends the others, and its verdict is that of the job.
+
+What stands here decides which ascp runs when. What a single one does is the matter of process.py.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import random
 import secrets
@@ -18,93 +21,111 @@ from typing import Any
 
 import attrs
 
-from faspmgr.ascp import TransferSpec, find_ascp, option_value, retry_argv, secrets_in, session_argv, with_option
+from faspmgr.ascp import (
+    TransferSpec,
+    command_line,
+    find_ascp,
+    option_value,
+    retry_argv,
+    secrets_in,
+    session_argv,
+    with_option,
+)
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
-from faspmgr.manager.attempt import Attempt, Limits
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
+from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.process import Hooks, Process
-from faspmgr.manager.replies import REPLY_TIMEOUT, Order, Reply, together
+from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
+from faspmgr.manager.result import Result
+from faspmgr.manager.tasks import task_group
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import Event
-from faspmgr.tracking import Failure, Session, Tracker, Transfer
-from faspmgr.verdicts import Verdict
+from faspmgr.tracking import Session, Tracker, Transfer
 
 RETRY_WAIT = 2.0
 MAX_RETRY_WAIT = 60.0
+"""Seconds before a retry: 2, 4, 8, 16, 32, then 60 each time, as the vendor's own client waits."""
 RETRY_JITTER = 0.1
+"""Each wait is up to a tenth shorter or longer. That keeps many that failed at once apart."""
 PROGRESS_SECONDS = 0.1
-STATUS = {"done": 0, "failed": 1, "lost": 3, "not started": 5}
-INTERRUPTED = 130
+SECRET_VARIABLES = (
+    "ASPERA_SCP_PASS",
+    "ASPERA_SCP_TOKEN",
+    "ASPERA_SCP_FILEPASS",
+    "ASPERA_SCP_KEY",
+    "ASPERA_PROXY_PASS",
+)
 
-What = Sequence[str] | TransferSpec | Mapping[str, Any]
+ArgvOrSpec = Sequence[str | os.PathLike[str]] | TransferSpec | Mapping[str, Any]
+"""A command line of ascp, the program first, or a transfer spec."""
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
-class Result:
-    """How a transfer ended.
+class _Invocation:
+    """What all parts have in common: a command line, variables, texts that must not be shown, the UserStr."""
 
-    verdict: done, failed (ascp said ERROR), lost (it ended without a result) or not started (it could not be started,
-    or never connected). error: code, name, meaning and advice of a failure. reason: what else there is to say, one
-    line. attempts: every run of ascp, in the order in which they ended. transfer: the state at the end, None if no ascp
-    connected. exit_status: of the ascp that decided, negative for a signal. stderr: its last lines. interrupted: it was
-    asked to stop, by stop() or a signal. record_error: why the recording is not complete, None if it is.
-    """
-
-    verdict: Verdict
-    error: Failure | None = None
-    reason: str = ""
-    attempts: tuple[Attempt, ...] = ()
-    transfer: Transfer | None = None
-    exit_status: int | None = None
-    stderr: tuple[str, ...] = ()
-    interrupted: bool = False
-    record_error: str | None = None
-
-    @property
-    def status(self) -> int:
-        """The exit status of the command line for this verdict: 0, 1, 3, 5, or 130."""
-        return INTERRUPTED if self.interrupted and self.verdict != "done" else STATUS[self.verdict]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a JSON-ready dict, without secrets."""
-        shown = attrs.asdict(self, recurse=False)
-        shown["error"] = self.error and self.error.to_dict()
-        shown["attempts"] = [attempt.to_dict() for attempt in self.attempts]
-        shown["stderr"] = list(self.stderr)
-        shown["transfer"] = self.transfer and self.transfer.to_dict()
-        return {"verdict": self.verdict, "status": self.status, **shown}
+    argv: list[str]
+    environment: dict[str, str]
+    secrets: list[str]
+    user_str: str
 
 
 class Job:
-    """A transfer that can be watched and ordered about while run() runs it. All of its methods are for one event loop.
+    """A transfer that can be watched and controlled while run() runs it. All methods are for one event loop.
 
-    what: a command line of ascp, program first (``ascp`` is looked for, and ascp= names the one to take), or a transfer
-    spec. ``-M`` is added, and ``-u`` if it has none.
+    Args:
+        argv_or_spec: a command line of ascp, the program first (``ascp`` is looked for), or a transfer spec. ``-M`` is
+            added, and ``-u`` if it has none.
+        ascp: the path of the ascp to run, in place of the one that is looked for.
+        retry: how many times a part that failed is run again, for codes that are worth it and after a stall; with
+            ``-k 1``, resume, unless the command line says otherwise.
+        sessions: how many ascp share the transfer, 1 to 128. By default as many as the spec says, else one.
+        udp_port: the UDP port of the first session; the others get those that follow it.
+        connect_timeout: seconds from the start of ascp to its connection.
+        stall_timeout: seconds without progress after which ascp is stopped; None for any time.
+        grace: seconds for ascp to end when it should, before it gets a signal.
+        retry_wait: seconds before the first retry, doubled each time up to 60.
+        environment: variables beside those of this process. Secrets belong here, not on the command line.
+        record: where the bytes of the management stream are written: a file, or a directory for a file for each
+            connection.
+        tracker: keeps the state; by default a new one.
+        on_event: called with each event, and its session in the state after it.
+        on_progress: called with the transfers, ten times a second and at the end.
+        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.
+        on_message: called with each line that the job has to report, such as a retry.
 
-    retry: how many times a part that failed is run again, for codes worth it, with ``-k 1`` unless the command line
-    says otherwise; also after a stall. sessions: how many ascp share the transfer (1 to 128); with udp_port they get
-    the UDP ports from there on. Seconds: connect_timeout, stall_timeout and grace as in Limits; retry_wait before the
-    first retry, doubled each time up to 60. environment: variables beside those of this process. record: a file for the
-    bytes of the management stream, or a directory for a file for each connection.
+    A callback is a plain function. What it raises ends the transfer, and comes out of run().
 
-    on_event gets each event, and the state of its session after it; on_progress the transfers, ten times a second and
-    at the end; on_stderr ascp's lines on standard error as bytes; on_message what the job has to say, in lines. What
-    they raise ends the transfer.
+    Raises:
+        ValueError: the command line or the spec cannot be run, or an argument is invalid.
+        TypeError: a word of the command line is no text, or a callback is a coroutine function.
+        OSError: the recording cannot be written.
 
-    Raises ValueError for a spec or a command line that cannot be run, OSError for a record that cannot be written.
+    Attributes:
+        tracker: the state of sessions and transfers.
+        attempts: every run of ascp that has ended so far.
+
+    Example:
+        >>> async def upload():
+        ...     job = Job(["ascp", "-l", "100m", "clip.mov", "user@host:/in"], stall_timeout=60)
+        ...     asyncio.get_running_loop().call_later(3600, job.stop, "it took more than an hour")
+        ...     return await job.run()
     """
 
     def __init__(
         self,
-        what: What,
+        argv_or_spec: ArgvOrSpec,
         *,
-        ascp: str | None = None,
+        ascp: str | os.PathLike[str] | None = None,
         retry: int = 0,
         sessions: int | None = None,
         udp_port: int | None = None,
-        connect_timeout: float = Limits().connect_timeout,
+        connect_timeout: float = CONNECT_TIMEOUT,
         stall_timeout: float | None = None,
-        grace: float = Limits().grace,
+        grace: float = GRACE,
         retry_wait: float = RETRY_WAIT,
         environment: Mapping[str, str] | None = None,
         record: str | os.PathLike[str] | None = None,
@@ -115,17 +136,22 @@ class Job:
         on_message: Callable[[str], object] | None = None,
     ) -> None:
         if sessions is not None and sessions < 1:
-            raise ValueError("a transfer has at least one session")
+            raise ValueError(f"invalid sessions: {sessions}, must be at least 1")
         if udp_port is not None and not 1 <= udp_port <= 65_536 - max(1, sessions or 1):
-            raise ValueError(f"there are not as many UDP ports from {udp_port} on as sessions")
-        if retry < 0 or retry_wait < 0 or connect_timeout <= 0 or grace < 0:
-            raise ValueError("a number of retries or of seconds cannot be negative, nor a timeout zero")
-        if stall_timeout is not None and stall_timeout <= 0:
-            raise ValueError("stall_timeout must be positive")
-        self._spec, self._argv = _what(what)
+            raise ValueError(f"invalid udp_port: {udp_port}, there must be as many ports from there on as sessions")
+        _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
+        _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
+        check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
+
+        self.tracker = tracker or Tracker()
+        self.attempts: list[Attempt] = []
+
+        # One of these two: the spec is None where a command line was given, and the command line is empty for a spec.
+        self._spec, self._argv = _read_argv_or_spec(argv_or_spec)
+        # How many sessions the transfer has.
         self._count = max(1, (self._spec and self._spec.multi_session) or 1) if sessions is None else sessions
         self._udp_port = udp_port
-        self._ascp = ascp
+        self._ascp = None if ascp is None else os.fspath(ascp)
         self._retry = retry
         self._retry_wait = retry_wait
         self._limits = Limits(connect_timeout, stall_timeout, grace)
@@ -133,44 +159,68 @@ class Job:
         self._on_event = on_event
         self._on_progress = on_progress
         self._on_stderr = on_stderr
-        self._say = on_message or _ignore
+        self._on_message = on_message
         if self._argv:
             self._part_argvs(self._argv)  # raises for what cannot be split
         self._recording = None if record is None else Recording(record, parts=self._count)
 
-        self.tracker = tracker or Tracker()
-        self.attempts: list[Attempt] = []
-        self._keys = itertools.count(1)
-        self._running: set[Process] = set()
-        self._orders: dict[Process, set[Order]] = {}  # that wait for an answer
+        # Whether run() was called.
+        self._begun = False
+        # Each ascp that runs, with the commands that wait for its reply.
+        self._running: dict[Process, set[PendingCommand]] = {}
+        # Set when no further attempt may begin, with the reason for it and whether somebody asked for that.
         self._stopping = asyncio.Event()
         self._reason = ""
         self._interrupted = False
+        # The attempt that decides how the transfer ended; None while none has failed for good.
         self._decisive: Attempt | None = None
 
-    # -- running
+    # -- what callers use
 
     async def run(self) -> Result:
-        """Run the transfer to its verdict. Cancelled, it ends ascp as stop() does, cancelled once more at once."""
-        ticker = asyncio.ensure_future(self._tick())
-        ticker.add_done_callback(self._tick_ended)
+        """Run the transfer to its verdict. Nothing of ascp is left then.
+
+        Where this is cancelled, it stops ascp as stop() does, and raises CancelledError when that is done; where it is
+        cancelled once more, it does not wait for ascp to end in order.
+
+        Raises:
+            RuntimeError: the job has run before.
+            BaseException: what a callback raises.
+        """
+        if self._begun:
+            raise RuntimeError("this Job has run already: make a new Job for another run")
+        self._begun = True
+        # The work is a task of its own, as it has to go on for a while after a cancellation. Where it fails then, the
+        # cancellation is what is raised.
+        work = asyncio.ensure_future(self._work())
+        work.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
-            with self._invocation() as (argv, environment, hidden):
-                await self._run_parts(argv, environment, hidden)
-        except AscpError as error:
-            self._decisive = Attempt(1, 1, "not started", reason=str(error))
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            self.stop("cancelled")
+            try:
+                await asyncio.wait({work})
+            except asyncio.CancelledError:
+                self.kill("cancelled")
+                await asyncio.wait({work})
+            raise
         finally:
-            ticker.cancel()
-            await asyncio.wait({ticker})
+            work.cancel()
             if self._recording:
                 self._recording.close()
-        if not ticker.cancelled():
-            ticker.result()  # raises what on_progress has raised
-        self._report()
-        return self._result()
+        work.result()
+        self._report_progress()
+        result = self._result()
+        log.info("transfer: %s", result.verdict)
+        return result
 
     def stop(self, reason: str, interrupted: bool = True) -> None:
-        """End the transfer: CANCEL, and where that does not help within the grace period, signals; run() returns."""
+        """Stop the transfer: each ascp by the steps of STOP_STEPS, and no further attempt. run() returns.
+
+        Args:
+            reason: why, in one line, for the result.
+            interrupted: whether somebody has asked for it; it is then ``Result.interrupted``.
+        """
         self._interrupted = self._interrupted or interrupted
         self._reason = self._reason or reason
         self._stopping.set()
@@ -178,149 +228,181 @@ class Job:
             process.stop(reason)
 
     def kill(self, reason: str) -> None:
-        """End the transfer at once."""
+        """Stop the transfer at once, with SIGKILL.
+
+        Args:
+            reason: why, in one line, for the result.
+        """
         self.stop(reason)
         for process in self._running:
             process.kill(reason)
-
-    @contextlib.contextmanager
-    def _invocation(self) -> Iterator[tuple[list[str], dict[str, str], list[str]]]:
-        """Command line, environment, and what of it must not be shown; files made for it exist as long as this runs."""
-        if self._spec is None:
-            argv = list(self._argv)
-            if argv[0] == "ascp" or self._ascp:
-                argv[0] = find_ascp(self._ascp)
-            yield argv, self._environment, [*secrets_in(argv), *_secret_variables(self._environment)]
-            return
-        with self._spec.prepare(find_ascp(self._ascp)) as invocation:
-            environment = {**self._environment, **invocation.env}
-            yield list(invocation.argv), environment, [*invocation.secrets, *_secret_variables(environment)]
-
-    def _part_argvs(self, argv: list[str]) -> list[list[str]]:
-        if self._count == 1:
-            return [argv if self._udp_port is None else with_option(argv, "-O", str(self._udp_port))]
-        ports = [None if self._udp_port is None else self._udp_port + index for index in range(self._count)]
-        return [session_argv(argv, index, self._count, port) for index, port in enumerate(ports, 1)]
-
-    async def _run_parts(self, argv: list[str], environment: dict[str, str], hidden: list[str]) -> None:
-        user_str = option_value(argv, "-u") or f"faspmgr-{secrets.token_hex(8)}"
-        argv = with_option(argv, "-u", user_str)
-        parts = {
-            asyncio.ensure_future(self._run_part(part, words, user_str, environment, hidden))
-            for part, words in enumerate(self._part_argvs(argv), 1)
-        }
-        try:
-            await asyncio.wait(parts)
-        except asyncio.CancelledError:
-            self.stop("cancelled")
-            try:
-                await asyncio.wait(parts)
-            except asyncio.CancelledError:
-                self.kill("cancelled")
-                await asyncio.wait(parts)
-            raise
-        finally:
-            for task in parts:
-                task.cancel()
-        for task in parts:
-            task.result()  # raises what a callback has raised
-
-    async def _run_part(
-        self, part: int, argv: list[str], user_str: str, environment: dict[str, str], hidden: list[str]
-    ) -> None:
-        for number in itertools.count(1):
-            process = Process(
-                argv,
-                user_str,
-                self.tracker,
-                Hooks(self._take, self._recorder(), self._on_stderr, self._say),
-                add_port=lambda words, address: with_option(words, "-M", address),
-                environment=environment,
-                secrets=hidden,
-                limits=self._limits,
-                number=number,
-                part=part,
-                key=next(self._keys),
-            )
-            attempt = await self._run_process(process)
-            if attempt.verdict == "done":
-                return
-            if number > self._retry or not _is_worth_retry(attempt) or not await self._wait_for_retry(attempt):
-                break
-            argv = retry_argv(argv)
-        if not self._decisive:
-            self._decisive = attempt
-            if len(self._running):
-                self._say(f"session {part} {attempt.summary}; ending the others")
-                self.stop(f"session {part} failed", interrupted=False)
-            self._stopping.set()
-
-    async def _run_process(self, process: Process) -> Attempt:
-        self._running.add(process)
-        if self._stopping.is_set():
-            process.stop(self._reason)
-        try:
-            attempt = await process.run()
-        except BaseException:
-            for other in self._running - {process}:
-                other.kill("another session could not go on")
-            self._stopping.set()
-            raise
-        finally:
-            self._running.discard(process)
-            for order in self._orders.pop(process, ()):
-                order.end()
-        self.attempts.append(attempt)
-        return attempt
-
-    async def _wait_for_retry(self, attempt: Attempt) -> bool:
-        """Wait before the next attempt; False when there is to be none."""
-        wait = retry_delay(attempt.number, self._retry_wait)
-        if self._stopping.is_set():
-            return False
-        self._say(
-            f"attempt {attempt.number} {attempt.summary}; retry {attempt.number} of {self._retry} in {wait:.1f} s"
-        )
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), wait)
-        return not self._stopping.is_set()
-
-    def _recorder(self) -> Callable[[bytes], object] | None:
-        if not self._recording:
-            return None
-        return self._recording.tap(self._say)
-
-    # -- telling
 
     @property
     def transfers(self) -> list[Transfer]:
         """The transfers so far; one, unless the connections say otherwise."""
         return list(self.tracker.transfers.values())
 
-    def _take(self, process: Process, event: Event, session: Session) -> None:
-        for order in self._orders.get(process, ()):
-            order.take(event, session)
+    async def send(self, command: Command, timeout: float = REPLY_TIMEOUT) -> Reply:
+        """Send a command to all sessions, and wait for what ascp makes of it.
+
+        Args:
+            command: the command. Cancel stops the job, as stop() does.
+            timeout: seconds to wait for the reply.
+        """
+        if isinstance(command, Cancel) and not self._running:
+            self.stop("cancelled")
+            return Reply(True, "no ascp is running now, and none will be started again")
+        processes = [process for process in self._running if process.connected]
+        if not processes:
+            return Reply(False, "no ascp is connected now")
+        replies = await asyncio.gather(*(self._send_to(process, command, timeout) for process in processes))
+        return combine(replies)
+
+    # -- the work
+
+    async def _work(self) -> None:
+        with contextlib.ExitStack() as stack:
+            try:
+                invocation = stack.enter_context(self._invocation())
+            except AscpError as error:
+                self._decisive = Attempt(1, 1, "not started", reason=str(error))
+                return
+            async with task_group() as tasks:
+                ticking = tasks.create_task(self._tick())
+                argvs = self._part_argvs(invocation.argv)
+                await asyncio.wait(
+                    [tasks.create_task(self._run_part(part, argv, invocation)) for part, argv in enumerate(argvs, 1)]
+                )
+                ticking.cancel()
+
+    @contextlib.contextmanager
+    def _invocation(self) -> Iterator[_Invocation]:
+        """How ascp is run. The files that are made for it exist as long as the block lasts."""
+        with contextlib.ExitStack() as stack:
+            ascp = find_ascp(self._ascp) if self._spec or self._ascp or self._argv[0] == "ascp" else self._argv[0]
+            if self._spec:
+                prepared = stack.enter_context(self._spec.prepare(ascp))
+                argv, hidden = list(prepared.argv), list(prepared.secrets)
+                environment = {**self._environment, **prepared.env}
+            else:
+                argv = [ascp, *self._argv[1:]]
+                hidden, environment = list(secrets_in(argv)), self._environment
+            user_str = option_value(argv, "-u") or f"faspmgr-{secrets.token_hex(8)}"
+            variables = {**os.environ, **environment}
+            hidden += [variables[name] for name in SECRET_VARIABLES if variables.get(name)]
+            yield _Invocation(with_option(argv, "-u", user_str), environment, hidden, user_str)
+
+    def _part_argvs(self, argv: list[str]) -> list[list[str]]:
+        """The command line of each part.
+
+        Raises:
+            ValueError: the command line cannot be split.
+        """
+        if self._count == 1:
+            return [argv if self._udp_port is None else with_option(argv, "-O", str(self._udp_port))]
+        ports = [None if self._udp_port is None else self._udp_port + index for index in range(self._count)]
+        return [session_argv(argv, index, self._count, port) for index, port in enumerate(ports, 1)]
+
+    async def _run_part(self, part: int, argv: list[str], invocation: _Invocation) -> None:
+        """Run one part, attempt by attempt, until it is done or has failed for good."""
+        for number in itertools.count(1):
+            process = Process(
+                argv,
+                invocation.user_str,
+                self.tracker,
+                Hooks(
+                    on_event=self._apply,
+                    on_data=self._recording.tap(self._message) if self._recording else None,
+                    on_stderr=self._on_stderr,
+                    on_message=self._message,
+                ),
+                add_port=lambda words, address: with_option(words, "-M", address),
+                environment=invocation.environment,
+                secrets=invocation.secrets,
+                limits=self._limits,
+                number=number,
+                part=part,
+            )
+            pending = self._running[process] = set()
+            if self._stopping.is_set():
+                process.stop(self._reason)
+            try:
+                attempt = await process.run()
+            finally:
+                del self._running[process]
+                for command in pending:
+                    command.end()
+            self.attempts.append(attempt)
+            if attempt.verdict == "done":
+                return
+            if number > self._retry or not attempt.is_worth_retry or not await self._wait_for_retry(attempt):
+                break
+            argv = retry_argv(argv)
+        # The first part that fails for good decides; what the others still do is of no use then.
+        if not self._decisive:
+            self._decisive = attempt
+            if self._running:
+                self._message(f"session {part} {attempt.summary}; ending the others")
+                self.stop(f"session {part} failed", interrupted=False)
+            self._stopping.set()
+
+    async def _wait_for_retry(self, attempt: Attempt) -> bool:
+        """Wait before the next attempt; False when there is to be none."""
+        if self._stopping.is_set():
+            return False
+        wait = retry_delay(attempt.number, self._retry_wait)
+        words = f"attempt {attempt.number} {attempt.summary}; retry {attempt.number} of {self._retry} in {wait:.1f} s"
+        log.warning("%s", words)
+        self._message(words)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._stopping.wait()
+        return not self._stopping.is_set()
+
+    async def _send_to(self, process: Process, command: Command, timeout: float) -> Reply:
+        pending = PendingCommand(command)
+        waiting = self._running[process]
+        waiting.add(pending)
+        try:
+            if isinstance(command, Cancel):
+                self.stop("cancelled")
+            else:
+                await process.send(command)
+            return await pending.reply(timeout)
+        except ConnectionError as error:
+            return Reply(False, str(error))
+        finally:
+            waiting.discard(pending)
+
+    # -- what it reports
+
+    def _apply(self, process: Process, event: Event, session: Session) -> None:
+        for pending in self._running[process]:
+            pending.apply(event, session)
         if self._on_event:
             self._on_event(event, session)
+
+    def _message(self, words: str) -> None:
+        if self._on_message:
+            self._on_message(words)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)
-            self._report()
+            self._report_progress()
 
-    def _tick_ended(self, ticker: asyncio.Task[None]) -> None:
-        if not ticker.cancelled():
-            self.kill("the progress could not be told")
-
-    def _report(self) -> None:
+    def _report_progress(self) -> None:
         if self._on_progress:
             self._on_progress(self.transfers)
 
     def _result(self) -> Result:
         transfers = self.transfers
-        last = self._decisive or (
-            self.attempts[-1] if self.attempts else Attempt(1, 1, "not started", reason=self._reason)
-        )
+        if self._decisive:
+            last = self._decisive
+        elif self.attempts:
+            last = self.attempts[-1]
+        else:
+            last = Attempt(1, 1, "not started", reason=self._reason)
         return Result(
             verdict=last.verdict,
             error=last.error,
@@ -333,78 +415,39 @@ class Job:
             record_error=self._recording.error if self._recording else None,
         )
 
-    # -- orders
-
-    async def order(self, command: Command, timeout: float = REPLY_TIMEOUT) -> Reply:
-        """Send a command to all sessions, and wait, timeout seconds at most, for what ascp makes of it."""
-        if isinstance(command, Cancel) and not self._running:
-            self.stop("cancelled")
-            return Reply(True, "no ascp is running now, and none will be started again")
-        processes = [process for process in self._running if process.running]
-        if not processes:
-            return Reply(False, "no ascp is connected now")
-        answers = await asyncio.gather(*(self._order(process, command, timeout) for process in processes))
-        return together(answers)
-
-    async def _order(self, process: Process, command: Command, timeout: float) -> Reply:
-        order = Order(command)
-        self._orders.setdefault(process, set()).add(order)
-        try:
-            if isinstance(command, Cancel):
-                self.stop("cancelled")
-            else:
-                await process.send(command)
-            return await order.answer(timeout)
-        except ConnectionError as error:
-            return Reply(False, str(error))
-        finally:
-            self._orders.get(process, set()).discard(order)
-
-
-async def run(what: What, **options: Any) -> Result:
-    """Run ascp and wait for how it ends. Arguments and errors are those of Job; nothing of ascp is left afterwards.
-
-    >>> async def upload():
-    ...     result = await run(["ascp", "-l", "100m", "clip.mov", "user@host:/in"], retry=3, stall_timeout=60)
-    ...     return result.verdict, result.error and result.error.advice
-    """
-    return await Job(what, **options).run()
-
-
-def run_sync(what: What, **options: Any) -> Result:
-    """run() for programs that have no event loop. Ctrl-C ends ascp and raises KeyboardInterrupt."""
-    return asyncio.run(run(what, **options))
-
-
-def _what(what: What) -> tuple[TransferSpec | None, list[str]]:
-    if isinstance(what, TransferSpec):
-        return what, []
-    if isinstance(what, Mapping):
-        return TransferSpec.from_dict(what), []
-    argv = [what] if isinstance(what, str) else list(what)
-    if isinstance(what, str) or not all(isinstance(word, str) for word in argv):
-        raise ValueError("a command line is a list of str, its program first")
-    if not argv or not argv[0]:
-        raise ValueError("the command line is empty")
-    return None, argv
-
-
-def _secret_variables(environment: Mapping[str, str]) -> list[str]:
-    """Values of ascp's variables that must not be shown, those of our own environment too."""
-    names = ("ASPERA_SCP_PASS", "ASPERA_SCP_TOKEN", "ASPERA_SCP_FILEPASS", "ASPERA_SCP_KEY", "ASPERA_PROXY_PASS")
-    values = [{**os.environ, **environment}.get(name) for name in names]
-    return [value for value in values if value]
-
 
 def retry_delay(number: int, first: float = RETRY_WAIT) -> float:
-    """Seconds to wait before the retry of this number, from 1. The jitter keeps many that failed at once apart."""
+    """Work out how long to wait before a retry.
+
+    Args:
+        number: which retry it is, from 1.
+        first: seconds before the first one.
+
+    Returns:
+        Seconds, with jitter.
+    """
     wait = min(first * 2.0 ** min(number - 1, 30), MAX_RETRY_WAIT)
     return wait * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
 
-def _ignore(_: object) -> None:
-    """What is said to nobody."""
+def _read_argv_or_spec(argv_or_spec: ArgvOrSpec) -> tuple[TransferSpec | None, list[str]]:
+    if isinstance(argv_or_spec, TransferSpec):
+        return argv_or_spec, []
+    if isinstance(argv_or_spec, Mapping):
+        return TransferSpec.from_dict(argv_or_spec), []
+    argv = command_line(argv_or_spec)
+    if not argv[0]:
+        raise ValueError("the command line does not begin with a program")
+    return None, argv
 
 
-def _is_worth_retry(attempt: Attempt) -> bool:
-    return attempt.stalled or bool(attempt.verdict == "failed" and attempt.error and attempt.error.retryable)
+def _check_minimum(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if number < 0:
+            raise ValueError(f"invalid {name}: {number}, cannot be negative")
+
+
+def _check_positive(**numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number <= 0:
+            raise ValueError(f"invalid {name}: {number}, must be positive")

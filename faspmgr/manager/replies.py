@@ -1,4 +1,8 @@
-"""Did ascp take an order? It does not acknowledge commands: what it says next is all there is to go by."""
+"""What did ascp make of a command? It does not acknowledge them: what it reports next is all there is to go by.
+
+A command is accepted, rejected or unanswered. reply_to() says what one event tells about that; it is pure.
+PendingCommand keeps a command until there is a reply, or no more can come.
+"""
 
 from __future__ import annotations
 
@@ -24,30 +28,46 @@ from faspmgr.protocol.events import (
 from faspmgr.tracking import Failure, Session
 
 REPLY_TIMEOUT = 5.0
+"""Seconds that a reply is waited for, unless the caller says otherwise."""
 USER_CANCEL = 28
 
 
 @attrs.frozen
 class Reply:
-    """What became of an order. taken: by what ascp said, None if it said nothing in time. message: what it said."""
+    """What ascp made of a command.
 
-    taken: bool | None
+    Attributes:
+        accepted: True or False by what ascp reported; None if it reported nothing about it in time.
+        message: what it reported, in one line.
+    """
+
+    accepted: bool | None
     message: str
 
 
-class Order:
-    """A command that was sent to one ascp, and waits for its answer."""
+class PendingCommand:
+    """A command that was sent to one ascp, and has no reply yet.
+
+    Args:
+        command: the command.
+    """
 
     def __init__(self, command: Command) -> None:
         self._command = command
-        self._answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._otherwise: Reply | None = None  # what ascp has done instead
+        self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        # What ascp has done that is not what was asked for; None if nothing. It may still do what was asked for.
+        self._otherwise: Reply | None = None
 
-    def take(self, event: Event, session: Session) -> None:
-        """Look at the next event. session: its state after the event."""
-        answer = reply_to(self._command, event, session)
-        if answer:
-            self._set(answer)
+    def apply(self, event: Event, session: Session) -> None:
+        """Look at the next event.
+
+        Args:
+            event: the event.
+            session: its session, in the state after it.
+        """
+        reply = reply_to(self._command, event, session)
+        if reply:
+            self._set(reply)
         elif isinstance(self._command, SetRate) and isinstance(event, NotificationEvent) and _has_rates(event):
             self._otherwise = Reply(False, f"ascp has set {rates_of(session)} instead")
 
@@ -55,16 +75,17 @@ class Order:
         """No more events will come."""
         self._set(self._otherwise or Reply(False, "ascp has ended"))
 
-    def _set(self, answer: Reply) -> None:
-        if not self._answered.done():
-            self._answered.set_result(answer)
+    def _set(self, reply: Reply) -> None:
+        if not self._reply.done():
+            self._reply.set_result(reply)
 
-    async def answer(self, timeout: float) -> Reply:
-        """The answer, when there is one, or when timeout seconds have passed."""
+    async def reply(self, timeout: float) -> Reply:
+        """The reply, as soon as there is one, or what is known when so many seconds have passed."""
         try:
-            return await asyncio.wait_for(self._answered, timeout)
+            async with asyncio.timeout(timeout):
+                return await self._reply
         except TimeoutError:
-            return self._otherwise or Reply(None, f"no answer from ascp within {timeout:g} s")
+            return self._otherwise or Reply(None, f"no reply from ascp within {timeout:g} s")
 
 
 def _has_rates(event: NotificationEvent) -> bool:
@@ -72,23 +93,33 @@ def _has_rates(event: NotificationEvent) -> bool:
 
 
 def reply_to(command: Command, event: Event, session: Session) -> Reply | None:
-    """What an event says about a command sent before it; None if nothing. session: its state after the event."""
+    """What an event tells about a command that was sent before it.
+
+    Args:
+        command: the command.
+        event: the event.
+        session: its session, in the state after it.
+
+    Returns:
+        The reply; None if the event tells nothing about the command.
+    """
+    # The end of the session is the reply to every command: accepted by what was to end it, else rejected.
     if isinstance(event, ErrorEvent):
         failure = Failure(event.code or 0, event.description or "")
         return Reply(isinstance(command, Cancel) and failure.code == USER_CANCEL, f"the session failed: {failure}")
     if isinstance(event, DoneEvent):
         return Reply(isinstance(command, Finish), "the session is done")
     if isinstance(command, SetRate):
-        return _rate_answer(command, session) if isinstance(event, NotificationEvent) else None
+        return _rate_reply(command, session) if isinstance(event, NotificationEvent) else None
     if isinstance(command, (StartFile, StopFile)):
-        return _file_answer(command, event) if isinstance(event, FileEvent) else None
+        return _file_reply(command, event) if isinstance(event, FileEvent) else None
     if isinstance(command, Query) and isinstance(event, OtherEvent) and event.type == "QUERYRSP":
         return Reply(True, event.extra.get("QueryResponse", ""))
     return None
 
 
-def _rate_answer(command: SetRate, session: Session) -> Reply | None:
-    """Taken when all that was asked for is what the session has now; a NOTIFICATION may be about something else."""
+def _rate_reply(command: SetRate, session: Session) -> Reply | None:
+    """Accepted when all that was asked for is what the session has now; a NOTIFICATION may be about something else."""
     adaptive, priority = POLICIES[command.policy] if command.policy else (None, None)
     asked = (command.target_kbps, command.min_kbps, adaptive, command.priority or priority)
     has = (session.target_rate_kbps, session.min_rate_kbps, session.policy, session.priority)
@@ -111,7 +142,7 @@ def _kbps(value: int | str) -> str:
     return f"{value} Kbps" if isinstance(value, int) else value
 
 
-def _file_answer(command: StartFile | StopFile, event: FileEvent) -> Reply | None:
+def _file_reply(command: StartFile | StopFile, event: FileEvent) -> Reply | None:
     if not _is_about(command, event.file or ""):
         return None
     if isinstance(event, FileErrorEvent):
@@ -125,17 +156,22 @@ def _file_answer(command: StartFile | StopFile, event: FileEvent) -> Reply | Non
 
 
 def _is_about(command: StartFile | StopFile, file: str) -> bool:
+    """Is this the command's file? A STOP names it as STATS do, a START as its source or its destination."""
     if isinstance(command, StopFile) or file == command.source:
         return file == command.source
     names = (posixpath.basename(path.rstrip("/")) for path in (command.source, command.destination))
     return posixpath.basename(file) in names
 
 
-def together(answers: Sequence[Reply]) -> Reply:
-    """One answer for several sessions: taken if all of them took it."""
-    for taken in (False, None, True):
-        same = [answer for answer in answers if answer.taken is taken]
+def combine(replies: Sequence[Reply]) -> Reply:
+    """One reply for the sessions of a transfer: accepted if all of them have accepted the command.
+
+    Raises:
+        ValueError: there are no replies.
+    """
+    for accepted in (False, None, True):
+        same = [reply for reply in replies if reply.accepted is accepted]
         if same:
-            number = f" ({len(same)} of {len(answers)} sessions)" if len(answers) > 1 else ""
-            return Reply(taken, same[0].message + number)
-    raise ValueError("no answers")
+            number = f" ({len(same)} of {len(replies)} sessions)" if len(replies) > 1 else ""
+            return Reply(accepted, same[0].message + number)
+    raise ValueError("no replies")

@@ -6,6 +6,7 @@ b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -153,3 +154,33 @@ class Query(Command):
 
     def to_frame(self) -> Frame:
         return Frame("QUERY", {})
+
+
+@attrs.frozen
+class CommandRow:
+    """One row of the table of commands.
+
+    Attributes:
+        cls: the class.
+        type: the message type, as on the wire.
+        description: what the command does, one line.
+        fields: the fields that it may have, by their names on the wire, in their order there.
+    """
+
+    cls: builtins.type[Command]
+    type: str
+    description: str
+    fields: tuple[str, ...]
+
+
+COMMANDS: Mapping[str, CommandRow] = {
+    "rate": CommandRow(SetRate, "RATE", "change rate or policy", ("Rate", "MinRate", "Adaptive", "Priority")),
+    "start": CommandRow(
+        StartFile, "START", "start a file in a persistent session", ("Source", "Destination", "FileBytes")
+    ),
+    "stop": CommandRow(StopFile, "STOP", "stop a file; Source as its STATS report it", ("Source",)),
+    "finish": CommandRow(Finish, "DONE", "end a persistent session", ("Operation",)),
+    "cancel": CommandRow(Cancel, "CANCEL", "cancel the session", ()),
+    "query": CommandRow(Query, "QUERY", "ask for the state", ()),
+}
+"""Every command, by its name for people: in ``encode``, ``ctl`` and requests to a control socket."""

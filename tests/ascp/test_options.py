@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr.ascp import (
     OPTIONS,
+    command_line,
     has_option,
     option_value,
     option_words,
@@ -174,6 +178,40 @@ def test_an_option_that_was_set_is_there(words: list[str], option: object, value
     assert isinstance(option, type(OPTIONS[0]))
     name = option.names[0]
     assert option_value(with_option(["ascp", *words], name, value), name) == value
+
+
+def test_a_command_line_is_made_of_text_and_paths() -> None:
+    words: list[str | Path] = ["ascp", Path("/data/caf\udce9"), "", "host:/in"]
+    made = command_line(words)
+    assert made == ["ascp", "/data/caf\udce9", "", "host:/in"]
+    assert command_line(tuple(made)) == made
+    assert command_line(made) is not made
+
+
+class BytesPath:
+    def __fspath__(self) -> bytes:
+        return b"a-secret"
+
+
+@pytest.mark.parametrize("words", ["ascp a-secret", b"ascp a-secret", Path("ascp"), BytesPath()])
+def test_a_command_line_is_no_single_text(words: Any) -> None:
+    with pytest.raises(TypeError, match=r"list of words, not \w+: use shlex.split") as raised:
+        command_line(words)
+    assert "a-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "type_"), [(b"a-secret", "bytes"), (5, "int"), (None, "NoneType"), (BytesPath(), "bytes")]
+)
+def test_a_command_line_has_no_words_of_other_types(word: Any, type_: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        command_line(["ascp", word])
+    assert str(raised.value) == f"word 1 of the command line must be str or os.PathLike[str], not {type_}"
+
+
+def test_an_empty_command_line_is_an_error() -> None:
+    with pytest.raises(ValueError, match="needs at least the program"):
+        command_line([])
 
 
 @given(st.lists(_WORDS, max_size=8))

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.live import fake_ascp, faspmgr, finish, nothing_left, simulated_ascp, start, wait_until
+from tests.cli.terminal import on_terminal
+from tests.launcher import finish, shell, start
+from tests.launcher import run as faspmgr
+from tests.live import nothing_left, scripted_ascp, simulated_ascp, wait_until
 
-__all__ = ["fake_ascp", "nothing_left", "simulated_ascp"]
+__all__ = ["nothing_left", "scripted_ascp", "simulated_ascp"]
 
 Make = Callable[[str], str]
 WAITS = "wire = began(); wire.sendall(stats(400)); open(option('--flag'), 'w'); "
@@ -45,14 +42,14 @@ DEAF = "signal.signal(15, signal.SIG_IGN); " + WAITS + "time.sleep(60)"
         ("sys.exit('ascp: no')", 5, "Not started: ascp ended with exit status 1 without connecting: ascp: no"),
     ],
 )
-def test_the_verdict(fake_ascp: Make, body: str, status: int, line: str) -> None:
-    got, out, _ = faspmgr("run", "--", fake_ascp(body), "a", "h:b")
+def test_the_verdict(scripted_ascp: Make, body: str, status: int, line: str) -> None:
+    got, out, _ = faspmgr("run", "--", scripted_ascp(body), "a", "h:b")
     assert got == status
     assert any(found.startswith(line) for found in out.splitlines()), out
 
 
-def test_the_advice_and_the_attempts(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(error(16, 'gone')); sys.exit(1)")
+def test_the_advice_and_the_attempts(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(error(16, 'gone')); sys.exit(1)")
     status, out, err = faspmgr("run", "--retry", "1", "--progress", "none", "--", path, "a", "h:b")
     assert status == 1
     assert out.splitlines() == [
@@ -65,9 +62,9 @@ def test_the_advice_and_the_attempts(fake_ascp: Make) -> None:
     assert "retry 1 of 1 in " in err
 
 
-def test_the_result_as_json(fake_ascp: Make) -> None:
+def test_the_result_as_json(scripted_ascp: Make) -> None:
 
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began(); wire.sendall(stats(5, name='X').replace(b'X', b'caf\\xe9') + error(25)); sys.exit(1)"
     )
     status, out, err = faspmgr("run", "--json", "--", path, "a", "h:b")
@@ -76,8 +73,8 @@ def test_the_result_as_json(fake_ascp: Make) -> None:
     assert "Failed: 25 NO_SPACE_LEFT" in err
 
 
-def test_progress_for_programs(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.4); wire.sendall(stop() + DONE)")
+def test_progress_for_programs(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.4); wire.sendall(stop() + DONE)")
     status, out, err = faspmgr("run", "--progress", "json", "--", path, "a", "h:b")
     assert status == 0
     seen = [json.loads(line) for line in out.splitlines()]
@@ -86,13 +83,15 @@ def test_progress_for_programs(fake_ascp: Make) -> None:
     assert "Completed: " in err
 
 
-def test_without_two_dashes(fake_ascp: Make) -> None:
-    path = fake_ascp("assert sys.argv[5:] == ['-l', '7m', '--json', 'a', 'h:b']; wire = began(); wire.sendall(DONE)")
+def test_without_two_dashes(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
+        "assert sys.argv[5:] == ['-l', '7m', '--json', 'a', 'h:b']; wire = began(); wire.sendall(DONE)"
+    )
     assert faspmgr("run", path, "-l", "7m", "--json", "a", "h:b")[0] == 0
 
 
-def test_standard_error_of_ascp_passes_through(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.buffer.write(b'caf\\xe9 \\x1b[1m\\n\\n'); wire = began(); wire.sendall(DONE)")
+def test_standard_error_of_ascp_passes_through(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.buffer.write(b'caf\\xe9 \\x1b[1m\\n\\n'); wire = began(); wire.sendall(DONE)")
     with start("run", "--progress", "none", "--", path, "a", "h:b") as process:
         _, err = process.communicate(timeout=40)
     assert err == b"caf\xe9 \x1b[1m\n\n"
@@ -111,7 +110,7 @@ def test_standard_error_of_ascp_passes_through(fake_ascp: Make) -> None:
         (["--record", "none/x", "--", "ascp", "a", "h:b"], "none/x: No such file or directory"),
         (["--spec", "none"], "none: No such file or directory"),
         (["--control", "none/s", "--", "ascp", "a", "h:b"], "none/s: No such file or directory"),
-        (["--view", "nonsense=x", "--", "ascp", "a", "h:b"], "'nonsense=x' is not KIND=FILE"),
+        (["--view", "nonsense=x", "--", "ascp", "a", "h:b"], "invalid KIND=FILE: 'nonsense=x'"),
         (["--view", "channel=none/x", "--", "ascp", "a", "h:b"], "none: No such file or directory"),
         (["--stall-timeout", "0", "--", "ascp"], "stall-timeout"),
     ],
@@ -125,14 +124,14 @@ def test_wrong_usage(args: list[str], words: str, tmp_path: Path) -> None:
 def test_a_port_range_that_ends_too_early() -> None:
     status, _, err = faspmgr("run", "--sessions", "3", "--udp-port", "65534", "--", "ascp", "a", "h:b")
     assert status == 2
-    assert "UDP port" in err
+    assert "invalid udp_port: 65534" in err
 
 
 # -- which ascp
 
 
-def test_check(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_check(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "print('ascp version 3.9.0.163682\\nOperating System: Linux\\nLicense max rate=(unlimited), account no.=1')"
     )
     status, out, _ = faspmgr("run", "--check", "--ascp", path)
@@ -149,8 +148,8 @@ def test_check_without_an_ascp(tmp_path: Path) -> None:
     assert err == f"faspmgr: {tmp_path}/none: no such file\n"
 
 
-def test_which_ascp_is_run(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(DONE)")
+def test_which_ascp_is_run(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(DONE)")
     assert faspmgr("run", "--", "ascp", "a", "h:b", environment={"FASPMGR_ASCP": path})[0] == 0
     assert faspmgr("run", "--ascp", path, "--", "ascp", "a", "h:b")[0] == 0
     unset = {"PATH": os.path.dirname(path), "FASPMGR_ASCP": ""}
@@ -231,16 +230,16 @@ def test_files_for_the_spec_are_gone_afterwards(simulated_ascp: str, tmp_path: P
 # -- recording and views
 
 
-def test_a_record_decodes(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+def test_a_record_decodes(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stop() + DONE)")
     assert faspmgr("run", "--record", tmp_path / "r.fasp", "--", path, "a", "h:b")[0] == 0
     _, out, _ = faspmgr("summary", "--json", tmp_path / "r.fasp")
     assert json.loads(out)["transfers"][0]["state"] == "done"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_record_on_a_full_disk(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stop() + DONE)")
+def test_a_record_on_a_full_disk(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stop() + DONE)")
     status, out, err = faspmgr("run", "--record", "/dev/full", "--", path, "a", "h:b")
     assert status == 2
     assert "Completed: " in out
@@ -248,8 +247,8 @@ def test_a_record_on_a_full_disk(fake_ascp: Make) -> None:
     assert "the recording is not complete" in err
 
 
-def test_a_view_is_whole_at_any_time(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(WAITS + "time.sleep(1.5); wire.sendall(stop() + DONE)")
+def test_a_view_is_whole_at_any_time(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(WAITS + "time.sleep(1.5); wire.sendall(stop() + DONE)")
     view = tmp_path / "channel.json"
     flag = str(tmp_path / "flag")
     with start("run", "--view", f"channel={view}", "--", path, "--flag", flag, "a", "h:b") as process:
@@ -266,9 +265,9 @@ def test_a_view_is_whole_at_any_time(fake_ascp: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_cancels(fake_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(number)
         status, out, err = finish(process)
@@ -277,9 +276,9 @@ def test_a_signal_cancels(fake_ascp: Make, tmp_path: Path, number: signal.Signal
     assert f"{number.name}: cancelling the transfer" in err
 
 
-def test_an_ascp_that_hears_neither_cancel_nor_sigterm(fake_ascp: Make, tmp_path: Path) -> None:
+def test_an_ascp_that_hears_neither_cancel_nor_sigterm(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "0.3", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "0.3", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(signal.SIGINT)
         status, out, _ = finish(process)
@@ -287,9 +286,9 @@ def test_an_ascp_that_hears_neither_cancel_nor_sigterm(fake_ascp: Make, tmp_path
     assert "Lost: " in out
 
 
-def test_the_second_ctrl_c_does_not_wait(fake_ascp: Make, tmp_path: Path) -> None:
+def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    with start("run", "--grace", "300", "--", fake_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
+    with start("run", "--grace", "300", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
         wait_until(flag.exists)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
@@ -297,8 +296,8 @@ def test_the_second_ctrl_c_does_not_wait(fake_ascp: Make, tmp_path: Path) -> Non
         assert finish(process)[0] == 130
 
 
-def test_ctrl_c_while_waiting_for_a_retry(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
+def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
     with start("run", "--retry", "9", "--", path, "a", "h:b") as process:
         assert process.stderr
         while b"retry 2 of 9" not in process.stderr.readline():
@@ -309,8 +308,8 @@ def test_ctrl_c_while_waiting_for_a_retry(fake_ascp: Make, tmp_path: Path) -> No
     assert "Failed: 16 CONNECTION_LOST" in out
 
 
-def test_nohup(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
+def test_nohup(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
     flag = tmp_path / "flag"
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
     with start("run", "--", path, "--flag", str(flag), "a", "h:b", preexec_fn=ignore) as process:
@@ -319,97 +318,50 @@ def test_nohup(fake_ascp: Make, tmp_path: Path) -> None:
         assert finish(process)[0] == 0
 
 
-def in_terminal(body: Callable[[int, subprocess.Popen[bytes]], None], *args: str) -> tuple[int, bytes]:
-    """Run the command line in a terminal of its own, and body with that; status and what was drawn."""
-    ours, theirs = pty.openpty()
-    drawn: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while data := os.read(ours, 65536):
-                drawn.append(data)
-        except OSError:
-            pass
-
-    def take_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    with start(
-        *args,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=take_terminal,
-        environment={"TERM": "xterm"},
-    ) as process:
-        os.close(theirs)
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        body(ours, process)
-        process.wait(40)
-    thread.join(5)
-    return process.returncode, b"".join(drawn)
-
-
-def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(fake_ascp: Make, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+    argv = [scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"]
+    with on_terminal("run", "--grace", "20", "--", *argv) as terminal:
         wait_until(flag.exists)
-        os.write(terminal, b"\x03")
-
-    status, drawn = in_terminal(
-        act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
-    )
-    assert status == 130
-    assert b"Failed: 28 USER_CANCEL" in drawn
+        terminal.type(b"\x03")
+        assert terminal.end() == 130
+    assert "Failed: 28 USER_CANCEL" in terminal.text
 
 
-def test_a_terminal_that_is_resized_goes_on(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_terminal_that_is_resized_goes_on(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    path = fake_ascp(WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)")
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+    body = WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)"
+    with on_terminal("run", "--", scripted_ascp(body), "--flag", flag, "a", "h:b") as terminal:
         wait_until(flag.exists)
         for columns in (20, 200, 1, 80):
-            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            terminal.resize(columns)
             time.sleep(0.15)
-
-    status, drawn = in_terminal(act, "run", "--", path, "--flag", str(flag), "a", "h:b")
-    assert status == 0
-    assert b"Completed: " in drawn
+        assert terminal.end() == 0
+    assert "Completed: " in terminal.text
 
 
-def test_a_terminal_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+    argv = [scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"]
+    with on_terminal("run", "--grace", "20", "--", *argv) as terminal:
         wait_until(flag.exists)
-        os.close(terminal)  # the kernel sends SIGHUP, and writing fails from now on
-
-    status, _ = in_terminal(act, "run", "--grace", "20", "--", fake_ascp(CANCELLED), "--flag", str(flag), "a", "h:b")
-    assert status == 130
+        terminal.hang_up()
+        assert terminal.end() == 130
 
 
-def test_a_reader_of_our_output_that_goes_away(fake_ascp: Make, tmp_path: Path) -> None:
+def test_a_reader_of_our_output_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
     target = tmp_path / "status"
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began()\nfor n in range(10): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(error(25))"
     )
-    script = f'"{sys.executable}" -m faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}"'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    subprocess.run(["bash", "-c", f"({script}) | head -1", "bash", path, "a", "h:b"], env=environment, timeout=40)
+    shell(f'(faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}") | head -1', path, "a", "h:b")
     wait_until(lambda: target.exists() and target.read_text())
     assert target.read_text() == "1\n"  # the transfer went on, and its verdict counts
 
 
-def test_standard_streams_that_are_closed(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
-    script = f'"{sys.executable}" -m faspmgr run -- "$@" <&- >&- 2>&-'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    done = subprocess.run(["bash", "-c", script, "bash", path, "a", "h:b"], env=environment, timeout=40)
-    assert done.returncode == 1
+def test_standard_streams_that_are_closed(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
+    assert shell('faspmgr run -- "$@" <&- >&- 2>&-', path, "a", "h:b").status == 1
 
 
 # -- real files

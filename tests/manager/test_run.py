@@ -19,7 +19,7 @@ import pytest
 import faspmgr
 from faspmgr.manager import Job, Result
 from faspmgr.manager.job import retry_delay
-from faspmgr.manager.process import AFTER_EXIT
+from faspmgr.manager.watchdog import AFTER_EXIT
 from tests.live import message, processes_with
 
 Make = Callable[[str], str]
@@ -42,8 +42,8 @@ def run(what: Any, within: float = 40, **options: Any) -> Result:
 # -- the verdicts
 
 
-def test_done(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(stats(400) + stop() + DONE)")])
+def test_done(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(stats(400) + stop() + DONE)")])
     assert (result.verdict, result.status, result.error, result.reason) == ("done", 0, None, "")
     assert result.exit_status == 0
     assert result.transfer is not None
@@ -51,8 +51,8 @@ def test_done(fake_ascp: Make) -> None:
     assert [attempt.verdict for attempt in result.attempts] == ["done"]
 
 
-def test_failed_with_what_the_code_means(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(error(25, 'disk full')); sys.exit(1)")])
+def test_failed_with_what_the_code_means(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(error(25, 'disk full')); sys.exit(1)")])
     assert (result.verdict, result.status, result.exit_status) == ("failed", 1, 1)
     assert result.error is not None
     assert (result.error.code, result.error.name, result.error.description) == (25, "NO_SPACE_LEFT", "disk full")
@@ -69,16 +69,16 @@ def test_failed_with_what_the_code_means(fake_ascp: Make) -> None:
         ("wire = began(); wire.sendall(DONE[:-1])", 0, "without DONE or ERROR"),  # who cut it may have cut a value
     ],
 )
-def test_lost(fake_ascp: Make, body: str, status: int, words: str) -> None:
-    result = run([fake_ascp(body)])
+def test_lost(scripted_ascp: Make, body: str, status: int, words: str) -> None:
+    result = run([scripted_ascp(body)])
     assert (result.verdict, result.status, result.exit_status, result.error) == ("lost", 3, status, None)
     assert words in result.reason
     assert result.transfer is not None
     assert result.transfer.state == "lost"
 
 
-def test_the_result_as_json(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(error(25)); print('oh', file=sys.stderr); sys.exit(1)")])
+def test_the_result_as_json(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(error(25)); print('oh', file=sys.stderr); sys.exit(1)")])
     shown = json.loads(json.dumps(result.to_dict()))
     assert (shown["verdict"], shown["status"], shown["error"]["name"]) == ("failed", 1, "NO_SPACE_LEFT")
     assert (shown["attempts"][0]["stderr"], shown["transfer"]["state"]) == (["oh"], "failed")
@@ -116,15 +116,15 @@ def test_ascp_for_another_machine(tmp_path: Path) -> None:
     assert "not a program for this machine" in result.reason
 
 
-def test_ascp_that_ends_without_connecting(fake_ascp: Make) -> None:
-    result = run([fake_ascp("sys.exit('ascp: unrecognized option')")])
+def test_ascp_that_ends_without_connecting(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("sys.exit('ascp: unrecognized option')")])
     assert (result.verdict, result.exit_status) == ("not started", 1)
     assert result.reason == "ascp ended with exit status 1 without connecting: ascp: unrecognized option"
     assert result.stderr == ("ascp: unrecognized option",)
 
 
-def test_ascp_that_does_not_connect_in_time(fake_ascp: Make) -> None:
-    result = run([fake_ascp("time.sleep(60)")], connect_timeout=0.5, grace=0.3)
+def test_ascp_that_does_not_connect_in_time(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("time.sleep(60)")], connect_timeout=0.5, grace=0.3)
     assert (result.verdict, result.status) == ("not started", 5)
     assert result.reason == "ascp did not connect within 0.5 s"
     assert result.exit_status == -signal.SIGTERM
@@ -133,8 +133,8 @@ def test_ascp_that_does_not_connect_in_time(fake_ascp: Make) -> None:
 # -- what it is started with
 
 
-def test_what_is_added_to_the_command_line(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
+def test_what_is_added_to_the_command_line(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
     words = run([path, "-l", "7m", "a", "h:b"]).stderr[0]
     argv = eval(words)
     assert sorted(argv[:4:2]) == ["-M", "-u"]
@@ -143,16 +143,16 @@ def test_what_is_added_to_the_command_line(fake_ascp: Make) -> None:
     assert argv[argv.index("-u") + 1].startswith("faspmgr-")
 
 
-def test_a_user_string_of_ones_own_is_kept(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
+def test_a_user_string_of_ones_own_is_kept(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
     result = run([path, "-u", "nightly", "a", "h:b"])
     assert eval(result.stderr[0])[2:] == ["-u", "nightly", "a", "h:b"]
     assert result.transfer is not None
     assert result.transfer.id == "nightly"
 
 
-def test_the_environment(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.write(os.environ['ASPERA_SCP_COOKIE']); wire = began(); wire.sendall(DONE)")
+def test_the_environment(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.write(os.environ['ASPERA_SCP_COOKIE']); wire = began(); wire.sendall(DONE)")
     assert run([path], environment={"ASPERA_SCP_COOKIE": "crumbs"}).stderr == ("crumbs",)
 
 
@@ -171,8 +171,8 @@ def test_numbers_that_make_no_sense(options: dict[str, Any]) -> None:
         run(["ascp", "a", "h:b"], **options)
 
 
-def test_an_argument_that_no_program_can_be_given(fake_ascp: Make) -> None:
-    result = run([fake_ascp(""), "a\0b"])
+def test_an_argument_that_no_program_can_be_given(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp(""), "a\0b"])
     assert result.verdict == "not started"
     assert "null" in result.reason
 
@@ -180,8 +180,8 @@ def test_an_argument_that_no_program_can_be_given(fake_ascp: Make) -> None:
 # -- standard error
 
 
-def test_standard_error_is_passed_on_and_its_tail_kept(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_standard_error_is_passed_on_and_its_tail_kept(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "for n in range(1000): print('line', n, file=sys.stderr)\n"
         "sys.stderr.write('no end of a line'); sys.stderr.flush()\n"
         "wire = began(); wire.sendall(DONE)"
@@ -192,8 +192,8 @@ def test_standard_error_is_passed_on_and_its_tail_kept(fake_ascp: Make) -> None:
     assert result.stderr == (*(f"line {n}" for n in range(981, 1000)), "no end of a line")
 
 
-def test_a_line_without_end_on_standard_error(fake_ascp: Make) -> None:
-    path = fake_ascp("sys.stderr.buffer.write(b'x' * 3_000_000); wire = began(); wire.sendall(DONE)")
+def test_a_line_without_end_on_standard_error(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.buffer.write(b'x' * 3_000_000); wire = began(); wire.sendall(DONE)")
     pieces: list[bytes] = []
     result = run([path], on_stderr=pieces.append)
     assert result.verdict == "done"
@@ -201,8 +201,8 @@ def test_a_line_without_end_on_standard_error(fake_ascp: Make) -> None:
     assert sum(map(len, result.stderr)) < 1_000_000
 
 
-def test_secrets_on_standard_error_are_hidden(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_secrets_on_standard_error_are_hidden(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "print('token', option('-W'), 'pass', os.environ['ASPERA_SCP_PASS'], file=sys.stderr)\n"
         "wire = began(); wire.sendall(error(19, 'bad')); sys.exit(1)"
     )
@@ -218,16 +218,16 @@ def test_secrets_on_standard_error_are_hidden(fake_ascp: Make) -> None:
 # -- the three ends, in any order
 
 
-def test_the_process_goes_while_its_connection_stays_open(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stats(400))\nif os.fork() == 0: time.sleep(60)\nos._exit(4)")
+def test_the_process_goes_while_its_connection_stays_open(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stats(400))\nif os.fork() == 0: time.sleep(60)\nos._exit(4)")
     result = run([path], grace=30)
     assert (result.verdict, result.exit_status) == ("lost", 4)
     assert result.reason == "ascp has exited, but its connection stayed open"
 
 
-def test_a_reader_that_is_slower_than_the_process(fake_ascp: Make) -> None:
+def test_a_reader_that_is_slower_than_the_process(scripted_ascp: Make) -> None:
     """What it sent before its exit is read to the end, after the grace period too, and when nothing runs for long."""
-    path = fake_ascp("wire = began(); wire.sendall(b''.join(stats(n) for n in range(3000)) + DONE)")
+    path = scripted_ascp("wire = began(); wire.sendall(b''.join(stats(n) for n in range(3000)) + DONE)")
     seen = 0
 
     def slow(event: Any, session: Any) -> None:
@@ -239,8 +239,8 @@ def test_a_reader_that_is_slower_than_the_process(fake_ascp: Make) -> None:
     assert (result.verdict, result.reason) == ("done", "")
 
 
-def test_the_process_goes_after_done_while_its_connection_stays_open(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(DONE)\nif os.fork() == 0: time.sleep(60)\nos._exit(0)")
+def test_the_process_goes_after_done_while_its_connection_stays_open(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(DONE)\nif os.fork() == 0: time.sleep(60)\nos._exit(0)")
     assert run([path], grace=30).verdict == "done"
 
 
@@ -248,31 +248,31 @@ def test_it_is_noticed_within_a_second() -> None:
     assert AFTER_EXIT < 0.9
 
 
-def test_the_connection_closes_while_the_process_hangs(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(stats(400)); wire.close(); time.sleep(60)")], grace=0.3)
+def test_the_connection_closes_while_the_process_hangs(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(stats(400)); wire.close(); time.sleep(60)")], grace=0.3)
     assert (result.verdict, result.exit_status) == ("lost", -signal.SIGTERM)
     assert result.reason == "ascp closed its connection, but did not exit"
 
 
-def test_the_connection_closes_after_done_while_the_process_hangs(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(DONE); wire.close(); time.sleep(60)")], grace=0.3)
+def test_the_connection_closes_after_done_while_the_process_hangs(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(DONE); wire.close(); time.sleep(60)")], grace=0.3)
     assert (result.verdict, result.status) == ("done", 0)
     assert result.reason == "ascp closed its connection, but did not exit"
 
 
-def test_all_hangs_after_the_last_message(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(error(16)); time.sleep(60)")], grace=0.3)
+def test_all_hangs_after_the_last_message(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(error(16)); time.sleep(60)")], grace=0.3)
     assert (result.verdict, result.error and result.error.code) == ("failed", 16)
     assert result.reason == "ascp did not exit after its last message"
 
 
-def test_the_last_message_takes_a_while_after_the_exit(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began()\nif os.fork() == 0: time.sleep(0.2); wire.sendall(DONE)\nos._exit(0)")
+def test_the_last_message_takes_a_while_after_the_exit(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began()\nif os.fork() == 0: time.sleep(0.2); wire.sendall(DONE)\nos._exit(0)")
     assert run([path], grace=10).verdict == "done"
 
 
-def test_reset_in_the_middle_of_a_message(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_reset_in_the_middle_of_a_message(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "import struct\nwire = began(); wire.sendall(stats(400)); time.sleep(0.3); wire.sendall(stats(800)[:-20])\n"
         "wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); wire.close(); sys.exit(1)"
     )
@@ -283,9 +283,9 @@ def test_reset_in_the_middle_of_a_message(fake_ascp: Make) -> None:
     assert "reset" in result.reason
 
 
-def test_an_end_that_was_none(fake_ascp: Make) -> None:
+def test_an_end_that_was_none(scripted_ascp: Make) -> None:
     """HTTP fallback: files move again after ERROR, and the end comes a second time."""
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began(FallbackProtocol='http'); wire.sendall(error(14)); time.sleep(1)\n"
         "wire.sendall(stats(500)); time.sleep(0.7); wire.sendall(stop() + DONE + DONE)"
     )
@@ -295,8 +295,8 @@ def test_an_end_that_was_none(fake_ascp: Make) -> None:
 # -- stalls, stopping, signals
 
 
-def test_a_stall_is_cancelled(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_a_stall_is_cancelled(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "wire = began(); wire.sendall(stats(990))\n"
         "assert b'Type: CANCEL' in wire.recv(1000); wire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
@@ -306,46 +306,46 @@ def test_a_stall_is_cancelled(fake_ascp: Make) -> None:
     assert result.attempts[0].stalled
 
 
-def test_a_stall_that_says_the_same_again_and_again(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began()\nwhile True: wire.sendall(stats(990)); time.sleep(0.05)")
+def test_a_stall_that_says_the_same_again_and_again(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began()\nwhile True: wire.sendall(stats(990)); time.sleep(0.05)")
     result = run([path], stall_timeout=0.5, grace=0.3)
     assert (result.verdict, result.reason) == ("lost", "no progress for 0.5 s")
 
 
-def test_a_hang_that_no_signal_but_one_ends(fake_ascp: Make) -> None:
+def test_a_hang_that_no_signal_but_one_ends(scripted_ascp: Make) -> None:
     """As the real ascp while it waits for its peer: neither CANCEL nor SIGTERM is heard."""
-    path = fake_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
+    path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
     result = run([path], stall_timeout=0.3, grace=0.3)
     assert (result.verdict, result.exit_status) == ("lost", -signal.SIGKILL)
 
 
-def test_what_ascp_has_started_ends_with_it(fake_ascp: Make) -> None:
-    path = fake_ascp("os.fork(); signal.signal(15, signal.SIG_IGN)\nwire = began()\nwhile True: time.sleep(60)")
+def test_what_ascp_has_started_ends_with_it(scripted_ascp: Make) -> None:
+    path = scripted_ascp("os.fork(); signal.signal(15, signal.SIG_IGN)\nwire = began()\nwhile True: time.sleep(60)")
     assert run([path], stall_timeout=0.3, grace=0.3).verdict in ("lost", "not started")
 
 
-def test_slow_progress_is_no_stall(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_slow_progress_is_no_stall(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "wire = began()\nfor n in range(12): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(stop() + DONE)"
     )
     assert run([path], stall_timeout=1.2).verdict == "done"
 
 
-def test_an_idle_persistent_session_is_no_stall(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(Keepalive='Yes'); time.sleep(1.5); wire.sendall(DONE)")
+def test_an_idle_persistent_session_is_no_stall(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(Keepalive='Yes'); time.sleep(1.5); wire.sendall(DONE)")
     assert run([path], stall_timeout=0.4).verdict == "done"
 
 
-def test_a_clock_that_jumps(fake_ascp: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = fake_ascp("wire = began(); time.sleep(1); wire.sendall(DONE)")
+def test_a_clock_that_jumps(scripted_ascp: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scripted_ascp("wire = began(); time.sleep(1); wire.sendall(DONE)")
     real, started = time.time, time.time()
     monkeypatch.setattr(time, "time", lambda: real() + (86_400 if real() - started > 0.5 else -86_400))
     assert run([path], stall_timeout=20, connect_timeout=20).verdict == "done"
 
 
-def test_time_in_which_the_program_was_stopped_does_not_count(fake_ascp: Make) -> None:
+def test_time_in_which_the_program_was_stopped_does_not_count(scripted_ascp: Make) -> None:
     """As after Ctrl-Z and fg: the loop's clock has gone on, and ascp has had no chance to be heard."""
-    path = fake_ascp("wire = began(); time.sleep(1); wire.sendall(DONE)")
+    path = scripted_ascp("wire = began(); time.sleep(1); wire.sendall(DONE)")
 
     async def job() -> Result:
         loop = asyncio.get_running_loop()
@@ -356,8 +356,8 @@ def test_time_in_which_the_program_was_stopped_does_not_count(fake_ascp: Make) -
     assert asyncio.run(job()).verdict == "done"
 
 
-def test_stopping(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.recv(1000); wire.sendall(error(28)); sys.exit(1)")
+def test_stopping(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.recv(1000); wire.sendall(error(28)); sys.exit(1)")
 
     async def stop() -> Result:
         job = Job([path], grace=20)
@@ -372,9 +372,9 @@ def test_stopping(fake_ascp: Make) -> None:
     assert (result.error and result.error.code, result.reason) == (28, "enough")
 
 
-def test_stopping_before_the_start(fake_ascp: Make) -> None:
+def test_stopping_before_the_start(scripted_ascp: Make) -> None:
     async def stop() -> Result:
-        job = Job([fake_ascp("time.sleep(60)")])
+        job = Job([scripted_ascp("time.sleep(60)")])
         job.stop("never mind")
         return await job.run()
 
@@ -382,9 +382,9 @@ def test_stopping_before_the_start(fake_ascp: Make) -> None:
     assert (result.verdict, result.status) == ("not started", 130)
 
 
-def test_a_transfer_that_was_done_before_the_stop_is_done(fake_ascp: Make) -> None:
+def test_a_transfer_that_was_done_before_the_stop_is_done(scripted_ascp: Make) -> None:
     async def stop() -> Result:
-        job = Job([fake_ascp("wire = began(); wire.sendall(DONE); time.sleep(60)")], grace=0.2)
+        job = Job([scripted_ascp("wire = began(); wire.sendall(DONE); time.sleep(60)")], grace=0.2)
         running = asyncio.ensure_future(job.run())
         while not any(transfer.state == "done" for transfer in job.transfers):
             await asyncio.sleep(0.02)
@@ -395,9 +395,9 @@ def test_a_transfer_that_was_done_before_the_stop_is_done(fake_ascp: Make) -> No
     assert (result.verdict, result.status) == ("done", 0)
 
 
-def test_killing(fake_ascp: Make) -> None:
+def test_killing(scripted_ascp: Make) -> None:
     async def kill() -> Result:
-        job = Job([fake_ascp("wire = began(); time.sleep(60)")], grace=60)
+        job = Job([scripted_ascp("wire = began(); time.sleep(60)")], grace=60)
         running = asyncio.ensure_future(job.run())
         while not job.transfers:
             await asyncio.sleep(0.02)
@@ -409,9 +409,9 @@ def test_killing(fake_ascp: Make) -> None:
     assert (result.verdict, result.exit_status, result.reason) == ("lost", -9, "first")
 
 
-def test_cancelling_the_task_cancels_the_transfer(fake_ascp: Make, tmp_path: Path) -> None:
+def test_cancelling_the_task_cancels_the_transfer(scripted_ascp: Make, tmp_path: Path) -> None:
     told = tmp_path / "told"
-    path = fake_ascp(
+    path = scripted_ascp(
         f"wire = began(); data = wire.recv(1000); open({str(told)!r}, 'wb').write(data)\n"
         "wire.sendall(error(28)); sys.exit(1)"
     )
@@ -429,9 +429,9 @@ def test_cancelling_the_task_cancels_the_transfer(fake_ascp: Make, tmp_path: Pat
     assert b"Type: CANCEL" in told.read_bytes()
 
 
-def test_cancelling_twice_does_not_wait(fake_ascp: Make) -> None:
+def test_cancelling_twice_does_not_wait(scripted_ascp: Make) -> None:
     async def cancel() -> None:
-        job = Job([fake_ascp("wire = began(); time.sleep(60)")], grace=60)
+        job = Job([scripted_ascp("wire = began(); time.sleep(60)")], grace=60)
         running = asyncio.ensure_future(job.run())
         while not job.transfers:
             await asyncio.sleep(0.02)
@@ -445,8 +445,8 @@ def test_cancelling_twice_does_not_wait(fake_ascp: Make) -> None:
 
 
 @pytest.mark.parametrize("hook", ["on_event", "on_stderr", "on_progress"])
-def test_what_a_callback_raises_ends_the_transfer_and_is_raised(fake_ascp: Make, hook: str) -> None:
-    path = fake_ascp("print('hello', file=sys.stderr, flush=True); wire = began(); time.sleep(60)")
+def test_what_a_callback_raises_ends_the_transfer_and_is_raised(scripted_ascp: Make, hook: str) -> None:
+    path = scripted_ascp("print('hello', file=sys.stderr, flush=True); wire = began(); time.sleep(60)")
 
     def callback(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -456,8 +456,8 @@ def test_what_a_callback_raises_ends_the_transfer_and_is_raised(fake_ascp: Make,
         run([path], **options)
 
 
-def test_ctrl_c_in_a_program_without_a_loop_of_its_own(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.recv(1000); wire.sendall(error(28)); sys.exit(1)")
+def test_ctrl_c_in_a_program_without_a_loop_of_its_own(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.recv(1000); wire.sendall(error(28)); sys.exit(1)")
     timer = threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -478,8 +478,8 @@ def test_ctrl_c_in_a_program_without_a_loop_of_its_own(fake_ascp: Make) -> None:
         (b"", "it sent no message"),
     ],
 )
-def test_a_stranger_is_refused_and_told_of(fake_ascp: Make, first: bytes, words: str) -> None:
-    path = fake_ascp(
+def test_a_stranger_is_refused_and_told_of(scripted_ascp: Make, first: bytes, words: str) -> None:
+    path = scripted_ascp(
         f"stranger = connect(); stranger.sendall({first!r}); stranger.shutdown(1)\n"
         "while stranger.recv(100): pass\n"
         "wire = began(); wire.sendall(stop() + DONE)"
@@ -493,8 +493,8 @@ def test_a_stranger_is_refused_and_told_of(fake_ascp: Make, first: bytes, words:
     assert len(result.transfer.sessions) == 1
 
 
-def test_a_stranger_alone_is_no_connection(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = connect(); wire.sendall(message('INIT', UserStr='x') + DONE); time.sleep(60)")
+def test_a_stranger_alone_is_no_connection(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = connect(); wire.sendall(message('INIT', UserStr='x') + DONE); time.sleep(60)")
     result = run([path], connect_timeout=0.7, grace=0.3)
     assert (result.verdict, len(result.attempts[0].refused)) == ("not started", 1)
 
@@ -504,26 +504,26 @@ NAMELESS = (
 )
 
 
-def test_an_ascp_that_fails_at_its_start_does_not_say_its_name(fake_ascp: Make, tmp_path: Path) -> None:
+def test_an_ascp_that_fails_at_its_start_does_not_say_its_name(scripted_ascp: Make, tmp_path: Path) -> None:
     """As the real one does when its command line names no host."""
     record = tmp_path / "record"
-    result = run([fake_ascp(NAMELESS + "sys.exit(1)")], record=record)
+    result = run([scripted_ascp(NAMELESS + "sys.exit(1)")], record=record)
     assert (result.verdict, result.error and result.error.code) == ("failed", 8)
     assert result.attempts[0].refused == ()
     assert [event.type for event in faspmgr.read(str(record))] == ["INIT", "SESSION", "ERROR"]
 
 
-def test_a_stranger_cannot_pass_for_one(fake_ascp: Make) -> None:
-    result = run([fake_ascp(NAMELESS + "wire = began(); wire.sendall(DONE)")])
+def test_a_stranger_cannot_pass_for_one(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp(NAMELESS + "wire = began(); wire.sendall(DONE)")])
     assert (result.verdict, len(result.attempts[0].refused)) == ("done", 1)
-    result = run([fake_ascp(NAMELESS + "sys.exit(0)")])
+    result = run([scripted_ascp(NAMELESS + "sys.exit(0)")])
     assert (result.verdict, len(result.attempts[0].refused)) == ("not started", 1)
-    result = run([fake_ascp(NAMELESS.replace("error(8, 'no host')", "DONE") + "sys.exit(1)")])
+    result = run([scripted_ascp(NAMELESS.replace("error(8, 'no host')", "DONE") + "sys.exit(1)")])
     assert (result.verdict, len(result.attempts[0].refused)) == ("not started", 1)
 
 
-def test_a_stranger_with_our_word_comes_too_late(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_a_stranger_with_our_word_comes_too_late(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "wire = began(); time.sleep(0.3); other = connect()\n"
         "other.sendall(message('INIT', UserStr=option('-u')) + error(1)); time.sleep(0.3); wire.sendall(DONE)"
     )
@@ -532,8 +532,8 @@ def test_a_stranger_with_our_word_comes_too_late(fake_ascp: Make) -> None:
     assert "connected already" in result.attempts[0].refused[0]
 
 
-def test_strangers_in_crowds(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_strangers_in_crowds(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "crowd = [connect() for _ in range(60)]\n"
         "for one in crowd: one.sendall(message('INIT', UserStr='x'))\n"
         "wire = began(); time.sleep(0.2); wire.sendall(DONE)"
@@ -552,8 +552,8 @@ def counting(folder: Path, body: str) -> str:
     )
 
 
-def test_a_retry_where_it_makes_sense(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(
+def test_a_retry_where_it_makes_sense(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(
         counting(
             tmp_path,
             "wire = began(); sys.stderr.write(repr(sys.argv[1:]) + '\\n')\n"
@@ -581,8 +581,8 @@ def test_a_retry_where_it_makes_sense(fake_ascp: Make, tmp_path: Path) -> None:
     ]
 
 
-def test_the_progress_of_a_retry_does_not_jump_back(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(
+def test_the_progress_of_a_retry_does_not_jump_back(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(
         counting(
             tmp_path,
             "wire = began(); wire.sendall(message('NOTIFICATION', PreTransferBytes=1000, PreTransferFiles=1))\n"
@@ -620,30 +620,30 @@ def test_the_progress_of_a_retry_does_not_jump_back(fake_ascp: Make, tmp_path: P
         "sys.exit(1)",
     ],
 )
-def test_no_retry_where_it_makes_none(fake_ascp: Make, tmp_path: Path, body: str) -> None:
-    result = run([fake_ascp(counting(tmp_path, body))], retry=3, retry_wait=0.05)
+def test_no_retry_where_it_makes_none(scripted_ascp: Make, tmp_path: Path, body: str) -> None:
+    result = run([scripted_ascp(counting(tmp_path, body))], retry=3, retry_wait=0.05)
     assert len(result.attempts) == 1
 
 
-def test_no_retry_unless_asked_for(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")])
+def test_no_retry_unless_asked_for(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")])
     assert (result.verdict, len(result.attempts)) == ("failed", 1)
 
 
-def test_a_retry_that_is_used_up(fake_ascp: Make) -> None:
-    result = run([fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")], retry=2, retry_wait=0.05)
+def test_a_retry_that_is_used_up(scripted_ascp: Make) -> None:
+    result = run([scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")], retry=2, retry_wait=0.05)
     assert (result.verdict, result.error and result.error.code, len(result.attempts)) == ("failed", 16, 3)
 
 
-def test_a_stall_is_worth_a_retry(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(counting(tmp_path, "wire = began()\nif count == 1: time.sleep(60)\nwire.sendall(DONE)"))
+def test_a_stall_is_worth_a_retry(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(counting(tmp_path, "wire = began()\nif count == 1: time.sleep(60)\nwire.sendall(DONE)"))
     result = run([path], retry=1, retry_wait=0.05, stall_timeout=0.5, grace=0.1)
     assert [one.verdict for one in result.attempts] == ["lost", "done"]
     assert result.verdict == "done"
 
 
-def test_a_stop_ends_the_wait_for_a_retry(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
+def test_a_stop_ends_the_wait_for_a_retry(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
 
     async def stop() -> Result:
         job = Job([path], retry=3, retry_wait=60)
@@ -668,8 +668,8 @@ def test_how_long_a_retry_waits() -> None:
 # -- several sessions
 
 
-def test_sessions_share_a_transfer(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_sessions_share_a_transfer(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "part, _, count = option('-C').partition(':'); sys.stderr.write(repr(sys.argv[1:]))\n"
         "wire = began(ClusterNumNodes=count, ClusterNodeId=int(part) - 1, XferId='x')\n"
         "wire.sendall(stats(500, name='/data/' + part)); time.sleep(0.2)\n"
@@ -684,8 +684,8 @@ def test_sessions_share_a_transfer(fake_ascp: Make) -> None:
     assert [argv[argv.index("-O") + 1] for argv in argvs] == ["33001", "33002", "33003"]
 
 
-def test_one_session_that_fails_for_good_ends_the_others(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_one_session_that_fails_for_good_ends_the_others(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "wire = began()\nif option('-C')[0] == '2': time.sleep(0.3); wire.sendall(error(25)); sys.exit(1)\n"
         "wire.recv(1000); wire.sendall(error(28)); sys.exit(1)"
     )
@@ -695,8 +695,8 @@ def test_one_session_that_fails_for_good_ends_the_others(fake_ascp: Make) -> Non
     assert not result.interrupted
 
 
-def test_one_session_is_tried_again_while_the_others_go_on(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(
+def test_one_session_is_tried_again_while_the_others_go_on(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(
         "part, _, count = option('-C').partition(':')\n"
         "wire = began(ClusterNumNodes=count, ClusterNodeId=int(part) - 1, XferId='x')\n"
         f"first = part == '2' and not os.path.exists({str(tmp_path / 'tried')!r})\n"
@@ -715,8 +715,8 @@ def test_one_session_is_tried_again_while_the_others_go_on(fake_ascp: Make, tmp_
     assert (len(result.transfer.current), result.transfer.attempts) == (2, 2)
 
 
-def test_sessions_with_the_same_id_stay_apart(fake_ascp: Make) -> None:
-    path = fake_ascp(
+def test_sessions_with_the_same_id_stay_apart(scripted_ascp: Make) -> None:
+    path = scripted_ascp(
         "session_id = 'the-same'\npart = option('-C')[0]\nwire = began()\n"
         "wire.sendall(stats(500, name='/data/' + part)); time.sleep(0.3)\n"
         "wire.sendall(stop(name='/data/' + part) + (message('DONE') if part == '1' else error(25)))"
@@ -729,8 +729,8 @@ def test_sessions_with_the_same_id_stay_apart(fake_ascp: Make) -> None:
     assert sorted(one.verdict for one in result.attempts) == ["done", "failed"]
 
 
-def test_thirty_two_sessions_at_once(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stats(1)); time.sleep(0.2); wire.sendall(stop() + DONE)")
+def test_thirty_two_sessions_at_once(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stats(1)); time.sleep(0.2); wire.sendall(stop() + DONE)")
     result = run([path, "a", "h:b"], sessions=32)
     assert (result.verdict, len(result.attempts)) == ("done", 32)
     assert result.transfer is not None
@@ -742,9 +742,9 @@ def test_thirty_two_sessions_at_once(fake_ascp: Make) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_million_small_files(fake_ascp: Make) -> None:
+def test_a_million_small_files(scripted_ascp: Make) -> None:
     """All arrive, and none is kept."""
-    path = fake_ascp(
+    path = scripted_ascp(
         "wire = began()\n"
         "for block in range(1000):\n"
         "    names = ['/data/%d' % n for n in range(block * 1000, block * 1000 + 1000)]\n"
@@ -761,26 +761,26 @@ def test_a_million_small_files(fake_ascp: Make) -> None:
 # -- recording
 
 
-def test_the_stream_is_recorded_byte_for_byte(fake_ascp: Make, tmp_path: Path) -> None:
+def test_the_stream_is_recorded_byte_for_byte(scripted_ascp: Make, tmp_path: Path) -> None:
     said = message("INIT", SessionId="s", UserStr="me") + message("STATS", SessionId="s", File="caf\xe9", Written=1)
     said += message("DONE", SessionId="s") + b"FASPMGR 2\nType: ST"
-    path = fake_ascp(f"stranger = connect(); stranger.sendall(DONE); stranger.recv(1)\nconnect().sendall({said!r})")
+    path = scripted_ascp(f"stranger = connect(); stranger.sendall(DONE); stranger.recv(1)\nconnect().sendall({said!r})")
     record = tmp_path / "record.fasp"
     assert run([path, "-u", "me", "a", "h:b"], record=record).verdict == "done"
     assert record.read_bytes() == said
     assert record.stat().st_mode & 0o777 == 0o600
 
 
-def test_attempts_are_recorded_one_after_the_other(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp(counting(tmp_path, "wire = began(); wire.sendall(error(16) if count == 1 else DONE)"))
+def test_attempts_are_recorded_one_after_the_other(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp(counting(tmp_path, "wire = began(); wire.sendall(error(16) if count == 1 else DONE)"))
     record = tmp_path / "record.fasp"
     assert run([path, "a", "h:b"], retry=1, retry_wait=0.01, record=record).verdict == "done"
     types = [event.type for event in faspmgr.read(str(record))]
     assert types == ["INIT", "SESSION", "ERROR", "INIT", "SESSION", "DONE"]
 
 
-def test_each_session_is_recorded_in_a_file_of_its_own(fake_ascp: Make, tmp_path: Path) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(DONE)")
+def test_each_session_is_recorded_in_a_file_of_its_own(scripted_ascp: Make, tmp_path: Path) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(DONE)")
     assert run([path, "a", "h:b"], sessions=3, record=f"{tmp_path}/records/").verdict == "done"
     files = sorted((tmp_path / "records").iterdir())
     assert len(files) == 3
@@ -799,8 +799,8 @@ def test_a_record_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_the_disk_is_full_and_the_transfer_goes_on(fake_ascp: Make) -> None:
-    path = fake_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.2); wire.sendall(stop() + DONE)")
+def test_the_disk_is_full_and_the_transfer_goes_on(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(stats(400)); time.sleep(0.2); wire.sendall(stop() + DONE)")
     messages: list[str] = []
     result = run([path], record="/dev/full", on_message=messages.append)
     assert result.verdict == "done"
@@ -900,9 +900,9 @@ def test_the_faults_of_the_simulator(
     assert result.verdict == verdict, result
 
 
-def test_a_running_transfer_can_be_seen_from_outside(fake_ascp: Make) -> None:
+def test_a_running_transfer_can_be_seen_from_outside(scripted_ascp: Make) -> None:
     """That the check for processes which are left behind can fail at all."""
-    path = fake_ascp("wire = began(); time.sleep(0.5); wire.sendall(DONE)")
+    path = scripted_ascp("wire = began(); time.sleep(0.5); wire.sendall(DONE)")
     mark = f"FASPMGR_TEST_MARK={os.environ['FASPMGR_TEST_MARK']}"
     seen: list[list[str]] = []
     run([path], on_event=lambda *_: seen.append(processes_with(mark)))
@@ -910,10 +910,10 @@ def test_a_running_transfer_can_be_seen_from_outside(fake_ascp: Make) -> None:
         assert seen[0]
 
 
-def test_no_socket_of_ours_is_handed_to_ascp(fake_ascp: Make) -> None:
+def test_no_socket_of_ours_is_handed_to_ascp(scripted_ascp: Make) -> None:
     with socket.socket() as ours:
         ours.bind(("127.0.0.1", 0))
-        path = fake_ascp(
+        path = scripted_ascp(
             "names = [os.readlink('/proc/self/fd/' + fd) for fd in os.listdir('/proc/self/fd') if int(fd) > 2"
             " and os.path.lexists('/proc/self/fd/' + fd)]\n"
             "sys.stderr.write(repr([name for name in names if 'socket' in name]))\nwire = began(); wire.sendall(DONE)"

@@ -18,9 +18,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.live import fake_ascp, free_port, nothing_left, wait_until
+from tests.live import free_port, nothing_left, wait_until
 
-__all__ = ["fake_ascp", "nothing_left"]
+__all__ = ["nothing_left"]
 
 CONFIGURATION = """\
 Port {port}

@@ -19,8 +19,9 @@ import pytest
 
 import faspmgr
 from faspmgr.manager import ManagementPort, Result
-from tests.live import faspmgr as program
-from tests.live import finish, start, wait_until
+from tests import launcher
+from tests.launcher import finish, start
+from tests.live import wait_until
 from tests.real.conftest import SshServer
 
 
@@ -46,7 +47,7 @@ def code_of(result: Result) -> int | None:
 
 
 def test_check(real_ascp: str) -> None:
-    status, out, _ = program("run", "--check", "--ascp", real_ascp)
+    status, out, _ = launcher.run("run", "--check", "--ascp", real_ascp)
     lines = out.splitlines()
     assert (status, lines[0]) == (0, os.path.abspath(real_ascp))
     assert lines[1].startswith("version: ")
@@ -84,7 +85,7 @@ def test_a_remote_program_that_exits(ssh_server: SshServer, source: str) -> None
 
 
 def test_a_peer_with_a_clients_license(ssh_server: SshServer, source: str) -> None:
-    status, out, _ = program("run", "--progress", "none", "--", *ssh_server.argv(source, ssh_server.destination))
+    status, out, _ = launcher.run("run", "--progress", "none", "--", *ssh_server.argv(source, ssh_server.destination))
     assert status == 1
     assert out.startswith("Failed: 38 LIC_ILLEGAL: Server aborted session: Server has only a client license\n")
     assert "client's license" in out  # the advice

@@ -1,0 +1,82 @@
+"""A transfer in one call: run() for programs with an event loop, run_sync() for those without one.
+
+Both spell out the keywords of Job, so that an editor and a type checker know them. Their defaults are constants, and a
+test compares the three signatures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
+from faspmgr.manager.job import RETRY_WAIT, ArgvOrSpec, Job
+from faspmgr.manager.result import Result
+from faspmgr.protocol.events import Event
+from faspmgr.tracking import Session, Tracker, Transfer
+
+
+async def run(
+    argv_or_spec: ArgvOrSpec,
+    *,
+    ascp: str | os.PathLike[str] | None = None,
+    retry: int = 0,
+    sessions: int | None = None,
+    udp_port: int | None = None,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    stall_timeout: float | None = None,
+    grace: float = GRACE,
+    retry_wait: float = RETRY_WAIT,
+    environment: Mapping[str, str] | None = None,
+    record: str | os.PathLike[str] | None = None,
+    tracker: Tracker | None = None,
+    on_event: Callable[[Event, Session], object] | None = None,
+    on_progress: Callable[[list[Transfer]], object] | None = None,
+    on_stderr: Callable[[bytes], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
+) -> Result:
+    """Run ascp and wait for how it ends. Nothing of ascp is left afterwards.
+
+    Arguments, defaults and errors are those of Job.
+
+    Example:
+        >>> async def upload():
+        ...     result = await run(["ascp", "-l", "100m", "clip.mov", "user@host:/in"], retry=3, stall_timeout=60)
+        ...     return result.verdict, result.error and result.error.advice
+    """
+    return await Job(**locals()).run()  # all parameters, each by its name
+
+
+def run_sync(
+    argv_or_spec: ArgvOrSpec,
+    *,
+    ascp: str | os.PathLike[str] | None = None,
+    retry: int = 0,
+    sessions: int | None = None,
+    udp_port: int | None = None,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    stall_timeout: float | None = None,
+    grace: float = GRACE,
+    retry_wait: float = RETRY_WAIT,
+    environment: Mapping[str, str] | None = None,
+    record: str | os.PathLike[str] | None = None,
+    tracker: Tracker | None = None,
+    on_event: Callable[[Event, Session], object] | None = None,
+    on_progress: Callable[[list[Transfer]], object] | None = None,
+    on_stderr: Callable[[bytes], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
+) -> Result:
+    """Do what run() does, for programs that have no event loop. Ctrl-C stops ascp and raises KeyboardInterrupt.
+
+    Arguments, defaults and errors are those of Job.
+
+    Raises:
+        RuntimeError: an event loop runs in this thread.
+    """
+    options = locals()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run(**options))
+    raise RuntimeError("run_sync() cannot be used where an event loop runs: await faspmgr.run(...) instead")
