@@ -39,6 +39,8 @@ MAX_BYTES = 2**50
 MAX_KBPS = 10**9
 MAX_RETRIES = 100
 
+FAIL_CODE = 5
+"""The error of files that fail, where none was asked for."""
 RETRY_WAIT_USEC = 2_000_000
 """Between the end of an attempt and the next one."""
 NODE_WAIT_USEC = 10_000
@@ -84,7 +86,7 @@ def _one_line(instance: Any, attribute: attrs.Attribute[Any], value: str | None)
 
 
 def _fail(value: int | Mapping[int, int]) -> dict[int, int]:
-    return {5: value} if isinstance(value, int) else dict(value)
+    return {FAIL_CODE: value} if isinstance(value, int) else dict(value)
 
 
 def _fail_counts(instance: Any, attribute: attrs.Attribute[dict[int, int]], value: dict[int, int]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import attrs
 
-NO_CAP = (2**64 - 1) // 1000
+CAP_UNKNOWN = (2**64 - 1) // 1000
 """RateCap and MinRateCap, kilobits per second, before anything was negotiated."""
-PEER_SETS_NO_CAP = 2**52 - 1
+CAP_NONE = 2**52 - 1
 """The same, once the peer has answered without setting any."""
 PMTU = 1492
 """Path MTU in bytes, which is the size of a datagram as long as nothing else is asked for."""
@@ -45,8 +45,8 @@ BARE: dict[str, Any] = {
     "port": 33001,
     "operation": "Transfer",
     "priority": 2,
-    "rate_cap": NO_CAP,
-    "min_rate_cap": NO_CAP,
+    "rate_cap": CAP_UNKNOWN,
+    "min_rate_cap": CAP_UNKNOWN,
     "policy_cap": "Unset",
     "rate_lock": False,
     "min_rate_lock": False,
@@ -204,8 +204,8 @@ class Terms:
         """What SESSION says, beside BARE, once the peer has answered."""
         return {
             **self.local_values(),
-            "rate_cap": PEER_SETS_NO_CAP,
-            "min_rate_cap": PEER_SETS_NO_CAP,
+            "rate_cap": CAP_NONE,
+            "min_rate_cap": CAP_NONE,
             "policy_cap": "Fixed",
             "remote_address": address_of(self.host or ""),
             "file_checksum_type": self.checksum,
