@@ -220,7 +220,7 @@ class Course:
                 counts.passed += 1
                 counts.skipped += 1
                 self.stamp()
-                yield messages.skip(file.path, totals)
+                yield messages.skip(file, totals)
         except (SessionOverError, ShutdownError):
             if file.written > self._reported:  # or the totals of the end would be more than what was reported
                 yield self.report(file)

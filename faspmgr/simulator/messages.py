@@ -145,6 +145,13 @@ def file_id(arg_index: int, source: str, destination: str) -> str:
     return f"{digest[:8]}-{digest[8:16]}-{digest[16:24]}-{digest[24:32]}-{digest[32:]}"
 
 
+_SKIP = "File Size Loss Elapsedusec SessionId TransferBytes FileBytes Delay"
+_FILE_ERROR = (
+    "File Size Written Loss Code Description Elapsedusec SessionId UserStr TransferBytes FileBytes Delay"
+    " FaspFileArgIndex FaspFileID"
+)
+
+
 @attrs.define
 class Messages:
     """Makes the frames of one session. Every method gives a Frame; times and counters come in with each call.
@@ -230,39 +237,16 @@ class Messages:
         fields["FaspFileID"] = file.file_id
         return fields
 
-    def skip(self, path: str, totals: Totals) -> Frame:
-        """SKIP; Size is 0 whatever the size of the file, as in the vendor's example."""
-        fields = {
-            "File": escape_path(path),
-            "Size": "0",
-            "Loss": str(totals.loss),
-            "Elapsedusec": str(totals.elapsed_usec),
-            "SessionId": self.session_id,
-            "TransferBytes": str(totals.transfer_bytes),
-            "FileBytes": str(totals.file_bytes),
-            "Delay": str(totals.delay),
-        }
-        return Frame("SKIP", fields)
+    def skip(self, file: File, totals: Totals) -> Frame:
+        """SKIP; Size is 0 whatever the size of the file, and UserStr is missing, as in the vendor's example."""
+        fields = self._progress(file, totals)
+        fields["Size"] = "0"
+        return Frame("SKIP", {name: fields[name] for name in _SKIP.split()})
 
     def file_error(self, file: File, totals: Totals, code: int, description: str) -> Frame:
-        fields = {
-            "File": escape_path(file.path),
-            "Size": str(file.size),
-            "Written": str(file.written),
-            "Loss": str(totals.loss),
-            "Code": str(code),
-            "Description": description,
-            "Elapsedusec": str(totals.elapsed_usec),
-            "SessionId": self.session_id,
-        }
-        if self.user_str is not None:
-            fields["UserStr"] = self.user_str
-        fields["TransferBytes"] = str(totals.transfer_bytes)
-        fields["FileBytes"] = str(totals.file_bytes)
-        fields["Delay"] = str(totals.delay)
-        fields["FaspFileArgIndex"] = str(file.arg_index)
-        fields["FaspFileID"] = file.file_id
-        return Frame("FILEERROR", fields)
+        """FILEERROR; it does not say where the file was to start."""
+        fields = {**self._progress(file, totals), "Code": str(code), "Description": description}
+        return Frame("FILEERROR", {name: fields[name] for name in _FILE_ERROR.split() if name in fields})
 
     def arg_stop(self, path: str, arg_index: int, counts: Counts) -> Frame:
         """ARGSTOP; without SessionId, and without the counts that are zero, as in the vendor's document."""

@@ -36,52 +36,44 @@ OVERWRITE_POLICIES = {
 }
 RESUME_POLICIES = ("policy_none", "policy_attrs", "policy_sparse_csum_old", "policy_full_csum")
 
+_FALSE = (
+    "encryption remote rate_lock min_rate_lock policy_lock precalc rtt_autocorrect files_encrypt files_decrypt"
+    " v_link_local_enabled v_link_remote_enabled move_range keepalive test_login use_proxy"
+)
+_ZERO = (
+    "min_rate create_policy time_policy peer_v_link_version ds_pipeline_depth peer_ds_pipeline_depth read_block_size"
+    " write_block_size cluster_node_id"
+)
 BARE: dict[str, Any] = {
+    **dict.fromkeys(_FALSE.split(), False),
+    **dict.fromkeys(_ZERO.split(), 0),
     "rate": 10_000,
-    "min_rate": 0,
-    "encryption": False,
     "adaptive": "Adaptive",
-    "remote": False,
     "port": 33001,
     "operation": "Transfer",
     "priority": 2,
     "rate_cap": CAP_UNKNOWN,
     "min_rate_cap": CAP_UNKNOWN,
     "policy_cap": "Unset",
-    "rate_lock": False,
-    "min_rate_lock": False,
-    "policy_lock": False,
     "file_checksum_type": "none",
     "tcp_port": 22,
     "cipher": "none",
     "resume_policy": RESUME_POLICIES[0],
-    "create_policy": 0,
     "manifest_policy": "manifest_none",
-    "precalc": False,
     "overwrite_policy": "overwrite_allow",
-    "rtt_autocorrect": False,
-    "time_policy": 0,
     "manifest_inprogress": INPROGRESS_SUFFIX,
-    "files_encrypt": False,
-    "files_decrypt": False,
     "datagram_size": PMTU,
     "xopt_flags": XOPT_BARE,
     "v_link_version": 1,
-    "peer_v_link_version": 0,
-    "v_link_local_enabled": False,
-    "v_link_remote_enabled": False,
-    "ds_pipeline_depth": 0,
-    "peer_ds_pipeline_depth": 0,
-    "read_block_size": 0,
-    "write_block_size": 0,
     "cluster_num_nodes": 1,
-    "cluster_node_id": 0,
-    "move_range": False,
-    "keepalive": False,
-    "test_login": False,
-    "use_proxy": False,
 }
 """SESSION of an ascp that has looked at no option yet: attributes of SessionEvent."""
+
+_REPEATED = (
+    "rate min_rate host adaptive destination priority retry_timeout tcp_port cipher create_policy manifest_path"
+    " manifest_inprogress datagram_size xopt_flags source_base read_block_size write_block_size"
+)
+"""What SESSION repeats as it is: attributes of Terms, and of SessionEvent."""
 
 
 @attrs.define(kw_only=True)
@@ -157,47 +149,30 @@ class Terms:
 
     def local_values(self) -> dict[str, Any]:
         """What SESSION says, beside BARE, before the peer has answered."""
-        low, high = self.range or (None, None)
         return {
             **self.bare_values(),
-            "rate": self.rate,
-            "min_rate": self.min_rate,
+            **{name: getattr(self, name) for name in _REPEATED.split()},
             "user": self.user or local_user(),
-            "host": self.host,
             "encryption": self.cipher != "none",
-            "adaptive": self.adaptive,
             "port": self.udp_port,
-            "destination": self.destination,
-            "priority": self.priority,
             "fallback_protocol": "http" if self.fallback else None,
-            "retry_timeout": self.retry_timeout,
             "server_hostname": self.host,
             "source_prefix": self.source_prefix or None,
             "client_user": local_user(),
-            "tcp_port": self.tcp_port,
-            "cipher": self.cipher,
             "resume_policy": RESUME_POLICIES[self.resume],
-            "create_policy": self.create_policy,
             "manifest_policy": f"manifest_{self.manifest}",
-            "manifest_path": self.manifest_path,
-            "manifest_inprogress": self.manifest_inprogress,
             "overwrite_policy": OVERWRITE_POLICIES[self.overwrite or "diff"],
             "rtt_autocorrect": True,
             "time_policy": 7 if self.create_policy & CREATE_TIMES else 0,
             "partial_files": self.partial_suffix or None,
             "files_encrypt": self.file_crypt == "encrypt",
             "files_decrypt": self.file_crypt == "decrypt",
-            "datagram_size": self.datagram_size,
-            "xopt_flags": self.xopt_flags,
             "ds_pipeline_depth": 32,
-            "source_base": self.source_base,
-            "read_block_size": self.read_block_size,
-            "write_block_size": self.write_block_size,
             "cluster_num_nodes": self.nodes,
             "cluster_node_id": self.node,
             "move_range": self.range is not None,
-            "move_range_low": low,
-            "move_range_high": high,
+            "move_range_low": self.range[0] if self.range else None,
+            "move_range_high": self.range[1] if self.range else None,
         }
 
     def negotiated_values(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _option(words: str, help: str, **settings: Any) -> Callable[[F], F]:
 @_option("--rtt rtt_ms", "Round-trip time in milliseconds.", type=int, metavar="MS")
 @_option("--loss", "Share of the bytes that get lost: 0.01.", type=float, metavar="SHARE")
 @_option("--checksum", "Checksums in STOP.", type=click.Choice(CHECKSUMS))
-@_option("--no-precalculate precalculate", "No job size.", flag_value=False)
+@_option("--no-precalculate precalculate", "No job size.", is_flag=True, default=True, flag_value=False)
 @_option("--retries", "N attempts fail before the one that does not.", type=int, metavar="N")
 @_option("--fallback", "UDP fails, the transfer goes on over HTTP.", is_flag=True)
 @_option("--odd-names", "File names with line breaks, TAB, bytes that are not UTF-8.", is_flag=True)
