@@ -1,9 +1,9 @@
-"""``faspmgr-ascp``: takes the options of ascp, and reports a session about the files on its command line.
+"""``faspmgr-ascp``: has the options of ascp, and reports a session about the files on its command line.
 
 It connects to where -M says and nowhere else, listens nowhere, and calls no peer: both ends are this machine. Without
 ``--simulate-copy`` it reports on the sources as if they were moved at the target rate, without waiting for it; with
-it they are copied for real, at the target rate. It obeys the commands of the management port while it runs, and ends as
-ascp does: status 0 after DONE, 1 after ERROR.
+it they are copied for real, at the target rate. It applies the commands of the management port while it runs, and ends
+as ascp does: status 0 after DONE, 1 after ERROR::
 
     --simulate-copy            copy the files
     --simulate-root DIR        paths of the peer are below DIR
@@ -41,7 +41,7 @@ Operating System: {sys.platform.capitalize()}
 """
 USAGE_TEXT = f"{USAGE}Display full usage: -h,--help\n"
 HELP_TEXT = f"""{USAGE}\
-A simulator of ascp: takes all options of ascp 3.9.0, and these of its own
+A simulator of ascp: accepts all options of ascp 3.9.0, and these of its own
   --simulate-copy                 Copy the files, at the target rate
   --simulate-root=DIR             Paths of the peer are below DIR
   --simulate-speed=N              So many times faster than real, or max

@@ -345,7 +345,7 @@ def _same(left: BinaryIO, right: BinaryIO, low: int, high: int, start: int) -> b
 
 
 class Copy:
-    """A copy under way: bytes from the source's ``start`` on are written at ``written`` of the destination."""
+    """A copy in progress: bytes from the source's ``start`` on are written at ``written`` of the destination."""
 
     def __init__(self, item: Item, options: Options) -> None:
         self._item = item

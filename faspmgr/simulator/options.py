@@ -1,11 +1,11 @@
 """The command line of ascp 3.9.0, as far as it can be seen from outside.
 
-Which options exist, whether they take an argument, and what ascp says to a wrong one was learnt by running it: options
+Which options exist, whether they take an argument, and how ascp refuses a wrong one was learnt by running it: options
 stand before the sources, short ones are bundled, long ones may be cut as long as they stay unique. Options that the
 simulator has no use for are accepted with their arguments.
 
 What is wrong with an option ends ascp with one line before it connects to anything (OptionError). What is wrong with
-the whole, such as a missing host, is said on the management port too (Options.problem).
+the whole, such as a missing host, is reported on the management port too (Options.problem).
 """
 
 from __future__ import annotations

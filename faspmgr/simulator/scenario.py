@@ -226,7 +226,7 @@ class Scenario:
 
 
 def _pick(left: dict[str, int], codes: dict[int, int], place: float) -> tuple[str, int]:
-    """Take one out of the counts, the one at this place."""
+    """Remove one from the counts, the one at this place."""
     for kind, count in left.items():
         if place < count:
             left[kind] -= 1

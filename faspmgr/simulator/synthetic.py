@@ -43,7 +43,7 @@ ODD_NAMES = (
     "carriage\rreturn",
     "tab\there",
     "escape \x1bn",
-    "latin-1 \udcfc\udce4",  # bytes that are no UTF-8
+    "latin-1 \udcfc\udce4",  # bytes that are not UTF-8
     "\udcff\udcfe",
     "colon: value",
     "Type: STATS",

@@ -4,10 +4,13 @@ No server and no license are needed. The plugin is active in every project that 
 configuration; so a line may stand in this module only if it loads next to nothing, and what a fixture gives to a test
 stands in the modules beside it. The fixtures:
 
-fake_ascp      puts the simulator first on PATH as ``ascp``, and shows after a run what it was given
-ascp_capture   loads a recorded stream by name: from ``captures`` or ``fixtures`` beside the test or further up, or from
-               those that come with faspmgr
-replay_to      plays a stream to a port, in the background
+fake_ascp
+    puts the simulator first on PATH as ``ascp``, and shows after a run what it was given
+ascp_capture
+    loads a recorded stream by name: from ``captures`` or ``fixtures`` beside the test or further up, or from those that
+    come with faspmgr
+replay_to
+    plays a stream to a port, in the background
 
 Example::
 

@@ -125,7 +125,7 @@ def test_bad_options(args: list[str], words: str) -> None:
 
 def test_a_bad_fault(source: Path) -> None:
     outcome = run_alone("a", "u@h:b", env={"FASPMGR_ASCP_FAULT": "explode"})
-    assert (outcome.status, outcome.err) == (1, "ascp: FASPMGR_ASCP_FAULT: explode is no fault\n")
+    assert (outcome.status, outcome.err) == (1, "ascp: FASPMGR_ASCP_FAULT: unknown fault: explode\n")
 
 
 def test_version_and_help() -> None:

@@ -132,7 +132,7 @@ def test_other_exceptions_pass_through() -> None:
 def test_a_clock_of_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [50.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    virtual, twice = Clock(), Clock(speed=2)
+    virtual, twice = Clock(), Clock(speed=2, origin=50.0)
     assert (virtual.advance(3e6), twice.advance(3e6)) == (0, 1.5)
     now[0] += 2
     for clock in (virtual, twice):

@@ -102,7 +102,7 @@ def test_fails(fake_ascp, tmp_path):
     assert status == 1 and b"Code: 36" in data and b"FileBytes: 2\\n" in data
     fake_ascp.fails("")
     assert ascp(f"{tmp_path}/a.txt", "h:y")[0] == 0
-    with pytest.raises(ValueError, match="explode is no fault"):
+    with pytest.raises(ValueError, match="unknown fault: explode"):
         fake_ascp.fails("explode")
 
 def test_version_is_no_run(fake_ascp):
