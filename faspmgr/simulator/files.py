@@ -7,7 +7,6 @@ regular files are opened, so that a FIFO cannot block; a file is never copied on
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import sys
@@ -19,7 +18,7 @@ import attrs
 from faspmgr.errors import FileError, SessionOverError
 from faspmgr.simulator.messages import Counts, File, Refusal, Stage, file_id
 from faspmgr.simulator.options import MAX_LIST_BYTES, Options
-from faspmgr.simulator.terms import CREATE_TIMES
+from faspmgr.simulator.terms import CREATE_TIMES, new_digest
 
 BLOCK = 1 << 20
 SPARSE_BYTES = 64 * 1024
@@ -421,7 +420,7 @@ def make_directories(result: Scan, options: Options) -> None:
 
 def checksum(path: str, kind: str) -> str:
     """The checksum of a file in the words of ``--file-checksum``. Raises FileError."""
-    digest = hashlib.new(kind.replace("sha-", "sha"), usedforsecurity=False)
+    digest = new_digest(kind)
     try:
         with open(path, "rb") as file:
             while block := file.read(BLOCK):

@@ -26,6 +26,7 @@ from faspmgr.ascp.options import MAX_SESSIONS, OPTIONS
 from faspmgr.errors import OptionError
 from faspmgr.simulator.messages import Refusal, Stage
 from faspmgr.simulator.terms import (
+    CHECKSUMS,
     CREATE_DIRECTORY,
     CREATE_GID,
     CREATE_TIMES,
@@ -55,7 +56,6 @@ MAX_LIST_BYTES = 1 << 30
 _POLICIES = {"fixed": ("Fixed", 2), "high": ("Adaptive", 1), "fair": ("Adaptive", 2), "low": ("Trickle", 2)}
 _LINKS = {"follow": 0x10, "copy": 0x08, "copy+force": 0x40008, "skip": 0x04}
 _CIPHERS = {"none": "none", "aes128": "aes-128", "aes192": "aes-192", "aes256": "aes-256"}
-_CHECKSUMS = ("sha-512", "sha-384", "sha-256", "sha1", "md5", "none")
 _XOPTS = {
     "--skip-special-files": 0x20,
     "--file-crypt=encrypt": 0x40,
@@ -342,7 +342,7 @@ VALUES: Mapping[str, tuple[str, Parser]] = {
         "overwrite",
         _word(tuple(OVERWRITE_POLICIES), "bad argument to --overwrite; need {never|always|older|diff|diff+older}"),
     ),
-    "--file-checksum": ("checksum", _word(_CHECKSUMS, "unknown file checksum type {}")),
+    "--file-checksum": ("checksum", _word(CHECKSUMS, "unknown file checksum type {}")),
     "--file-list": ("file_list", str),
     "--file-pair-list": ("file_pair_list", str),
     "--file-crypt": (

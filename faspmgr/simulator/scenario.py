@@ -29,9 +29,9 @@ from faspmgr.ascp.options import MAX_SESSIONS
 from faspmgr.errors import CutOffError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.synthetic import Fate, SyntheticSession
+from faspmgr.simulator.terms import CHECKSUMS
 
 DISTRIBUTIONS = ("fixed", "uniform", "lognormal", "pareto")
-CHECKSUMS = ("none", "md5", "sha1", "sha-256", "sha-384", "sha-512")
 DIRECTIONS = ("Send", "Receive")
 # What an option of the command line may ask for: a stream beyond these is a slip, or an attack on a disk.
 MAX_FILES = 10**9

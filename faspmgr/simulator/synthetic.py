@@ -7,7 +7,6 @@ seed gives the same bytes in every process. Nothing is kept of a file that is fi
 
 from __future__ import annotations
 
-import hashlib
 import random
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from faspmgr.errors import CutOffError, FileError, SessionOverError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.course import Argument, Clock, Course
 from faspmgr.simulator.messages import File, Messages, Refusal, describe, file_id
-from faspmgr.simulator.terms import CREATE_DIRECTORY, Terms
+from faspmgr.simulator.terms import CREATE_DIRECTORY, Terms, new_digest
 
 if TYPE_CHECKING:
     from faspmgr.simulator.scenario import Scenario
@@ -253,7 +252,9 @@ class SyntheticFile:
         kind = self._session.scenario.checksum
         if kind == "none":
             return None
-        return hashlib.new(kind.replace("sha-", "sha"), self.file.file_id.encode()).hexdigest()
+        digest = new_digest(kind)
+        digest.update(self.file.file_id.encode())
+        return digest.hexdigest()
 
     def close(self) -> None:
         pass

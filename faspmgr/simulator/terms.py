@@ -8,6 +8,7 @@ clock, or an option by its name.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import ipaddress
 import json
 from typing import Any
@@ -34,6 +35,7 @@ OVERWRITE_POLICIES = {
     "diff": "overwrite_deny",
     "diff+older": "overwrite_none",
 }
+CHECKSUMS = ("none", "md5", "sha1", "sha-256", "sha-384", "sha-512")
 RESUME_POLICIES = ("policy_none", "policy_attrs", "policy_sparse_csum_old", "policy_full_csum")
 
 _FALSE = (
@@ -204,6 +206,11 @@ def local_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers
         return "user"
+
+
+def new_digest(checksum: str) -> hashlib._Hash:
+    """Make what works out one of CHECKSUMS."""
+    return hashlib.new(checksum.replace("sha-", "sha"), usedforsecurity=False)
 
 
 def tag_values(tags: str) -> dict[str, Any]:
