@@ -17,7 +17,8 @@ room. Every exception can be pickled and copied with its attributes, as multipro
         ├── OptionError (ValueError)        a command line that ascp would refuse
         ├── FileError                       a file cannot be moved
         ├── SessionOverError                the session ends in ERROR
-        └── ShutdownError                   a persistent session ends at once
+        ├── ShutdownError                   a persistent session ends at once
+        └── CutOffError                     a synthetic stream breaks off
 
 Each is also the builtin in brackets, so that ``except ValueError`` and ``except OSError`` catch it. An invalid argument
 is a plain ValueError or TypeError, a connection that fails a plain ConnectionError.
@@ -31,7 +32,7 @@ from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:
     from faspmgr.protocol.problems import Problem
-    from faspmgr.simulator.options import Refusal
+    from faspmgr.simulator.messages import Refusal
 
 
 class FaspmgrError(Exception):
@@ -198,3 +199,7 @@ class SessionOverError(SimulatorError):
 
 class ShutdownError(SimulatorError):
     """A persistent session ends at once."""
+
+
+class CutOffError(SimulatorError):
+    """A synthetic stream breaks off."""

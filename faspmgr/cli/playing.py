@@ -27,7 +27,7 @@ def _parse_address(ctx: click.Context, param: click.Parameter, value: str | None
         return None
     host, _, port = value.rpartition(":")
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise click.BadParameter(f"{value!r} is no HOST:PORT, such as 127.0.0.1:4000.")
+        raise click.BadParameter(f"invalid HOST:PORT: {value!r}; write 127.0.0.1:4000.")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -35,7 +35,7 @@ def _parse_speed(ctx: click.Context, param: click.Parameter, value: str) -> floa
     if value == "max":
         return math.inf
     if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", value) or not 0 < float(value) <= MAX_SPEED:
-        raise click.BadParameter(f"{value!r} is no speed: write 1, 10, 0.5 or max.")
+        raise click.BadParameter(f"invalid speed: {value!r}; write 1, 10, 0.5 or max.")
     return float(value)
 
 
@@ -43,12 +43,16 @@ def _parse_cut(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value is None or value == "random":
         return value
     if not re.fullmatch("[0-9]{1,7}", value) or not 1 <= int(value) <= MAX_PIECE:
-        raise click.BadParameter(f"{value!r} is no number of bytes from 1 to {MAX_PIECE:,}, and not random.")
+        raise click.BadParameter(f"invalid number of bytes: {value!r}; write 1 to {MAX_PIECE:,}, or random.")
     return int(value)
 
 
 def options(speed: str) -> Callable[[F], F]:
-    """The options --to, --speed and --cut. speed: the default."""
+    """Make a decorator that adds ``--to``, ``--speed`` and ``--cut``.
+
+    Args:
+        speed: the default of ``--speed``.
+    """
 
     def add(function: F) -> F:
         for option in reversed(
@@ -79,7 +83,19 @@ def options(speed: str) -> Callable[[F], F]:
 def play(
     messages: Iterable[bytes], to: tuple[str, int] | None, speed: float, cut: int | str | None, seed: int | None
 ) -> ExitStatus:
-    """Play a stream to standard output, or to a management port. Raises CommandError and OSError."""
+    """Play a stream to standard output, or to a management port.
+
+    Args:
+        messages: the stream, in pieces that are sent at once.
+        to: host and port; None for standard output.
+        speed: so many times faster than it was; infinite for at once.
+        cut: send pieces of so many bytes, or of a random size; None for messages as they are.
+        seed: makes the random sizes the same each time.
+
+    Raises:
+        CommandError: nobody listens there, or the other side hung up before the end.
+        OSError: standard output cannot be written.
+    """
     pieces: Iterable[player.Timed]
     pieces = player.timed(messages) if math.isfinite(speed) else ((0.0, message) for message in messages)
     if cut is not None:
@@ -98,7 +114,7 @@ def play_at_once(
     cut: int | str | None,
     seed: int | None,
 ) -> ExitStatus:
-    """Play several streams side by side, each as play() does. Raises the first error when all have ended."""
+    """Play several streams side by side, each as play() does; raise the first error when all have ended."""
     errors: list[BaseException] = []
 
     def play_one(messages: Iterable[bytes]) -> None:
@@ -107,7 +123,7 @@ def play_at_once(
         except (CommandError, OSError) as error:
             errors.append(error)
 
-    # Daemons, so that Ctrl-C ends all of them at once; what they send is made up.
+    # Daemons, so that Ctrl-C ends all of them at once; what they send is synthetic.
     threads = [threading.Thread(target=play_one, args=(messages,), daemon=True) for messages in streams[1:]]
     for thread in threads:
         thread.start()

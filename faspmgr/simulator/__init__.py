@@ -1,8 +1,15 @@
-"""An ascp that is not there: made-up sessions, played captures, and an executable that takes ascp's options.
+"""A simulated ascp: synthetic sessions, played captures, and an executable with the options of ascp.
 
-scenario   a made-up session as frames or bytes, from a few numbers
+It connects to managers and never listens; both ends of its transfers are this machine. In the package only the pytest
+plugin and two commands of the command line need it.
+
+========== ===========================================================================================================
+scenario   a synthetic transfer as frames or bytes, from a few numbers; ``synthetic`` has its sessions
 player     plays a stream as it was recorded: to a pipe or to a management port
-ascp       ``faspmgr-ascp``: reports, and copies if asked to, the files on its command line
+ascp       ``faspmgr-ascp``: reports, and copies if asked to, the files on its command line; ``simulation`` is one run
+course     the messages of any of these sessions in their order; ``messages`` makes them, of values in ``terms``
+options    the command line of ascp; ``files``, ``faults`` and ``link``: what a run works with
+========== ===========================================================================================================
 """
 
 from faspmgr.simulator.scenario import Scenario

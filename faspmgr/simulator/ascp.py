@@ -1,9 +1,9 @@
-"""``faspmgr-ascp``: takes the options of ascp, and reports a session about the files on its command line.
+"""``faspmgr-ascp``: has the options of ascp, and reports a session about the files on its command line.
 
 It connects to where -M says and nowhere else, listens nowhere, and calls no peer: both ends are this machine. Without
 ``--simulate-copy`` it reports on the sources as if they were moved at the target rate, without waiting for it; with
-it they are copied for real, at the target rate. It obeys the commands of the management port while it runs, and ends as
-ascp does: status 0 after DONE, 1 after ERROR.
+it they are copied for real, at the target rate. It applies the commands of the management port while it runs, and ends
+as ascp does: status 0 after DONE, 1 after ERROR::
 
     --simulate-copy            copy the files
     --simulate-root DIR        paths of the peer are below DIR
@@ -27,28 +27,28 @@ from typing import NoReturn
 from faspmgr import captures
 from faspmgr._version import __version__
 from faspmgr.errors import CaptureError, FaultError, OptionError
-from faspmgr.simulator import faults as _faults
-from faspmgr.simulator import link as _link
-from faspmgr.simulator import options as _options
 from faspmgr.simulator import player
-from faspmgr.simulator.options import Options
-from faspmgr.simulator.session import Recorder, Simulation, exit_now, say
+from faspmgr.simulator.faults import LINGER_SECONDS, VARIABLE, parse_faults
+from faspmgr.simulator.link import Link, Peer
+from faspmgr.simulator.notes import Notes, exit_now, log
+from faspmgr.simulator.options import USAGE, Options, parse
+from faspmgr.simulator.simulation import Simulation
 
 VERSION_TEXT = f"""\
 faspmgr-ascp {__version__}: a simulator, not the product of IBM
 ascp version 3.9.0.faspmgr
 Operating System: {sys.platform.capitalize()}
 """
-USAGE_TEXT = f"{_options.USAGE}Display full usage: -h,--help\n"
-HELP_TEXT = f"""{_options.USAGE}\
-A simulator of ascp: takes all options of ascp 3.9.0, and these of its own
+USAGE_TEXT = f"{USAGE}Display full usage: -h,--help\n"
+HELP_TEXT = f"""{USAGE}\
+A simulator of ascp: accepts all options of ascp 3.9.0, and these of its own
   --simulate-copy                 Copy the files, at the target rate
   --simulate-root=DIR             Paths of the peer are below DIR
   --simulate-speed=N              So many times faster than real, or max
   --simulate-play=FILE            Play a recorded management stream instead
   --simulate-record=DIR           Note down options and commands of each run
 Environment:
-  {_faults.VARIABLE}              What is to go wrong: fail=16@50%, hang@99%, die@1000 ...
+  {VARIABLE}              What is to go wrong: fail=16@50%, hang@99%, die@1000 ...
 """
 
 
@@ -69,66 +69,66 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return _run(argv, environ)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        say(f"ascp: {name}{error.strerror or error}\n", sys.stderr)
+        log(f"ascp: {name}{error.strerror or error}\n", sys.stderr)
         return 1
 
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
-        options = _options.parse(argv, environ)
-        faults = _faults.parse_faults(environ.get(_faults.VARIABLE, ""))
+        options = parse(argv, environ)
+        faults = parse_faults(environ.get(VARIABLE, ""))
     except OptionError as error:
-        say(f"{error}\n{USAGE_TEXT if error.unknown else ''}", sys.stderr)
+        log(f"{error}\n{USAGE_TEXT if error.unknown else ''}", sys.stderr)
         return 1
     except FaultError as error:
-        say(f"ascp: {error}\n", sys.stderr)
+        log(f"ascp: {error}\n", sys.stderr)
         return 1
     if options.action:
-        say(HELP_TEXT if options.action == "help" else VERSION_TEXT)
+        log(HELP_TEXT if options.action == "help" else VERSION_TEXT)
         return 0
-    recorder = Recorder(options.record)
-    _note_start(recorder, options, environ)
+    notes = Notes(options.record)
+    _note_start(notes, options, environ)
     try:
-        link = _link.Link() if faults.has("no-connect") else _open(options)
+        link = Link() if faults.has("no-connect") else _open(options)
     except OSError:
         return 1
-    status = _play(options, link, recorder) if options.play else Simulation(options, faults, link, recorder).run()
+    status = _play(options, link, notes) if options.play else Simulation(options, faults, link, notes).run()
     if faults.has("linger-socket"):
         _linger(link, status)
-    recorder.note_commands(link.close())
+    notes.note_commands(link.close())
     return status
 
 
-def _play(options: Options, link: _link.Link, recorder: Recorder) -> int:
+def _play(options: Options, link: Link, notes: Notes) -> int:
     """Play a recorded stream under the UserStr of -u; the status is that of its last DONE or ERROR."""
     last = ""
-    path = options.play[min(recorder.number, len(options.play) - 1)]
+    path = options.play[min(notes.number, len(options.play) - 1)]
 
-    def take(seconds: float) -> None:
+    def wait(seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        recorder.note_commands(link.poll(0))
+        notes.note_commands(link.poll(0))
         while (left := deadline - time.monotonic()) > 0:
-            recorder.note_commands(link.poll(left))
+            notes.note_commands(link.poll(left))
 
     def send(message: bytes) -> None:
         nonlocal last
         ended = re.search(rb"^Type: ?(DONE|ERROR)\r?$", message, re.MULTILINE)
         last = ended[1].decode() if ended else last
         link.send(player.adopt(message, options.user_str))
-        take(0)
+        wait(0)
 
     try:
         pieces = player.timed(player.messages(captures.chunks(path)))
-        player.play(pieces, send, options.speed or math.inf, take)
+        player.play(pieces, send, options.speed or math.inf, wait)
     except (OSError, CaptureError) as error:
-        say(f"ascp: {path}: {getattr(error, 'strerror', None) or error}\n", sys.stderr)
+        log(f"ascp: {path}: {getattr(error, 'strerror', None) or error}\n", sys.stderr)
         return 1
-    recorder.note(end=last)
+    notes.note(end=last)
     return 0 if last == "DONE" else 1
 
 
-def _note_start(recorder: Recorder, options: Options, environ: Mapping[str, str]) -> None:
-    recorder.note(
+def _note_start(notes: Notes, options: Options, environ: Mapping[str, str]) -> None:
+    notes.note(
         argv=[word for word in options.argv if not word.startswith("--simulate-")],
         environ={name: value for name, value in environ.items() if name.startswith("ASPERA_")},
         options=[pair for pair in options.values if not pair[0].startswith("--simulate-")],
@@ -137,27 +137,27 @@ def _note_start(recorder: Recorder, options: Options, environ: Mapping[str, str]
     )
 
 
-def _open(options: Options) -> _link.Link:
+def _open(options: Options) -> Link:
     peers = []
     for host, port in options.managers:
         try:
-            peers.append(_link.Peer(host, port))
+            peers.append(Peer(host, port))
         except OSError:
-            say(f"ascp: required management connection to port {host}:{port} failed.\n\n", sys.stderr)
-            say("ascp: failed to connect to management socket, exiting.\n", sys.stderr)
+            log(f"ascp: required management connection to port {host}:{port} failed.\n\n", sys.stderr)
+            log("ascp: failed to connect to management socket, exiting.\n", sys.stderr)
             raise
-    return _link.Link(peers)
+    return Link(peers)
 
 
-def _linger(link: _link.Link, status: int) -> NoReturn:
+def _linger(link: Link, status: int) -> NoReturn:
     """Leave a child behind that holds the connection, and nothing else, until the manager closes it or for a while."""
     if os.fork():
         exit_now(status)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
-    deadline = time.monotonic() + _faults.LINGER_SECONDS
-    while link.can_be_ordered and time.monotonic() < deadline:
+    deadline = time.monotonic() + LINGER_SECONDS
+    while link.has_manager and time.monotonic() < deadline:
         link.poll(max(0.0, deadline - time.monotonic()))
     exit_now(0)
 

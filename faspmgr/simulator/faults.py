@@ -1,4 +1,4 @@
-"""What goes wrong, on demand: the environment variable ``FASPMGR_ASCP_FAULT``.
+"""What goes wrong, on demand: the environment variable ``FASPMGR_ASCP_FAULT``::
 
     FAULTS  =  FAULT[,FAULT...]
     FAULT   =  NAME[=CODE][@WHERE]
@@ -8,17 +8,17 @@
 fail=CODE[@WHERE]              the session ends in ERROR with that code
 fail-file=CODE[@N]             the N-th file (default 1) ends in FILEERROR with that code, the others go on
 hang[@WHERE]                   nothing more happens, commands are not read; by itself it ends after ten minutes
-silent-exit[@WHERE]            exits with status 1 and without a word
+silent-exit[@WHERE]            exits with status 1, and reports nothing
 die[@WHERE]                    exits with status 1 in the middle of a message
 die-kill[@WHERE]               kills itself (SIGKILL) in the middle of a message
-garbage[@WHERE]                sends bytes that are no messages, and goes on
+garbage[@WHERE]                sends bytes that are not messages, and goes on
 no-connect                     never connects to the management port, and goes on without
 linger-socket                  the connection stays open for up to thirty seconds after the process has ended
 once=PATH                      none of this happens if PATH exists; it is created when the first of it does
 =============================  =========================================================================================
 
 WHERE counts the bytes that were written in this session; per cent are those of the job. ``connect`` is before the peer
-has answered, ``session`` (the default) right after SESSION. ``hang=99%`` may be written for ``hang@99%``.
+has answered, ``session`` (the default) right after SESSION. ``hang=99%`` may be written for ``hang@99%``::
 
     FASPMGR_ASCP_FAULT=fail=16@50%,once=/tmp/failed-once     the first attempt fails half-way, the second does not
 """
@@ -51,7 +51,15 @@ GARBAGE = (
 
 @attrs.define
 class Fault:
-    """One fault. where: connect, session, bytes, or a share of the job from 0 to 1."""
+    """One fault.
+
+    Attributes:
+        name: which one.
+        code: the error code of fail and fail-file.
+        where: connect, session, a number of bytes, or a share of the job from 0 to 1.
+        number: the file of fail-file, from 1.
+        over: has it happened?
+    """
 
     name: str
     code: int = 0
@@ -68,7 +76,12 @@ class Fault:
 
 @attrs.define
 class Faults:
-    """All that is to go wrong in one run."""
+    """All that is to go wrong in one run.
+
+    Attributes:
+        faults: in the order in which they were asked for.
+        once: nothing goes wrong if this path exists; it is created when something does. None for each time.
+    """
 
     faults: list[Fault] = attrs.field(factory=list)
     once: str | None = None
@@ -101,12 +114,16 @@ class Faults:
 
 
 def parse_faults(text: str) -> Faults:
-    """Understand the variable. Raises FaultError, with the part that is wrong."""
+    """Parse the variable.
+
+    Raises:
+        FaultError: with the part that is wrong.
+    """
     faults = Faults()
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _FAULT.fullmatch(part)
         if not match:
-            raise FaultError(f"{VARIABLE}: {part} is no fault")
+            raise FaultError(f"{VARIABLE}: unknown fault: {part}")
         if match["name"] == "once" and match["value"]:
             faults.once = part.partition("=")[2]
         else:
@@ -119,20 +136,22 @@ def _fault(part: str, name: str, value: str | None, where: str | None) -> Fault:
         return Fault(name)
     if name in ("fail", "fail-file"):
         if value is None or not re.fullmatch("[0-9]{1,6}", value):
-            raise FaultError(f"{VARIABLE}: {part} needs an error code, such as {name}=16")
+            raise FaultError(f"{VARIABLE}: invalid fault: {part}; it needs an error code, such as {name}=16")
         if name == "fail":
             return Fault(name, int(value), _where(part, where or "session"))
         if not re.fullmatch("[1-9][0-9]{0,8}", where or "1"):
-            raise FaultError(f"{VARIABLE}: {part} needs the number of a file after the @")
+            raise FaultError(f"{VARIABLE}: invalid fault: {part}; it needs the number of a file after the @")
         return Fault(name, int(value), number=int(where or "1"))
     if name in _POSITIONED and not (value and where):
         return Fault(name, where=_where(part, where or value or "session"))
-    raise FaultError(f"{VARIABLE}: {part} is no fault")
+    raise FaultError(f"{VARIABLE}: unknown fault: {part}")
 
 
 def _where(part: str, text: str) -> str | int | float:
     if not _WHERE.fullmatch(text) or (text.endswith("%") and float(text[:-1]) > 100):
-        raise FaultError(f"{VARIABLE}: {part} has no place that is connect, session, bytes or a percentage")
+        raise FaultError(
+            f"{VARIABLE}: invalid fault: {part}; its place must be connect, session, bytes or a percentage"
+        )
     if text.endswith("%"):
         return float(text[:-1]) / 100
     return int(text) if text.isdigit() else text

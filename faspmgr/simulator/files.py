@@ -7,7 +7,6 @@ regular files are opened, so that a FIFO cannot block; a file is never copied on
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import sys
@@ -17,8 +16,9 @@ from typing import BinaryIO
 import attrs
 
 from faspmgr.errors import FileError, SessionOverError
-from faspmgr.simulator.messages import Counts, File, file_id
-from faspmgr.simulator.options import MAX_LIST_BYTES, Options, Refusal, Stage
+from faspmgr.simulator.messages import Counts, File, Refusal, Stage, file_id
+from faspmgr.simulator.options import MAX_LIST_BYTES, Options
+from faspmgr.simulator.terms import CREATE_TIMES, new_digest
 
 BLOCK = 1 << 20
 SPARSE_BYTES = 64 * 1024
@@ -54,9 +54,13 @@ def file_error(error: OSError, side: str) -> FileError:
 
 @attrs.define
 class Item:
-    """One file to move: what is reported of it, where it lies, where it goes, and which argument it belongs to.
+    """One file to move.
 
-    error: why it cannot be moved, where that is known before.
+    Attributes:
+        file: what is reported of it.
+        source: where it lies.
+        target: where it goes.
+        error: why it cannot be moved, where that is known before.
     """
 
     file: File
@@ -66,30 +70,42 @@ class Item:
 
 
 @attrs.define
-class Argument:
-    """One source argument, or one line of a list: its name and its files."""
+class Source:
+    """One source argument, or one line of a list.
+
+    Attributes:
+        name: as it was given.
+        index: its number, from 1.
+        items: its files.
+    """
 
     name: str
     index: int
-    items: list[Item]
-    counts: Counts = attrs.field(factory=Counts)
+    items: list[Item] = attrs.field(factory=list)
 
 
 @attrs.define
-class Plan:
-    """Everything that a command line is about."""
+class Scan:
+    """What was found of the sources of a command line.
 
-    arguments: list[Argument] = attrs.field(factory=list)
+    Attributes:
+        counts: those of the session; what is found is added to them.
+        sources: in their order.
+        directories: to be created at the destination.
+    """
+
+    counts: Counts
+    sources: list[Source] = attrs.field(factory=list)
     directories: list[str] = attrs.field(factory=list)
-    counts: Counts = attrs.field(factory=Counts)
 
     @property
     def items(self) -> Iterator[Item]:
-        return (item for argument in self.arguments for item in argument.items)
+        """All files."""
+        return (item for source in self.sources for item in source.items)
 
     @property
     def bytes(self) -> int:
-        """Job size: the sum of the sizes of all files found."""
+        """The sum of the sizes of all files found."""
         return sum(item.file.size for item in self.items)
 
 
@@ -97,45 +113,54 @@ Pair = tuple[str, str | None]
 """A source, and its own destination if it has one."""
 
 
-def plan(options: Options, pairs: Sequence[Pair]) -> Plan:
-    """Look at all sources. Raises SessionOverError if none of them exists."""
+def scan(result: Scan, options: Options, pairs: Sequence[Pair]) -> None:
+    """Look at all sources.
+
+    Raises:
+        SessionOverError: none of them exists.
+    """
     into = options.creates_directory or len(pairs) > 1
-    result = Plan()
-    for index, (source, target) in enumerate(pairs, 1):
-        _scan(result, options, index, source, target, into)
+    for index, pair in enumerate(pairs, 1):
+        _scan(result, options, index, pair, into)
     missing = [item.error is not None and item.error.code == MISSING for item in result.items]
     if missing and all(missing):
         raise SessionOverError(Refusal(MISSING, "No such file or directory"))
     if options.nodes > 1:
         _keep_share(result, options.node, options.nodes)
-    return result
 
 
-def one_file(options: Options, index: int, source: str, target: str, span: tuple[int | None, int | None]) -> Plan:
-    """The plan for one START of a persistent session; span: first and last byte, None for that of the file."""
-    result = Plan()
-    _scan(result, options, index, source, target, into=False)
-    for item in result.items:
-        if span != (None, None):
-            limit(item.file, *span)
-    return result
+def scan_one(result: Scan, options: Options, index: int, pair: Pair, low: int | None, high: int | None) -> None:
+    """Look at the source of one START of a persistent session.
+
+    Args:
+        result: what is found is added to it.
+        options: the command line of the session.
+        index: the number of the source, from 1.
+        pair: the source and its destination.
+        low: first byte; None for the beginning.
+        high: last byte; None for the end.
+    """
+    _scan(result, options, index, pair, into=False)
+    if (low, high) != (None, None):
+        for item in result.items:
+            limit(item.file, low, high)
 
 
 def limit(file: File, low: int | None, high: int | None) -> None:
-    """Move only the bytes from low to high, as far as the file has them."""
+    """Move only the bytes from low to high, as far as the file has them; None for the beginning and the end."""
     last = file.size - 1
     if last >= 0:
         file.start = min(low or 0, last)
         file.end = max(file.start, last if high is None else min(high, last))
 
 
-def _keep_share(result: Plan, node: int, nodes: int) -> None:
+def _keep_share(result: Scan, node: int, nodes: int) -> None:
     """Of a multi-session transfer: every N-th file is this session's."""
     number = 0
-    for argument in result.arguments:
-        share = [item for place, item in enumerate(argument.items, number) if place % nodes == node]
-        number += len(argument.items)
-        argument.items = share
+    for source in result.sources:
+        share = [item for place, item in enumerate(source.items, number) if place % nodes == node]
+        number += len(source.items)
+        source.items = share
 
 
 def pairs(options: Options) -> list[Pair]:
@@ -164,72 +189,63 @@ def _read_list(path: str) -> list[str]:
     return [line for line in os.fsdecode(data).split("\n") if line]
 
 
-def _scan(result: Plan, options: Options, index: int, source: str, target: str | None, into: bool) -> None:
-    path = place(options, source, remote_side="recv")
-    argument = Argument(source, index, [])
-    result.arguments.append(argument)
+def _scan(result: Scan, options: Options, index: int, pair: Pair, into: bool) -> None:
+    name, target = pair
+    top = place(options, name, remote_side="recv")
+    goal = target_name(options, name, target, into, os.path.isdir(top))
+    source = Source(name, index)
+    result.sources.append(source)
     result.counts.arg_scans += 1
+    if not os.path.isdir(top):
+        _add(result, options, source, name, top, goal)
+        return
     result.counts.paths += 1
-    name = target_name(options, source, target, into, os.path.isdir(path))
+    result.counts.dirs += 1
+    result.directories.append(goal)
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        inside = os.path.relpath(folder, top)
+        result.counts.dirs += len(folders)
+        result.counts.paths += len(folders)
+        result.directories += [os.path.normpath(os.path.join(goal, inside, child)) for child in folders]
+        for child in sorted(names):
+            shown, below = (os.path.normpath(os.path.join(start, inside, child)) for start in (name, goal))
+            _add(result, options, source, shown, os.path.join(folder, child), below)
+
+
+def _add(result: Scan, options: Options, source: Source, shown: str, path: str, target: str) -> None:
+    """Add one file to what was found.
+
+    Args:
+        result: to this.
+        options: the command line.
+        source: the argument it belongs to.
+        shown: its path as it is reported.
+        path: where it lies.
+        target: where it goes.
+    """
+    file = File(shown, 0, arg_index=source.index, file_id=file_id(source.index, shown, target))
+    item = Item(file, path, target)
+    is_argument = shown == source.name
+    result.counts.paths += 1
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
         result.counts.paths_failed += 1
-        problem = FileError(MISSING, "Source: No such file or directory")
-        if isinstance(error, OSError) and error.errno != errno.ENOENT:
-            problem = file_error(error, "Source")
-        argument.items.append(_failed(argument, source, path, name, problem))
-        return
-    if stat.S_ISDIR(status.st_mode):
-        _scan_directory(result, options, argument, path, name)
+        item.error = FileError(MISSING, "Source: No such file or directory")
+        if isinstance(error, OSError) and (error.errno != errno.ENOENT or not is_argument):
+            item.error = file_error(error, "Source")
     else:
-        _add(result, options, argument, source, path, name, status)
-
-
-def _scan_directory(result: Plan, options: Options, argument: Argument, top: str, target: str) -> None:
-    result.directories.append(target)
-    result.counts.dirs += 1
-    for folder, folders, names in os.walk(top):
-        folders.sort()
-        inside = os.path.relpath(folder, top)
-        for name in folders:
-            result.counts.dirs += 1
-            result.counts.paths += 1
-            result.directories.append(os.path.normpath(os.path.join(target, inside, name)))
-        for name in sorted(names):
-            result.counts.paths += 1
-            path = os.path.join(folder, name)
-            shown = os.path.normpath(os.path.join(argument.name, inside, name))
-            goal = os.path.normpath(os.path.join(target, inside, name))
-            try:
-                status = os.stat(path)
-            except OSError as error:
-                result.counts.paths_failed += 1
-                problem = file_error(error, "Source")
-                argument.items.append(_failed(argument, shown, path, goal, problem))
-                continue
-            _add(result, options, argument, shown, path, goal, status)
-
-
-def _failed(argument: Argument, shown: str, path: str, target: str, error: FileError) -> Item:
-    file = File(shown, 0, arg_index=argument.index, file_id=file_id(argument.index, shown, target))
-    return Item(file, path, target, error=error)
-
-
-def _add(
-    result: Plan, options: Options, argument: Argument, shown: str, path: str, target: str, status: os.stat_result
-) -> None:
-    item = Item(File(shown, status.st_size, arg_index=argument.index), path, target)
-    item.file.file_id = file_id(argument.index, shown, target)
-    if not stat.S_ISREG(status.st_mode):
-        result.counts.irregular += 1
-        if shown != argument.name:
-            return  # inside of a directory they are passed over
-        item.error = FileError(21, "Source: Not a regular file")
-        item.file.size = 0
-    elif options.range:
-        limit(item.file, *options.range)
-    argument.items.append(item)
+        if stat.S_ISREG(status.st_mode):
+            file.size = status.st_size
+            if options.range:
+                limit(file, *options.range)
+        else:
+            result.counts.irregular += 1
+            if not is_argument:
+                return  # inside of a directory they are passed over
+            item.error = FileError(21, "Source: Not a regular file")
+    source.items.append(item)
 
 
 def place(options: Options, path: str, remote_side: str) -> str:
@@ -328,11 +344,11 @@ def _same(left: BinaryIO, right: BinaryIO, low: int, high: int, start: int) -> b
 
 
 class Copy:
-    """A copy under way: bytes from the source's ``start`` on are written at ``written`` of the destination."""
+    """A copy in progress: bytes from the source's ``start`` on are written at ``written`` of the destination."""
 
     def __init__(self, item: Item, options: Options) -> None:
         self._item = item
-        self._preserve = bool(options.create_policy & 0x01)
+        self._preserve = bool(options.create_policy & CREATE_TIMES)
         self._part = item.target + (options.partial_suffix or "")
         try:
             self._source = open(item.source, "rb")  # noqa: SIM115  # closed by close()
@@ -385,14 +401,14 @@ class Copy:
         self._target.close()
 
 
-def make_directories(result: Plan, options: Options) -> None:
+def make_directories(result: Scan, options: Options) -> None:
     """Create the directories at the destination. Raises SessionOverError."""
     top = place(options, options.destination or ".", remote_side="send")
     try:
         if options.creates_directory and not os.path.isdir(top):
             os.makedirs(top)
             result.counts.dirs_created += 1
-        elif len(result.arguments) > 1 and not os.path.isdir(top):
+        elif len(result.sources) > 1 and not os.path.isdir(top):
             raise SessionOverError(Refusal(6, "Receiver: Not a directory"))
         for directory in result.directories:
             os.makedirs(directory, exist_ok=True)
@@ -404,7 +420,7 @@ def make_directories(result: Plan, options: Options) -> None:
 
 def checksum(path: str, kind: str) -> str:
     """The checksum of a file in the words of ``--file-checksum``. Raises FileError."""
-    digest = hashlib.new(kind.replace("sha-", "sha"), usedforsecurity=False)
+    digest = new_digest(kind)
     try:
         with open(path, "rb") as file:
             while block := file.read(BLOCK):

@@ -1,7 +1,7 @@
-"""The management connections of a simulated ascp: sends bytes, takes commands, never listens.
+"""The management connections of a simulated ascp: sends bytes, receives commands, never listens.
 
 Both directions go on at once: while bytes wait to be sent, commands are read, so that a manager which writes before it
-reads is not waited for while it waits. What is no command is passed over, as ascp does.
+reads is not waited for while it waits. What is not a command is passed over, as ascp does.
 """
 
 from __future__ import annotations
@@ -18,21 +18,29 @@ from faspmgr.protocol.tokenizer import Tokenizer
 
 CONNECT_SECONDS = 30
 CLOSE_SECONDS = 0.25
-"""How long the other side may take to close its end after it was sent the last message."""
+"""How long the other side has to close its end after it was sent the last message."""
 MAX_COMMAND_BYTES = 1 << 16
 MAX_COMMANDS = 10_000
-"""Commands that nobody has taken yet; beyond that the oldest are forgotten."""
+"""Commands that wait to be applied; beyond that the oldest are dropped, so that memory stays bounded."""
 _BLOCK = 1 << 16
 
 
 class Peer:
-    """One connection to a manager. commands: what came, the oldest first, until somebody takes it.
+    """One connection to a manager; one that only ends its own direction still gets everything.
 
-    A manager that only ends its own direction still gets everything.
+    Args:
+        host: where to connect.
+        port: where to connect.
+
+    Raises:
+        OSError: nobody listens there.
+
+    Attributes:
+        commands: what was received and not yet applied, the oldest first.
+        sends_commands: has the manager not ended its direction yet?
     """
 
     def __init__(self, host: str, port: int) -> None:
-        """Connect. Raises OSError."""
         self.commands: deque[Frame] = deque(maxlen=MAX_COMMANDS)
         self.connection = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -52,7 +60,7 @@ class Peer:
                 view = view[self.connection.send(view) :]
 
     def receive(self) -> None:
-        """Take what is there."""
+        """Receive what is there, without waiting."""
         try:
             data = self.connection.recv(_BLOCK)
         except BlockingIOError:
@@ -90,8 +98,8 @@ class Link:
         self._peers = list(peers)
 
     @property
-    def can_be_ordered(self) -> bool:
-        """Is there anybody left who could send a command?"""
+    def has_manager(self) -> bool:
+        """Is there a manager left that could send a command?"""
         return any(peer.sends_commands for peer in self._peers)
 
     def send(self, data: bytes) -> None:
@@ -103,7 +111,7 @@ class Link:
                 peer.connection.close()
 
     def poll(self, seconds: float) -> list[Frame]:
-        """Wait so long at most for commands."""
+        """Wait for commands, so many seconds at most, and return them."""
         peers = {peer.connection: peer for peer in self._peers if peer.sends_commands}
         if any(peer.commands for peer in self._peers):
             seconds = 0

@@ -1,15 +1,15 @@
 """The messages of one session, as a real ascp writes them.
 
-Fields stand in the order of the field table, which is the order of the captures. The values of SESSION are those that
-ascp 3.9.0 was seen to give for the options at hand; see `fixtures/ascp-3.9.0`. STATS and STOP are what a stream of many
-files is made of: their fields are put together by hand, all other messages come from the typed events.
+What stands here makes a Frame of values and knows no order of messages. Fields stand in the order of the field table,
+which is that of the captures. STATS and STOP are what a stream of many files is made of, some fifty thousand a second
+in all: their fields are put together by hand, and nothing is worked out twice for one file. All other messages come
+from the typed events.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
-import ipaddress
-import json
 from typing import Any
 
 import attrs
@@ -24,15 +24,10 @@ from faspmgr.protocol.events import (
     NotificationEvent,
     SessionEvent,
 )
-from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, escape_path
+from faspmgr.protocol.fields import escape_path
 from faspmgr.protocol.frames import Frame
+from faspmgr.simulator.terms import BARE, tag_values
 
-PMTU = 1492
-
-# What of XoptFlags was seen: bits that are set before and that are set by the peer's answer.
-XOPT_BARE, XOPT_LOCAL, XOPT_PEER = 0x10, 0x100, 0x80000840
-
-# Seen in Description; every other code is described by its meaning.
 DESCRIPTIONS = {
     4: "Private key file not found",
     8: "no remote host specified",
@@ -43,11 +38,40 @@ DESCRIPTIONS = {
     43: "No such file or directory",
     44: "Failed to open TCP connection for SSH",
 }
+"""Descriptions that were seen; every other code is described by its meaning."""
 
 
 def describe(code: int) -> str:
-    """Text for the Description of an ERROR."""
+    """Give the text for the Description of an ERROR."""
     return DESCRIPTIONS.get(code) or explain(code).meaning.capitalize()
+
+
+class Stage(enum.Enum):
+    """How far ascp gets before it finds a problem; its SESSION says the more the later that is."""
+
+    ARGUMENTS = 1
+    STARTUP = 2
+    SESSION = 3
+
+
+@attrs.frozen
+class Refusal:
+    """Why a session ends in ERROR.
+
+    Attributes:
+        code: Code of the ERROR.
+        description: its Description.
+        stage: when ascp finds out.
+    """
+
+    code: int
+    description: str
+    stage: Stage = Stage.SESSION
+
+    @classmethod
+    def of(cls, code: int) -> Refusal:
+        """The refusal with this code, in the words that belong to it."""
+        return cls(code, describe(code))
 
 
 @attrs.define
@@ -65,9 +89,15 @@ class Totals:
 class File:
     """One file of a session.
 
-    path: as reported, still to be escaped. written: bytes at the destination, counted from the beginning of the file,
-    and for a range from the beginning of the range; hole: how many of them are not contiguous. start: offset where it
-    starts or resumes. end: last byte of a range.
+    Attributes:
+        path: as reported, still to be escaped; escaped: as on the wire.
+        size: bytes.
+        start: offset at which it starts or is resumed.
+        end: last byte of a range; None for a whole file.
+        written: bytes at the destination, counted from the beginning of the file, or of the range.
+        hole: how many of them are not contiguous.
+        arg_index: number of its source argument, from 1.
+        file_id: FaspFileID.
     """
 
     path: str
@@ -78,10 +108,11 @@ class File:
     hole: int = 0
     arg_index: int = 1
     file_id: str = ""
+    escaped: str = attrs.field(init=False, default=attrs.Factory(lambda self: escape_path(self.path), takes_self=True))
 
     @property
     def goal(self) -> int:
-        """What `written` is in the end."""
+        """What ``written`` is in the end."""
         return self.size if self.end is None else self.end + 1 - self.start
 
 
@@ -101,21 +132,37 @@ class Counts:
     passed: int = 0
     skipped: int = 0
 
-    def add(self, other: Counts) -> None:
-        for field in attrs.fields(Counts):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+    def since(self, before: Counts) -> Counts:
+        """Give what was counted since a copy of these counts was made."""
+        names = [field.name for field in attrs.fields(Counts)]
+        return Counts(*(getattr(self, name) - getattr(before, name) for name in names))
 
 
 def file_id(arg_index: int, source: str, destination: str) -> str:
-    """FaspFileID: a hash of the three, in the form that ascp gives it."""
+    """Give the FaspFileID: a hash of the three, in the form that ascp gives it."""
     text = f"{arg_index}\0{source}\0{destination}".encode("utf-8", "surrogateescape")
     digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
     return f"{digest[:8]}-{digest[8:16]}-{digest[16:24]}-{digest[24:32]}-{digest[32:]}"
 
 
+_SKIP = "File Size Loss Elapsedusec SessionId TransferBytes FileBytes Delay"
+_FILE_ERROR = (
+    "File Size Written Loss Code Description Elapsedusec SessionId UserStr TransferBytes FileBytes Delay"
+    " FaspFileArgIndex FaspFileID"
+)
+
+
 @attrs.define
 class Messages:
-    """Makes the frames of one session. Every method gives a Frame; times and counters come in with each call."""
+    """Makes the frames of one session. Every method gives a Frame; times and counters come in with each call.
+
+    Attributes:
+        session_id: SessionId of all of them.
+        user_str: UserStr; None for none.
+        cookie: Cookie; None for none.
+        direction: Send or Receive.
+        http: has the session fallen back to HTTP? Its end is another message then.
+    """
 
     session_id: str
     user_str: str | None = None
@@ -135,65 +182,19 @@ class Messages:
         return Frame("INIT", {**about, "Direction": self.direction, "Operation": "Transfer"})
 
     def session(self, tags: str | None = None, **values: Any) -> Frame:
-        """SESSION. values: attributes of SessionEvent; what is not given is as in the captures. tags: a JSON object.
+        """SESSION.
 
-        Tags are sent as they were given, also with spaces that JSON does not need.
+        Args:
+            tags: the text of a JSON object; sent as it was given, also with blanks that JSON does not need.
+            values: attributes of SessionEvent; what is not given is as in BARE.
         """
-        about = {} if tags is None else {**tag_values(tags), "tags": json.loads(tags)}
-        frame = self._frame(SessionEvent, **{**self._session_defaults(), **about, **values})
+        algorithm = "alg_none" if self.direction == "Send" else "alg_delay"
+        own = {"direction": self.direction, "cookie": self.cookie, "rate_control_algorithm": algorithm}
+        about = {} if tags is None else tag_values(tags)
+        frame = self._frame(SessionEvent, **{**BARE, **own, **about, **values})
         if tags is not None:
             frame.fields["Tags"] = tags
         return frame
-
-    def _session_defaults(self) -> dict[str, Any]:
-        return {
-            "rate": 10_000,
-            "min_rate": 0,
-            "encryption": False,
-            "adaptive": "Adaptive",
-            "direction": self.direction,
-            "remote": False,
-            "port": 33001,
-            "cookie": self.cookie,
-            "operation": "Transfer",
-            "priority": 2,
-            "rate_cap": CAP_UNKNOWN,
-            "min_rate_cap": CAP_UNKNOWN,
-            "policy_cap": "Unset",
-            "rate_lock": False,
-            "min_rate_lock": False,
-            "policy_lock": False,
-            "file_checksum_type": "none",
-            "tcp_port": 22,
-            "cipher": "none",
-            "resume_policy": "policy_none",
-            "create_policy": 0,
-            "manifest_policy": "manifest_none",
-            "precalc": False,
-            "overwrite_policy": "overwrite_allow",
-            "rtt_autocorrect": False,
-            "time_policy": 0,
-            "manifest_inprogress": ".aspera-inprogress",
-            "files_encrypt": False,
-            "files_decrypt": False,
-            "datagram_size": PMTU,
-            "xopt_flags": XOPT_BARE,
-            "v_link_version": 1,
-            "peer_v_link_version": 0,
-            "v_link_local_enabled": False,
-            "v_link_remote_enabled": False,
-            "ds_pipeline_depth": 0,
-            "peer_ds_pipeline_depth": 0,
-            "read_block_size": 0,
-            "write_block_size": 0,
-            "cluster_num_nodes": 1,
-            "cluster_node_id": 0,
-            "move_range": False,
-            "keepalive": False,
-            "test_login": False,
-            "use_proxy": False,
-            "rate_control_algorithm": "alg_none" if self.direction == "Send" else "alg_delay",
-        }
 
     def network(self, **values: Any) -> Frame:
         """NOTIFICATION of rate and policy, and with pmtu that of the path MTU."""
@@ -214,60 +215,38 @@ class Messages:
         return Frame("STOP", fields)
 
     def _progress(self, file: File, totals: Totals) -> dict[str, str]:
+        # f-strings, as they take half of the time of str()
         fields = {
-            "File": escape_path(file.path),
-            "Size": str(file.size),
-            "Written": str(file.written),
-            "Bytescont": str(file.written - file.hole),
-            "Loss": str(totals.loss),
-            "Elapsedusec": str(totals.elapsed_usec),
+            "File": file.escaped,
+            "Size": f"{file.size}",
+            "Written": f"{file.written}",
+            "Bytescont": f"{file.written - file.hole}",
+            "Loss": f"{totals.loss}",
+            "Elapsedusec": f"{totals.elapsed_usec}",
             "SessionId": self.session_id,
         }
         if self.user_str is not None:
             fields["UserStr"] = self.user_str
-        fields["StartByte"] = str(file.start)
+        fields["StartByte"] = f"{file.start}"
         if file.end is not None:
-            fields["EndByte"] = str(file.end)
-        fields["TransferBytes"] = str(totals.transfer_bytes)
-        fields["FileBytes"] = str(totals.file_bytes)
-        fields["Delay"] = str(totals.delay)
-        fields["FaspFileArgIndex"] = str(file.arg_index)
+            fields["EndByte"] = f"{file.end}"
+        fields["TransferBytes"] = f"{totals.transfer_bytes}"
+        fields["FileBytes"] = f"{totals.file_bytes}"
+        fields["Delay"] = f"{totals.delay}"
+        fields["FaspFileArgIndex"] = f"{file.arg_index}"
         fields["FaspFileID"] = file.file_id
         return fields
 
-    def skip(self, path: str, totals: Totals) -> Frame:
-        """SKIP; Size is 0 whatever the size of the file, as in the vendor's example."""
-        fields = {
-            "File": escape_path(path),
-            "Size": "0",
-            "Loss": str(totals.loss),
-            "Elapsedusec": str(totals.elapsed_usec),
-            "SessionId": self.session_id,
-            "TransferBytes": str(totals.transfer_bytes),
-            "FileBytes": str(totals.file_bytes),
-            "Delay": str(totals.delay),
-        }
-        return Frame("SKIP", fields)
+    def skip(self, file: File, totals: Totals) -> Frame:
+        """SKIP; Size is 0 whatever the size of the file, and UserStr is missing, as in the vendor's example."""
+        fields = self._progress(file, totals)
+        fields["Size"] = "0"
+        return Frame("SKIP", {name: fields[name] for name in _SKIP.split()})
 
     def file_error(self, file: File, totals: Totals, code: int, description: str) -> Frame:
-        fields = {
-            "File": escape_path(file.path),
-            "Size": str(file.size),
-            "Written": str(file.written),
-            "Loss": str(totals.loss),
-            "Code": str(code),
-            "Description": description,
-            "Elapsedusec": str(totals.elapsed_usec),
-            "SessionId": self.session_id,
-        }
-        if self.user_str is not None:
-            fields["UserStr"] = self.user_str
-        fields["TransferBytes"] = str(totals.transfer_bytes)
-        fields["FileBytes"] = str(totals.file_bytes)
-        fields["Delay"] = str(totals.delay)
-        fields["FaspFileArgIndex"] = str(file.arg_index)
-        fields["FaspFileID"] = file.file_id
-        return Frame("FILEERROR", fields)
+        """FILEERROR; it does not say where the file was to start."""
+        fields = {**self._progress(file, totals), "Code": str(code), "Description": description}
+        return Frame("FILEERROR", {name: fields[name] for name in _FILE_ERROR.split() if name in fields})
 
     def arg_stop(self, path: str, arg_index: int, counts: Counts) -> Frame:
         """ARGSTOP; without SessionId, and without the counts that are zero, as in the vendor's document."""
@@ -334,35 +313,3 @@ class Messages:
 
     def _frame(self, cls: type[Event], **values: Any) -> Frame:
         return cls(session_id=self.session_id, user_str=self.user_str, **values).to_frame()
-
-
-def negotiated(xopt_flags: int, host: str) -> dict[str, Any]:
-    """What the peer's answer changes in SESSION."""
-    return {
-        "rate_cap": CAP_NONE,
-        "min_rate_cap": CAP_NONE,
-        "policy_cap": "Fixed",
-        "remote_address": address_of(host),
-        "xopt_flags": (xopt_flags & ~XOPT_LOCAL) | XOPT_PEER,
-        "peer_v_link_version": 1,
-        "rate_control_algorithm": "alg_delay",
-    }
-
-
-def address_of(host: str) -> str:
-    """An address for a host, without asking anybody: any name but localhost gets one of those for documentation."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return "127.0.0.1" if host == "localhost" else "203.0.113.20"
-
-
-def tag_values(tags: str) -> dict[str, Any]:
-    """XferId, XferRetry and Tags of SESSION for the text of ``--tags``, as event values; tags is a JSON object."""
-    inner = json.loads(tags).get("aspera")
-    known = inner if isinstance(inner, dict) else {}
-    xfer_id, retry = known.get("xfer_id"), known.get("xfer_retry")
-    return {
-        "xfer_id": xfer_id if isinstance(xfer_id, str) else None,
-        "xfer_retry": retry if isinstance(retry, int) and not isinstance(retry, bool) and retry >= 0 else None,
-    }

@@ -1,11 +1,11 @@
 """Plays a stream as it was recorded: byte for byte, in its own time or faster, in pieces of any size.
 
 A stream is cut at its empty lines, so that each piece is a message, whatever is in it. A message is due when the clock
-of its session says so: `Elapsedusec`, counted from the moment at which the session's first message was played. Sessions
-one after the other, or mixed, so keep their pace. Whatever the clocks say, time never goes backwards, and no message
-waits for more than an hour.
+of its session says so: ``Elapsedusec``, counted from the moment at which the session's first message was played.
+Sessions one after the other, or mixed, so keep their pace. Whatever the clocks say, time never goes backwards, and no
+message waits for more than an hour.
 
-Memory: one message, bounded; bytes that are no messages are passed on in blocks.
+Memory: one message, bounded; bytes that are not messages are passed on in blocks.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def adopt(message: bytes, user_str: str | None) -> bytes:
 
 
 def timed(pieces: Iterable[bytes]) -> Iterator[Timed]:
-    """Say for each message when it is due."""
+    """Give each message with the time at which it is due."""
     now = 0.0
     origins: dict[bytes, float] = {}
     for piece in pieces:
@@ -102,7 +102,14 @@ def play(
     speed: float = 1.0,
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Send each piece when it is due. speed: so many times faster, math.inf for at once. wait: how to pass seconds."""
+    """Send each piece when it is due.
+
+    Args:
+        pieces: what is played.
+        send: sends one.
+        speed: so many times faster; infinite for at once.
+        wait: lets so many seconds pass.
+    """
     began = time.monotonic()
     for due, piece in pieces:
         if not math.isinf(speed):

@@ -163,12 +163,12 @@ def test_ctrl_c(fixtures: Path) -> None:
     [
         (["nothing.fasp"], "faspmgr: nothing.fasp: No such file or directory"),
         ([], "Missing argument 'FILE'"),
-        (["--speed", "0", "x"], "'0' is no speed: write 1, 10, 0.5 or max."),
-        (["--speed", "fast", "x"], "'fast' is no speed"),
-        (["--speed", "9" * 400, "x"], "is no speed"),
-        (["--cut", "0", "x"], "'0' is no number of bytes from 1 to 1,048,576, and not random."),
-        (["--to", "host:0", "x"], "'host:0' is no HOST:PORT"),
-        (["--to", "host:port", "x"], "'host:port' is no HOST:PORT, such as 127.0.0.1:4000."),
+        (["--speed", "0", "x"], "invalid speed: '0'; write 1, 10, 0.5 or max."),
+        (["--speed", "fast", "x"], "invalid speed: 'fast'"),
+        (["--speed", "9" * 400, "x"], "invalid speed"),
+        (["--cut", "0", "x"], "invalid number of bytes: '0'; write 1 to 1,048,576, or random."),
+        (["--to", "host:0", "x"], "invalid HOST:PORT: 'host:0'"),
+        (["--to", "host:port", "x"], "invalid HOST:PORT: 'host:port'; write 127.0.0.1:4000."),
     ],
 )
 def test_wrong_usage(args: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

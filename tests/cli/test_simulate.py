@@ -91,7 +91,7 @@ def test_nothing_is_wrong_with_it() -> None:
         (["--files", "-1"], "files must be a whole number from 0 to"),
         (["--files", "2", "--fail", "3"], "more files fail, are skipped, resumed or moved in part than there are"),
         (["--size", "big"], "invalid size: 'big'; write 500, 10k, 10M, or 1.5G."),
-        (["--fail", "x"], "'x' is no number of files, or CODE:N, such as 35:2."),
+        (["--fail", "x"], "invalid number of files: 'x'; write N, or CODE:N such as 35:2."),
         (["--rate", "fast"], "invalid rate: 'fast'"),
         (["--loss", "0.9"], "loss must be a number from 0 to 0.5"),
         (["--error", "-5"], "error must be a whole number"),

@@ -6,11 +6,11 @@ ascp to run these tests.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.simulator.management import ASCP as SIMULATOR
-from tests.simulator.management import environment
+from tests import launcher
+from tests.launcher import SIMULATOR
+from tests.simulator.management import read_all
 
 REAL = os.environ.get("FASPMGR_ASCP", "")
 TIMEOUT = 40
@@ -138,21 +139,14 @@ def run(program: Sequence[str], line: str, folder: Path, closed: int, **env: str
     words = shlex.split(re.sub(r"\b(CLOSED|TO)\b", lambda match: names[match[1]], line))
     words = [word.replace("LIST", str(folder / "list")) for word in words]
     with socket.create_server(("127.0.0.1", 0)) as server:
-        words = [*program, "-M", str(server.getsockname()[1]), *words]
-        with subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(ASPERA_SCP_FILEPASS="p", **env)
-        ) as process:
-            out, err = process.communicate(timeout=TIMEOUT)
+        words = ["-M", str(server.getsockname()[1]), *words]
+        done = launcher.run(*words, program=program, environment={"ASPERA_SCP_FILEPASS": "p", **env}, clean=True)
         server.settimeout(0.1)
         data = b""
-        try:
-            with server.accept()[0] as connection:
-                while block := connection.recv(1 << 16):
-                    data += block
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TimeoutError), server.accept()[0] as connection:
+            data = read_all(connection)
     stream = re.sub(r"^(SessionId|Elapsedusec): .*", r"\1: #", data.decode(), flags=re.MULTILINE)
-    return Run(process.returncode, out.decode(), err.decode(), stream)
+    return Run(done.status, done.out, done.err, stream)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the real one is for Linux")
@@ -175,12 +169,9 @@ def test_unknown_options(line: str, tmp_path: Path, closed: int) -> None:
 
 
 def test_the_version_is_said_in_the_same_form() -> None:
-    real, ours = (
-        subprocess.run([*program, "-A"], capture_output=True, text=True, env=environment(), timeout=TIMEOUT)
-        for program in ([REAL], SIMULATOR)
-    )
+    real, ours = (launcher.run("-A", program=program, clean=True) for program in ([REAL], SIMULATOR))
     for name in (r"^ascp version (3\.9\.0)", "^Operating System: (.*)$"):
-        found = [re.search(name, done.stdout, re.MULTILINE) for done in (real, ours)]
+        found = [re.search(name, done.out, re.MULTILINE) for done in (real, ours)]
         assert found[0]
         assert found[1]
         assert found[0][1] == found[1][1]

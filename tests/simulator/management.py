@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
 from faspmgr.protocol.commands import Command
+from faspmgr.protocol.events import Event
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.tokenizer import Tokenizer
-
-ROOT = Path(__file__).resolve().parents[2]
-ASCP = [sys.executable, "-m", "faspmgr.simulator.ascp"]
-TIMEOUT = 30
-
-
-def environment(**more: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASPERA_", "FASPMGR_ASCP"))}
-    return {**clean, "PYTHONPATH": str(ROOT), **more}
+from faspmgr.tracking import Session, Tracker
+from tests import launcher
+from tests.launcher import SIMULATOR
 
 
 @attrs.frozen
-class Outcome:
-    """A run to its end. data: what the management port got; problems: kinds of what was wrong with it."""
+class Reported:
+    """A run to its end. data: what the management port got."""
 
     status: int
     out: str
@@ -56,47 +50,60 @@ class Outcome:
         """Fields of the last message."""
         return self.frames[-1].fields
 
+    @property
+    def session(self) -> Session:
+        """The only session, as a strict reader sees it."""
+        (session,) = tracked(self.data).sessions
+        return session
+
+
+def tracked(data: bytes, parser: Parser | None = None) -> Tracker:
+    """What a parser, by default a strict one, and a tracker that keeps all files make of a stream."""
+    parser = parser or Parser(strict=True)
+    tracker = Tracker(keep_files="all")
+    event: Event
+    for event in parser.feed(data) + parser.close():
+        tracker.update(event)
+    return tracker
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
 
 class Live:
-    """A run under way: tell it commands, wait for what it says."""
+    """A run in progress: send it commands, wait for what it reports. eof: has the connection been closed?"""
 
     def __init__(self, *args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> None:
         self.data = b""
-        self._server = socket.create_server(("127.0.0.1", 0))
-        port = self._server.getsockname()[1]
-        words = [*ASCP, "-M", str(port), *map(str, args)]
-        more = {**(env or {}), **({"FASPMGR_ASCP_FAULT": fault} if fault else {})}
-        self.process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment(**more)
-        )
         self.eof = threading.Event()
-        self._connected = threading.Event()
-        self._over = threading.Event()
-        self._connection: socket.socket | None = None
+        self.connected = threading.Event()
+        self.connection: socket.socket
+        self._ended = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        words = ["-M", str(self._server.getsockname()[1]), *map(str, args)]
+        environment = {**(env or {}), **({"FASPMGR_ASCP_FAULT": fault} if fault else {})}
+        self._started = launcher.start(*words, program=SIMULATOR, environment=environment, clean=True)
+        self.process = self._started.__enter__()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        try:
-            if not self._is_called():
+        # A connection that came before the end of the process still waits in the queue then.
+        ended = False
+        while not select.select([self._server], [], [], 0.05)[0]:
+            if ended:
                 return
-            self._connection, _ = self._server.accept()
-            self._connected.set()
-            while data := self._connection.recv(1 << 16):
+            ended = self._ended.is_set()
+        try:
+            self.connection, _ = self._server.accept()
+            self.connected.set()
+            while data := self.connection.recv(1 << 16):
                 self.data += data
         except OSError:
             pass
         finally:
             self.eof.set()
-
-    def _is_called(self) -> bool:
-        """Wait for a connection; one that came before the end still waits in the queue then."""
-        over = False
-        while not select.select([self._server], [], [], 0.05)[0]:
-            if over:
-                return False
-            over = self._over.is_set()
-        return True
 
     def expect(self, pattern: str, seconds: float = 10) -> re.Match[bytes]:
         """Wait until the stream holds this."""
@@ -109,41 +116,51 @@ class Live:
         raise AssertionError(f"{pattern!r} did not come:\n{self.data.decode('utf-8', 'replace')}")
 
     def send(self, data: bytes | Frame | Command) -> None:
-        assert self._connected.wait(10)
-        assert self._connection
-        self._connection.sendall(data if isinstance(data, bytes) else data.encode())
+        assert self.connected.wait(10)
+        self.connection.sendall(data if isinstance(data, bytes) else data.encode())
 
-    def finish(self) -> Outcome:
-        out, err = self.process.communicate(timeout=TIMEOUT)
-        self._over.set()
+    def finish(self) -> Reported:
+        status, out, err = launcher.finish(self.process)
+        self._ended.set()
         self.eof.wait(5)
-        return Outcome(self.process.returncode, out.decode(), err.decode(), self.data)
+        return Reported(status, out, err, self.data)
 
-    def __enter__(self) -> Live:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-        if self._connection:
-            self._connection.close()
-        self._over.set()
+    def close(self) -> None:
+        self.process.kill()
+        self._ended.set()
         self._thread.join(5)
+        if self.connected.is_set():
+            self.connection.close()
         self._server.close()
+        self._started.__exit__(None, None, None)
 
 
-def run(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Outcome:
+@contextmanager
+def live(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Iterator[Live]:
+    """Run a simulated ascp with a management port for the length of a block."""
+    running = Live(*args, fault=fault, env=env)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def run(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Reported:
     """Run a simulated ascp with a management port, to its end."""
-    with Live(*args, fault=fault, env=env) as live:
-        return live.finish()
+    with live(*args, fault=fault, env=env) as running:
+        return running.finish()
 
 
-def run_alone(*args: str, env: Mapping[str, str] | None = None) -> Outcome:
+def copy(*args: str | Path, fault: str = "") -> Reported:
+    """Run one that copies its files at once."""
+    return run("--simulate-copy", "--simulate-speed=max", "-q", *args, fault=fault)
+
+
+def run_alone(*args: str, env: Mapping[str, str] | None = None) -> launcher.Outcome:
     """Run it without a management port."""
-    done = subprocess.run([*ASCP, *args], capture_output=True, env=environment(**(env or {})), timeout=TIMEOUT)
-    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(), b"")
+    return launcher.run(*args, program=SIMULATOR, environment=env, clean=True)
 
 
-def stream(frames: Sequence[Frame]) -> bytes:
-    return b"".join(frame.encode() for frame in frames)
+def content(folder: Path) -> dict[str, bytes]:
+    """All files below, by their path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -52,10 +52,10 @@ def test_it_reports_what_the_real_one_reported(name: str, fixtures: Path) -> Non
     args, fault, env = RUNS[name]
     outcome = run(*args, fault=fault, env=env)
     real = Tokenizer(strict=True).feed((fixtures / "ascp-3.9.0" / f"{name}.fasp").read_bytes())
-    made_up = Tokenizer(strict=True).feed(outcome.data)
+    simulated = Tokenizer(strict=True).feed(outcome.data)
 
-    assert [frame.type for frame in made_up] == [frame.type for frame in real]
-    for ours, theirs in zip(made_up, real):
+    assert [frame.type for frame in simulated] == [frame.type for frame in real]
+    for ours, theirs in zip(simulated, real):
         assert list(ours.fields) == list(theirs.fields)
         for field in theirs.fields:
             if field not in OF_THE_MACHINE:
@@ -63,6 +63,6 @@ def test_it_reports_what_the_real_one_reported(name: str, fixtures: Path) -> Non
     assert outcome.status == 1
 
     # SessionIds differ from those recorded, but not from each other where those recorded do not.
-    sessions = [[frame.fields["SessionId"] for frame in frames] for frames in (made_up, real)]
+    sessions = [[frame.fields["SessionId"] for frame in frames] for frames in (simulated, real)]
     assert len(set(zip(*sessions))) == len(set(sessions[0])) == len(set(sessions[1]))
     assert "secret-token" not in outcome.data.decode()

@@ -27,7 +27,7 @@ from faspmgr.simulator.faults import Fault, Faults, parse_faults
         ("garbage@1,silent-exit@2", [Fault("garbage", where=1), Fault("silent-exit", where=2)]),
     ],
 )
-def test_what_it_can_say(text: str, faults: list[Fault]) -> None:
+def test_faults(text: str, faults: list[Fault]) -> None:
     assert parse_faults(text) == Faults(faults)
 
 
@@ -40,7 +40,7 @@ def test_once() -> None:
     ["explode", "fail", "fail=x", "fail=16@101%", "fail=16@half", "hang=1@2", "no-connect=5", "linger-socket@5",
      "fail-file=5@0", "fail-file", "once", "once=", "FAIL=16", "fail=16@-1", "fail=16@", "=", "fail=" + "9" * 5000],
 )  # fmt: skip
-def test_what_it_cannot_say(text: str) -> None:
+def test_invalid_faults(text: str) -> None:
     with pytest.raises(FaultError, match=r"^FASPMGR_ASCP_FAULT: "):
         parse_faults(text)
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from faspmgr.errors import OptionError
 from faspmgr.simulator import options as options_
-from faspmgr.simulator.options import Options, Stage, parse, remote
+from faspmgr.simulator import terms
+from faspmgr.simulator.messages import Stage
+from faspmgr.simulator.options import Options, parse, remote
 
 TO = ["notes.txt", "xfer@127.0.0.1:/data/out"]
 
@@ -77,7 +79,7 @@ def test_options(argv: list[str], name: str, value: Any) -> None:
 )
 def test_what_session_says_of_them(argv: list[str], value: dict[str, Any]) -> None:
     """As seen of the real one."""
-    values = parsed(*argv, *TO).session_values()
+    values = parsed(*argv, *TO).local_values()
     assert {name: values[name] for name in value} == value
 
 
@@ -179,8 +181,8 @@ def test_remote_paths(argument: str, value: tuple[str, str, str] | None) -> None
     assert remote(argument) == value
 
 
-def test_every_option_that_is_taken_exists() -> None:
-    for name in options_._TAKE:
+def test_every_option_that_is_applied_exists() -> None:
+    for name in [*options_.VALUES, *options_.ACTIONS]:
         if name.startswith("--"):
             assert name[2:] in options_.LONG or f"{name[2:]}=" in options_.LONG
         else:
@@ -194,7 +196,7 @@ WORDS = ["-l", "-C", "-@", "-M", "--mode", "1", "a:b", "--tags", "{}", "-k", "\u
 def test_no_command_line_brings_it_down(argv: list[str]) -> None:
     with contextlib.suppress(OptionError):
         options = parse(argv, {})
-        assert options.session_values().keys() >= options.bare_values().keys()
+        assert options.local_values().keys() >= options.bare_values().keys()
 
 
 def test_secrets_are_not_in_its_repr() -> None:
@@ -208,7 +210,7 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyError("uid not found")
 
     monkeypatch.setattr(getpass, "getuser", fail)
-    assert options_.local_user() == "user"
+    assert terms.local_user() == "user"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Made-up sessions: what was asked for is in them, and their numbers agree with each other."""
+"""Synthetic sessions: what was asked for is in them, and their numbers agree with each other."""
 
 from __future__ import annotations
 
@@ -12,29 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.protocol.events import Event, SessionEvent
+from faspmgr.protocol.events import SessionEvent
 from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.parser import Parser
+from faspmgr.protocol.parser import Parser, parse
 from faspmgr.protocol.tokenizer import Tokenizer
-from faspmgr.simulator.scenario import CHECKSUMS, DISTRIBUTIONS, Scenario
+from faspmgr.simulator.scenario import DISTRIBUTIONS, Scenario
+from faspmgr.simulator.terms import CHECKSUMS
 from faspmgr.tracking import Session, Tracker
-from tests.simulator.management import environment
+from tests.launcher import variables
+from tests.simulator.management import tracked
 
 FILE_MESSAGES = {"STATS", "STOP", "SKIP", "FILEERROR"}
 STILL = {"STOP", "SKIP", "FILEERROR", "DONE", "ERROR"}
 
 
-def events(scenario: Scenario) -> list[Event]:
-    """What a strict reader makes of the bytes."""
-    parser = Parser(strict=True)
-    return parser.feed(b"".join(scenario.stream())) + parser.close()
+def stream(scenario: Scenario) -> bytes:
+    return b"".join(scenario.stream())
 
 
 def track(scenario: Scenario) -> Tracker:
-    tracker = Tracker(keep_files="all")
-    for event in events(scenario):
-        tracker.update(event)
-    return tracker
+    return tracked(stream(scenario))
 
 
 def only(scenario: Scenario) -> Session:
@@ -76,7 +73,7 @@ def test_as_many_fail_and_are_skipped_as_asked_for() -> None:
 
 
 def test_a_number_of_failures_means_code_5() -> None:
-    assert [event.type for event in events(Scenario(files=2, fail=2))].count("FILEERROR") == 2
+    assert [frame.type for frame in Scenario(files=2, fail=2).frames()].count("FILEERROR") == 2
     assert Scenario(fail=2) == Scenario(fail={5: 2})
 
 
@@ -195,14 +192,11 @@ def test_an_error_in_the_middle_of_a_file() -> None:
 @pytest.mark.parametrize("share", [0, 0.3, 1])
 def test_a_stream_that_breaks_off(share: float, sessions: int) -> None:
     scenario = Scenario(files=5, size=5_000_000, cut_off=True, stop_at=share, sessions=sessions)
-    data = b"".join(scenario.stream())
     parser = Parser()
-    whole = parser.feed(data) + parser.close()
+    tracker = tracked(stream(scenario), parser)
     assert [problem.kind for problem in parser.problems] == ["unfinished"]
-    assert [event.to_frame() for event in whole] == list(scenario.frames())
-    tracker = Tracker()
-    for event in whole:
-        tracker.update(event)
+    whole = Tokenizer().feed(stream(scenario))
+    assert whole == list(scenario.frames())
     assert not any(session.state == "done" for session in tracker.sessions) or sessions > 1
 
 
@@ -217,7 +211,7 @@ def test_direction_and_user_str() -> None:
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     values: dict[str, Any] = {"files": 20, "distribution": "lognormal", "loss": 0.01, "fail": 2, "sessions": 2}
-    one, again, other = (b"".join(Scenario(**values, seed=seed).stream()) for seed in (1, 1, 2))
+    one, again, other = (stream(Scenario(**values, seed=seed)) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
@@ -227,9 +221,9 @@ def test_also_in_another_process() -> None:
         "import sys; from faspmgr.simulator import Scenario\n"
         "sys.stdout.buffer.write(b''.join(Scenario(files=9, fail=3, retries=1, sessions=2, seed=5).stream()))"
     )
-    env = environment(PYTHONHASHSEED="7", USER="somebody", LOGNAME="somebody")
+    env = variables({"PYTHONHASHSEED": "7", "USER": "somebody", "LOGNAME": "somebody"}, clean=True)
     data = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, check=True, timeout=30).stdout
-    assert data == b"".join(Scenario(files=9, fail=3, retries=1, sessions=2, seed=5).stream())
+    assert data == stream(Scenario(files=9, fail=3, retries=1, sessions=2, seed=5))
 
 
 # -- the numbers agree
@@ -268,7 +262,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 @given(scenarios())
 def test_the_numbers_agree_with_each_other(scenario: Scenario) -> None:
     frames = list(scenario.frames())
-    assert b"".join(frame.encode() for frame in frames) == b"".join(scenario.stream())
+    assert b"".join(frame.encode() for frame in frames) == stream(scenario)
     for session_id in {frame.fields["SessionId"] for frame in frames if "SessionId" in frame.fields}:
         check_session(scenario, [frame for frame in frames if frame.fields.get("SessionId") == session_id])
 
@@ -343,7 +337,8 @@ def test_session_has_the_fields_of_the_capture(fixtures: Any) -> None:
 
 
 def test_every_value_fits_its_field() -> None:
-    for event in events(Scenario(files=12, odd_names=True, loss=0.1, fail=2, retries=1, sessions=2, checksum="md5")):
+    scenario = Scenario(files=12, odd_names=True, loss=0.1, fail=2, retries=1, sessions=2, checksum="md5")
+    for event in parse(stream(scenario)):
         assert event.extra == {}
         assert not isinstance(event, SessionEvent) or event.tags
 
@@ -385,7 +380,7 @@ def test_memory_does_not_grow_with_the_files() -> None:
         "sum(map(len, itertools.islice(scenario.stream(), 100_000))); print(tracemalloc.get_traced_memory()[1])"
     )
     peaks = [
-        int(subprocess.run([sys.executable, "-c", script, files], capture_output=True, env=environment(), timeout=60,
+        int(subprocess.run([sys.executable, "-c", script, files], capture_output=True, env=variables(), timeout=60,
                            check=True).stdout)
         for files in ("1000", "10000000")
     ]  # fmt: skip

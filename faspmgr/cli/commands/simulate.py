@@ -1,21 +1,26 @@
-"""``faspmgr simulate``: a made-up session, written or played."""
+"""``faspmgr simulate``: a synthetic transfer, written or played."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
+import attrs
 import click
 
 from faspmgr.cli import playing
 from faspmgr.cli.options import RATE, SIZE
-from faspmgr.simulator.scenario import CHECKSUMS, DISTRIBUTIONS, Scenario
+from faspmgr.simulator.scenario import ACHIEVED, DIRECTIONS, DISTRIBUTIONS, FAIL_CODE, Scenario
+from faspmgr.simulator.terms import CHECKSUMS
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 BATCH = 100
 """Messages that are written at once."""
+_DEFAULTS = {field.name: field.default for field in attrs.fields(Scenario)}
 
 
 def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[int, int]:
@@ -23,39 +28,55 @@ def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, .
     for value in values:
         match = re.fullmatch("(?:([0-9]{1,6}):)?([0-9]{1,10})", value)
         if not match:
-            raise click.BadParameter(f"{value!r} is no number of files, or CODE:N, such as 35:2.")
-        code = int(match[1] or 5)
+            raise click.BadParameter(f"invalid number of files: {value!r}; write N, or CODE:N such as 35:2.")
+        code = int(match[1] or FAIL_CODE)
         fail[code] = fail.get(code, 0) + int(match[2])
     return fail
 
 
+def _option(words: str, help: str, **settings: Any) -> Callable[[F], F]:
+    """Make an option for an attribute of Scenario, which has the default.
+
+    Args:
+        words: the option; behind a blank the attribute, where that has another name.
+        help: its help; the default is shown behind it, where it is a word or a number above zero.
+        settings: of click.option.
+    """
+    flag, _, name = words.partition(" ")
+    name = name or flag[2:].replace("-", "_")
+    default = _DEFAULTS[name]
+    if default and isinstance(default, (str, int, float)) and not isinstance(default, bool):
+        help += f"  [default: {default:,}]" if isinstance(default, int) else f"  [default: {default}]"
+    return click.option(flag, name, help=help, **settings)
+
+
 @click.command("simulate")
-@click.option("--files", type=int, default=3, metavar="N", help="Files, over all sessions; 3.")
-@click.option("--size", default="10M", type=SIZE, help="Mean size: 500, 1.5G; 10M.")
-@click.option("--fail", multiple=True, callback=_parse_fail, metavar="N|CODE:N", help="N files fail, with 5 or CODE.")
-@click.option("--skip", type=int, default=0, metavar="N", help="N files are skipped.")
-@click.option("--sessions", type=int, default=1, metavar="N", help="Parallel sessions of one transfer.")
-@click.option("--seed", type=int, default=0, metavar="N", help="The same seed gives the same bytes.")
-@click.option("--resume", type=int, default=0, metavar="N", help="N files go on where an earlier session stopped.")
-@click.option("--ranges", type=int, default=0, metavar="N", help="Of N files only a range is moved.")
-@click.option("--distribution", type=click.Choice(DISTRIBUTIONS), default="fixed", help="Of the sizes; fixed.")
-@click.option("--rate", "target_kbps", default="100m", type=RATE, help="Target; 100m.")
-@click.option("--achieved", "achieved_kbps", type=RATE, help="What is reached; 93 %.")
-@click.option("--rtt", "rtt_ms", type=int, default=25, metavar="MS", help="Round-trip time in milliseconds; 25.")
-@click.option("--loss", type=float, default=0.0, metavar="SHARE", help="Share of the bytes that get lost: 0.01.")
-@click.option("--checksum", type=click.Choice(CHECKSUMS), default="none", help="Checksums in STOP.")
-@click.option("--no-precalculate", "precalculate", is_flag=True, flag_value=False, default=True, help="No job size.")
-@click.option("--retries", type=int, default=0, metavar="N", help="N attempts fail before the one that does not.")
-@click.option("--fallback", is_flag=True, help="UDP fails, the transfer goes on over HTTP.")
-@click.option("--odd-names", is_flag=True, help="File names with line breaks, TAB, bytes that are no UTF-8.")
-@click.option("--error", type=int, metavar="CODE", help="The session ends in this ERROR.")
-@click.option("--cut-off", is_flag=True, help="The stream breaks off in the middle of a message.")
-@click.option("--stop-at", type=float, default=0.5, metavar="SHARE", help="When --error, --cut-off happen; 0.5.")
-@click.option("--direction", type=click.Choice(["send", "receive"]), default="send", help="Send or receive.")
-@click.option("--user-str", default="simulated", metavar="TEXT", help="What an application gives with -u.")
+@_option("--files", "Files, over all sessions.", type=int, metavar="N")
+@_option("--size", "Mean size in bytes: 500, 10M, 1.5G.", type=SIZE)
+@_option("--fail", f"N files fail, with {FAIL_CODE} or CODE.", multiple=True, callback=_parse_fail, metavar="N|CODE:N")
+@_option("--skip", "N files are skipped.", type=int, metavar="N")
+@_option("--sessions", "Parallel sessions of one transfer.", type=int, metavar="N")
+@_option("--seed", "The same seed gives the same bytes.", type=int, metavar="N")
+@_option("--resume", "N files go on where an earlier session stopped.", type=int, metavar="N")
+@_option("--ranges", "Of N files only a range is moved.", type=int, metavar="N")
+@_option("--distribution", "Of the sizes.", type=click.Choice(DISTRIBUTIONS))
+@_option("--rate target_kbps", "Target rate in kilobits per second, or 800k, 50m, 1.5g.", type=RATE)
+@_option("--achieved achieved_kbps", f"What is reached.  [default: {ACHIEVED:.0%} of the target]", type=RATE)
+@_option("--rtt rtt_ms", "Round-trip time in milliseconds.", type=int, metavar="MS")
+@_option("--loss", "Share of the bytes that get lost: 0.01.", type=float, metavar="SHARE")
+@_option("--checksum", "Checksums in STOP.", type=click.Choice(CHECKSUMS))
+@_option("--no-precalculate precalculate", "No job size.", is_flag=True, default=True, flag_value=False)
+@_option("--retries", "N attempts fail before the one that does not.", type=int, metavar="N")
+@_option("--fallback", "UDP fails, the transfer goes on over HTTP.", is_flag=True)
+@_option("--odd-names", "File names with line breaks, TAB, bytes that are not UTF-8.", is_flag=True)
+@_option("--error", "The session ends in this ERROR.", type=int, metavar="CODE")
+@_option("--cut-off", "The stream breaks off in the middle of a message.", is_flag=True)
+@_option("--stop-at", "When --error and --cut-off happen.", type=float, metavar="SHARE")
+@_option("--direction", "Send or receive.", type=click.Choice([word.lower() for word in DIRECTIONS]))
+@_option("--user-str", "What an application gives with -u.", metavar="TEXT")
 @playing.options(speed="max")
 def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **options: Any) -> int:
-    """Make up a transfer, and write its stream to standard output or play it to a management port.
+    """Write the stream of a synthetic transfer to standard output, or play it to a management port.
 
     The numbers in it agree with each other. It takes the same little memory for ten files and for ten million. With
     --to, each of several sessions has a connection of its own.
@@ -66,11 +87,11 @@ def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **o
       faspmgr simulate --files 5 --size 1G --speed 1 --to 127.0.0.1:4000
       faspmgr simulate --sessions 4 --loss 0.01 --fail 35:1 --seed 7 > capture.fasp
     """
-    options["direction"] = options["direction"].capitalize()
-    if options["achieved_kbps"] is None:
-        del options["achieved_kbps"]
+    given = {name: value for name, value in options.items() if value is not None}
+    if "direction" in given:
+        given["direction"] = given["direction"].capitalize()
     try:
-        scenario = Scenario(**options)
+        scenario = Scenario(**given)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
     streams = [scenario.stream()] if to is None else scenario.streams()

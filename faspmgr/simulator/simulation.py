@@ -1,0 +1,432 @@
+"""One run of ``faspmgr-ascp``: what can only happen to an executable, around the course of its session.
+
+Here are the files of a command line, the commands of a manager, the waiting for real time, and the faults; the messages
+and their order are in ``course.py``. One thread, one loop: the course asks for the next file, and for the next step of
+it. A step advances the clock by the time that its bytes take at the target rate, waits until real time has caught up,
+and applies the commands that come meanwhile; what they reply goes out at once, between the messages of the course. With
+an infinite speed it does not wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from faspmgr.errors import FileError, SessionOverError, ShutdownError
+from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.frames import Frame
+from faspmgr.simulator import faults, files
+from faspmgr.simulator.course import Argument, Clock, Course
+from faspmgr.simulator.faults import Fault, Faults
+from faspmgr.simulator.files import Item, Scan
+from faspmgr.simulator.link import Link
+from faspmgr.simulator.messages import Messages, Refusal, Stage, describe
+from faspmgr.simulator.notes import Notes, exit_now, log
+from faspmgr.simulator.options import Options
+from faspmgr.simulator.terms import local_user
+
+REPORT_USEC = 500_000
+"""Between two STATS of a file, by the clock of the session."""
+TICK_USEC = 50_000
+"""The longest step of a session that keeps time, so that a change of rate shows soon."""
+MAX_REPORTS = 200
+"""STATS of one file in a session that does not keep time: a huge file must not become a flood."""
+IDLE_SECONDS = 0.5
+"""How long a persistent session without work waits for a command before it looks whether anybody is there."""
+# Limits of what a manager may ask for.
+MAX_QUEUE = 100_000
+MAX_RATE_KBPS = 10**12
+MAX_OFFSET = 2**63
+MAX_SOURCE_CHARS = 1 << 16
+"""What SESSION shows of the sources of a long list: the message must stay one that a manager accepts."""
+
+
+class Simulation:
+    """One run, and the Plan of its course.
+
+    Args:
+        options: the command line.
+        planned_faults: what is to go wrong.
+        link: the managers.
+        notes: where commands and the end are noted down.
+    """
+
+    notifies = True
+
+    def __init__(self, options: Options, planned_faults: Faults, link: Link, notes: Notes) -> None:
+        self.options = options
+        self.faults = planned_faults
+        self.link = link
+        self.notes = notes
+        self.clock = Clock(options.speed or (1.0 if options.copy else math.inf))
+        # The sources, each with its destination if it has one of its own; and what is wrong with the command line.
+        self._pairs: list[files.Pair] = []
+        self._refusal = options.problem
+        if self._refusal is None:
+            try:
+                self._pairs = files.pairs(options)
+            except SessionOverError as over:
+                self._refusal = options.problem = over.refusal
+        # Is it so wrong that ascp says little of it, and neither -u nor the cookie?
+        self._is_bare = self._refusal is not None and self._refusal.stage is not Stage.SESSION
+        if not self._is_bare and options.key and not os.path.isfile(options.key):
+            self._refusal = Refusal(4, f"Private key file not found at path {options.key}")
+
+        messages = Messages(str(uuid.uuid4()), options.user_str, options.cookie, options.direction)
+        if self._is_bare:
+            messages.user_str = messages.cookie = None
+        self.course = Course(self, options, messages, self.clock)
+        # What was found of the sources; in a persistent session, nothing.
+        self.scan = Scan(self.course.counts)
+        # The sum of the sizes of all files so far, bytes.
+        self.job_bytes = 0
+        # START commands that wait, and the paths that STOP has named: of files that wait, and of the one in progress.
+        self.queue: deque[Frame] = deque()
+        self.stopped: set[str] = set()
+        # Has DONE asked to end when the queue is empty?
+        self.lingering = False
+
+    def run(self) -> int:
+        """Report the session; return the exit status."""
+        course, options = self.course, self.options
+        for frame in course.run():
+            self.send(frame)
+        refusal = course.refusal
+        if refusal is None:
+            if not options.quiet:
+                self._log_result()
+            self.notes.note(end="DONE")
+            return 0
+        if not course.messages.http:
+            if not options.quiet and not options.problem:
+                log(f"\r\nSession Stop  (Error: {refusal.description})\n")
+            ending = ", exiting." if refusal.stage is Stage.SESSION else " \nStartup failed, exit"
+            log(f"ascp: {refusal.description}{ending}\n", sys.stderr)
+        self.notes.note(end="ERROR", code=refusal.code)
+        return 1
+
+    def _log_result(self) -> None:
+        totals, count = self.course.totals, self.course.counts.passed
+        seconds = max(totals.elapsed_usec / 1e6, 0.001)
+        rate = totals.file_bytes * 8 / 1024 / seconds
+        log(
+            f"Completed: {totals.file_bytes // 1024}K bytes transferred in {seconds:.0f} seconds\n"
+            f" ({rate:.0f}K bits/sec), in {count} file{'' if count == 1 else 's'}.\n"
+        )
+
+    def send(self, frame: Frame) -> None:
+        """Send a message now."""
+        self.link.send(frame.encode())
+
+    # -- the plan
+
+    def session_values(self) -> dict[str, Any]:
+        options = self.options
+        if self._is_bare:
+            return options.bare_values()
+        is_local = self._refusal or self.faults.at("connect")
+        values = options.local_values() if is_local else options.negotiated_values()
+        return {**values, "source": _shown_sources(self._pairs)}
+
+    def connect(self) -> Iterable[Frame]:
+        if self._refusal:
+            raise SessionOverError(self._refusal)
+        self._fall(self.faults.at("connect"))
+        self._fall(self.faults.at("session"))
+        files.scan(self.scan, self.options, self._pairs)
+        return ()
+
+    def prepare(self) -> None:
+        if self.options.copy:
+            files.make_directories(self.scan, self.options)
+        self.job_bytes = self.scan.bytes
+
+    def job_size(self) -> tuple[int, int]:
+        return sum(1 for item in self.scan.items if not item.error), self.job_bytes
+
+    def arguments(self) -> Iterator[Argument]:
+        yield from map(self._argument, self.scan.sources)
+        if self.options.keepalive:
+            yield from self._serve()
+        self.fall_if_due()
+
+    def _argument(self, source: files.Source) -> Argument:
+        return Argument(source.name, source.index, (RealFile(self, item) for item in source.items))
+
+    def _serve(self) -> Iterator[Argument]:
+        """A persistent session: one START after the other."""
+        index = 0
+        while self.queue or not self.lingering:
+            if self.queue:
+                index += 1
+                yield from self._start(index, self.queue.popleft())
+            elif self.link.has_manager:
+                self.apply(self.link.poll(IDLE_SECONDS))
+                self.clock.catch_up()
+            else:
+                raise SessionOverError(Refusal(8, "management -M connection required for --keepalive session"))
+
+    def _start(self, index: int, frame: Frame) -> Iterator[Argument]:
+        source = unescape_path(frame.fields["Source"])
+        target = unescape_path(frame.fields["Destination"])
+        if source in self.stopped:
+            self.stopped.discard(source)
+            return
+        low, _, high = frame.fields.get("FileBytes", "").partition(":")
+        found = Scan(self.course.counts)
+        files.scan_one(
+            found, self.options, index, (source, target), *(int(bound) if bound else None for bound in (low, high))
+        )
+        self.job_bytes += found.bytes
+        if self.options.copy:
+            with contextlib.suppress(SessionOverError):
+                files.make_directories(found, self.options)
+        yield self._argument(found.sources[0])
+
+    # -- time and commands
+
+    def wait(self, usec: float) -> None:
+        """Let time pass, and apply the commands that come meanwhile."""
+        deadline = time.monotonic() + self.clock.advance(usec)
+        while True:
+            self.apply(self.link.poll(max(0.0, deadline - time.monotonic())))
+            if time.monotonic() >= deadline:
+                break
+        self.clock.catch_up()
+
+    def apply(self, commands: Sequence[Frame]) -> None:
+        """Apply commands. Raises SessionOverError and ShutdownError, where they end the session."""
+        self.notes.note_commands(commands)
+        for command in commands:
+            if command.type in _COMMANDS:
+                _COMMANDS[command.type](self, command.fields)
+
+    def _on_rate(self, fields: Mapping[str, str]) -> None:
+        rate, min_rate = fields.get("Rate"), fields.get("MinRate")
+        policy, priority = fields.get("Adaptive"), fields.get("Priority")
+        fits = (
+            all(value is None or _is_number(value, MAX_RATE_KBPS) for value in (rate, min_rate))
+            and policy in (None, "Adaptive", "Fixed", "Trickle")
+            and priority in (None, "1", "2")
+        )
+        if not fits or not any((rate, min_rate, policy, priority)):
+            return
+        terms = self.course.terms
+        terms.rate = terms.rate if rate is None else int(rate)
+        terms.min_rate = terms.min_rate if min_rate is None else int(min_rate)
+        terms.adaptive = policy or terms.adaptive
+        terms.priority = terms.priority if priority is None else int(priority)
+        self.send(self.course.notify())
+
+    def _on_start(self, fields: Mapping[str, str]) -> None:
+        source, target, span = fields.get("Source"), fields.get("Destination"), fields.get("FileBytes", ":")
+        low, colon, high = span.partition(":")
+        fits = colon and all(not bound or _is_number(bound, MAX_OFFSET) for bound in (low, high))
+        if self.options.keepalive and source and target and fits and len(self.queue) < MAX_QUEUE:
+            self.queue.append(Frame("START", dict(fields)))
+
+    def _on_stop(self, fields: Mapping[str, str]) -> None:
+        path = unescape_path(fields.get("Source", ""))
+        waiting = any(unescape_path(frame.fields["Source"]) == path for frame in self.queue)
+        if waiting or (self.course.current and self.course.current.path == path):
+            self.stopped.add(path)
+
+    def _on_cancel(self, fields: Mapping[str, str]) -> None:
+        raise SessionOverError(Refusal(28, "Session cancelled by the user"))
+
+    def _on_done(self, fields: Mapping[str, str]) -> None:
+        if not self.options.keepalive:
+            return
+        if fields.get("Operation", "Shutdown") == "Linger":
+            self.lingering = True
+        elif fields.get("Operation", "Shutdown") == "Shutdown":
+            raise ShutdownError
+
+    def _on_query(self, fields: Mapping[str, str]) -> None:
+        totals, messages = self.course.totals, self.course.messages
+        reply = {"Query": fields["Query"]} if "Query" in fields else {}
+        reply.update({"Elapsedusec": str(totals.elapsed_usec), "SessionId": messages.session_id})
+        if messages.user_str is not None:
+            reply["UserStr"] = messages.user_str
+        reply["QueryResponse"] = "Transferring" if self.course.current else "Idle"
+        reply["TransferBytes"] = reply["FileBytes"] = str(totals.file_bytes)  # nothing is lost
+        self.send(Frame("QUERYRSP", reply))
+
+    # -- faults
+
+    def fall_if_due(self) -> None:
+        """Let that go wrong which is to go wrong at this byte."""
+        fault = self.faults.due(self.course.totals.file_bytes, self.job_bytes)
+        if fault:
+            self._fall([fault])
+
+    def _fall(self, due: Sequence[Fault]) -> None:
+        for fault in due:
+            if self.faults.once:
+                if os.path.exists(self.faults.once):
+                    continue
+                with open(self.faults.once, "x"):
+                    pass
+            self.notes.note(fault=fault.name)
+            _FAULTS[fault.name](self, fault)
+
+    def _fail(self, fault: Fault) -> None:
+        course, options = self.course, self.options
+        if not options.fallback or course.messages.http or fault.where not in ("connect", "session"):
+            raise SessionOverError(Refusal.of(fault.code))
+        # -y 1: it goes on over HTTP; if nothing at all can be reached, no HTTP server can be either.
+        if fault.where == "session":
+            self.send(course.fall_back(fault.code))
+            return
+        other = Messages(str(uuid.uuid4()), cookie=options.cookie, direction=options.direction, http=True)
+        self.send(other.http_init(options.user or local_user()))
+        course.stamp()
+        self.send(other.error(course.totals, None, 11))
+        course.messages.http = True
+        raise SessionOverError(Refusal.of(11))
+
+    def _hang(self, fault: Fault) -> None:
+        if self.course.current:
+            self.send(self.course.report(self.course.current))
+        time.sleep(faults.HANG_SECONDS)
+        exit_now(1)
+
+    def _exit_silently(self, fault: Fault) -> None:
+        exit_now(1)
+
+    def _die(self, fault: Fault) -> None:
+        """The first half of a message is out when the end comes."""
+        course = self.course
+        frame = course.messages.stats(course.current, course.totals) if course.current else course.messages.init()
+        message = frame.encode()
+        self.link.send(message[: len(message) // 2])
+        if fault.name == "die-kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        exit_now(1)
+
+    def _send_garbage(self, fault: Fault) -> None:
+        self.link.send(faults.GARBAGE)
+
+
+class RealFile:
+    """One file of a command line, as its course moves it.
+
+    Args:
+        simulation: the run.
+        item: the file.
+    """
+
+    def __init__(self, simulation: Simulation, item: Item) -> None:
+        self.file = item.file
+        self._simulation = simulation
+        self._item = item
+        # None without --simulate-copy.
+        self._copy: files.Copy | None = None
+
+    def begin(self) -> bool:
+        simulation, item = self._simulation, self._item
+        fault = simulation.faults.file_fault(simulation.course.counts.attempted)
+        if fault:
+            raise FileError(fault.code, f"Source: {describe(fault.code)}")
+        if item.error:
+            raise item.error
+        if simulation.options.copy:
+            if not files.prepare(item, simulation.options):
+                return False
+            self._copy = files.Copy(item, simulation.options)
+        return True
+
+    def steps(self) -> Iterator[int]:
+        simulation, file = self._simulation, self.file
+        clock, totals = simulation.clock, simulation.course.totals
+        interval = self._interval()
+        last = clock.usec
+        while file.written < file.goal:
+            simulation.fall_if_due()
+            amount, usec = self._step(interval)
+            if self._copy and amount:
+                amount = self._copy.move(amount)
+            file.written += amount
+            totals.file_bytes += amount
+            simulation.wait(usec)
+            if file.path in simulation.stopped:
+                raise FileError(28, "Stopped by the user")
+            if clock.usec - last >= interval and file.written < file.goal:
+                last = clock.usec
+                yield 0
+
+    def finish(self) -> str | None:
+        self._simulation.fall_if_due()
+        kind = self._simulation.options.checksum
+        value = None if kind == "none" else files.checksum(self._item.source, kind)
+        if self._copy:
+            self._copy.finish()
+        return value
+
+    def close(self) -> None:
+        self._simulation.stopped.discard(self.file.path)
+        if self._copy:
+            with contextlib.suppress(OSError):
+                self._copy.close()
+
+    def _interval(self) -> float:
+        """How many microseconds there are between two STATS."""
+        rate = self._simulation.options.rate
+        if not math.isinf(self._simulation.clock.speed) or not rate:
+            return REPORT_USEC
+        return max(REPORT_USEC, (self.file.goal - self.file.written) * 8000 / rate / MAX_REPORTS)
+
+    def _step(self, interval: float) -> tuple[int, float]:
+        """How many bytes to move next, and how many microseconds they take."""
+        simulation, rate = self._simulation, self._simulation.options.rate
+        speed = simulation.clock.speed
+        tick = interval if math.isinf(speed) else min(TICK_USEC * max(1.0, speed), interval)
+        if rate == 0:
+            time.sleep(TICK_USEC / 1e6)
+            return 0, tick
+        amount = min(self.file.goal - self.file.written, max(1, int(rate * tick / 8000)))
+        room = simulation.faults.room(simulation.course.totals.file_bytes, simulation.job_bytes)
+        amount = amount if room is None else min(amount, room)
+        return amount, amount * 8000 / rate
+
+
+_COMMANDS = {
+    "RATE": Simulation._on_rate,
+    "START": Simulation._on_start,
+    "STOP": Simulation._on_stop,
+    "CANCEL": Simulation._on_cancel,
+    "DONE": Simulation._on_done,
+    "QUERY": Simulation._on_query,
+}
+_FAULTS = {
+    "fail": Simulation._fail,
+    "hang": Simulation._hang,
+    "silent-exit": Simulation._exit_silently,
+    "die": Simulation._die,
+    "die-kill": Simulation._die,
+    "garbage": Simulation._send_garbage,
+}
+
+
+def _shown_sources(pairs: Sequence[files.Pair]) -> tuple[str, ...] | None:
+    shown: list[str] = []
+    room = MAX_SOURCE_CHARS
+    for source, _ in pairs:
+        room -= len(source) + 1
+        if room < 0:
+            break
+        if source:
+            shown.append(source)
+    return tuple(shown) or None
+
+
+def _is_number(text: str, limit: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= limit
