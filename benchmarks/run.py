@@ -233,7 +233,13 @@ def _worst_cases() -> dict[str, Any]:
         "one value, a byte at a time": (lambda size: b"FASPMGR 2\nType: STATS\nFile: " + b"x" * size, 1),
         "messages, a byte at a time": (lambda size: message * (size // len(message)), 1),
         "lines of noise": (lambda size: b"noise: here\n" * (size // 12), 65536),
+        "noise, a byte at a time": (lambda size: b"noise: here\n" * (size // 12), 1),
+        "empty lines": (lambda size: b"\n" * size, 65536),
+        "empty lines with CR LF": (lambda size: b"\r\n" * (size // 2), 65536),
+        "empty lines, a byte at a time": (lambda size: b"\n" * size, 1),
         "headers only": (lambda size: b"FASPMGR 2\n" * (size // 10), 65536),
+        "clean messages": (lambda size: message * (size // len(message)), 65536),
+        "one CR in front": (lambda size: message.replace(b"x", b"\r", 1) + message * (size // len(message)), 65536),
         "CR LF": (lambda size: message.replace(b"\n", b"\r\n") * (size // len(message)), 65536),
     }
     report = {}
