@@ -209,7 +209,7 @@ def test_a_tracker() -> None:
     for tracker in (faspmgr.Tracker(), faspmgr.Tracker(keep_files="all"), faspmgr.Tracker(keep_files=5)):
         session = tracker.update(faspmgr.parse(STREAM)[0])
         assert isinstance(session, faspmgr.Session)
-        assert tracker.sessions == {"s": session}
+        assert list(tracker.sessions) == [session]
         assert isinstance(tracker.transfers["s"], faspmgr.Transfer)
         assert isinstance(session.files["a"], faspmgr.FileState)
         assert (session.id, session.state, session.error) == ("s", "transferring", None)

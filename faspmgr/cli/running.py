@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faspmgr.errors import CommandError
-from faspmgr.tracking import Tracker
+from faspmgr.tracking import Session, Tracker
 
 if TYPE_CHECKING:
     from faspmgr.views import ViewWriter
@@ -63,14 +63,14 @@ def writing(
             except OSError as error:
                 raise CommandError(f"--view {kind}: {error.filename or path}: {error.strerror or error}") from error
 
-    seen: Mapping[str, tuple[int, str]] = {}  # events and state of each session at the last look
+    seen: Mapping[Session, tuple[int, str]] = {}  # events and state of each session at the last look
 
     def update() -> None:
         nonlocal seen
         if not writers:
             return
-        now = {session.id: (session.event_count, session.state) for session in tracker.sessions.values()}
-        changed = [tracker.sessions[name] for name, marks in now.items() if seen.get(name) != marks]
+        now = {session: (session.event_count, session.state) for session in tracker.sessions}
+        changed = [session for session, marks in now.items() if seen.get(session) != marks]
         seen = now
         for writer in writers:
             for session in changed:

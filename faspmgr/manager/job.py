@@ -22,7 +22,6 @@ from faspmgr.ascp import TransferSpec, find_ascp, option_value, retry_argv, secr
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import Attempt, Limits
-from faspmgr.manager.merging import Merger
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, Order, Reply, together
 from faspmgr.protocol.commands import Cancel, Command
@@ -141,7 +140,6 @@ class Job:
 
         self.tracker = tracker or Tracker()
         self.attempts: list[Attempt] = []
-        self._merger = Merger(self.tracker)
         self._keys = itertools.count(1)
         self._running: set[Process] = set()
         self._orders: dict[Process, set[Order]] = {}  # that wait for an answer
@@ -234,7 +232,7 @@ class Job:
             process = Process(
                 argv,
                 user_str,
-                self._merger,
+                self.tracker,
                 Hooks(self._take, self._recorder(), self._on_stderr, self._say),
                 add_port=lambda words, address: with_option(words, "-M", address),
                 environment=environment,

@@ -30,12 +30,11 @@ import attrs
 
 from faspmgr.ascp import start_problem
 from faspmgr.manager.attempt import Attempt, Limits
-from faspmgr.manager.merging import Merger
 from faspmgr.manager.port import Connection, ManagementPort, end_all
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, NotificationEvent, SessionEvent
 from faspmgr.protocol.fields import REDACTED
-from faspmgr.tracking import Session
+from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import Verdict
 
 LOOK_SECONDS = 0.05
@@ -60,7 +59,7 @@ MAX_REFUSED = 100
 class Hooks:
     """What the run tells, and to whom.
 
-    take: each event, in order, with the connection's number for the Merger. data: the bytes of the connection. stderr:
+    take: each event, in order, with the connection's number for the Tracker. data: the bytes of the connection. stderr:
     each line of ascp's standard error, with its line end, secrets hidden. say: one line about what is going on.
     """
 
@@ -88,7 +87,7 @@ class Process:
         self,
         argv: Sequence[str],
         user_str: str,
-        merger: Merger,
+        tracker: Tracker,
         hooks: Hooks,
         *,
         add_port: Callable[[Sequence[str], str], list[str]],
@@ -105,12 +104,12 @@ class Process:
         self._argv = argv
         self._add_port = add_port
         self._user_str = user_str
-        self._merger = merger
+        self._tracker = tracker
         self._hooks = hooks
         self._environment = {**os.environ, **(environment or {})}
         self._secrets = sorted((secret.encode("utf-8", "surrogateescape") for secret in secrets), key=len, reverse=True)
         self._limits = limits or Limits()
-        self._key = key  # stands for the connection of this process in the merger
+        self._key = key  # stands for the connection of this process in the tracker
 
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
@@ -154,7 +153,7 @@ class Process:
             self._kill()
             await self._end_tasks()
             await port.aclose()
-            self._merger.end(self._key)
+            self._tracker.end(self._key)
         if self._failure:
             raise self._failure
         return self._judge()
@@ -312,7 +311,7 @@ class Process:
         self._looks = 0
         moved = False
         for event in events:
-            session = self.session = self._merger.update(self._key, event)
+            session = self.session = self._tracker.update(event, self._key)
             moved = moved or isinstance(event, (InitEvent, SessionEvent, NotificationEvent))
             self._hooks.take(self, event, session)
         assert self.session

@@ -1,5 +1,26 @@
-"""Events in, state out: sessions, their files, and the transfers that sessions belong to. No I/O, no clock."""
+"""Events in, state out: sessions, their files, and the transfers that sessions belong to. No I/O, no clock, no logging.
 
-from faspmgr.tracking.tracker import ENDED, MAX_SESSIONS, Failure, FileState, Session, Tracker, Transfer
+files.py     the state of a file, and of all files of a session
+session.py   the state of a session: the one place that changes it, and its states as a table
+transfer.py  the sessions that belong together, summed
+figures.py   what these have in common
+tracker.py   which session an event belongs to, and which transfer a session
+"""
 
-__all__ = ["ENDED", "MAX_SESSIONS", "Failure", "FileState", "Session", "Tracker", "Transfer"]
+from faspmgr.tracking.files import Failure, FileState, KeepFiles
+from faspmgr.tracking.session import ENDED, TRANSITIONS, Session, SessionState
+from faspmgr.tracking.tracker import MAX_SESSIONS, Tracker
+from faspmgr.tracking.transfer import Transfer
+
+__all__ = [
+    "ENDED",
+    "MAX_SESSIONS",
+    "TRANSITIONS",
+    "Failure",
+    "FileState",
+    "KeepFiles",
+    "Session",
+    "SessionState",
+    "Tracker",
+    "Transfer",
+]

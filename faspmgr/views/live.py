@@ -126,7 +126,7 @@ class ViewWriter:
     def _write(self) -> None:
         began = self._clock()
         try:
-            _replace(self.path, "".join(map(self._line, self._tracker.sessions.values())).encode())
+            _replace(self.path, "".join(map(self._line, self._tracker.sessions)).encode())
             self._changed, self.error = False, None
         except OSError as error:
             if self.error is None and self._on_error:

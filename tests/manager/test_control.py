@@ -402,7 +402,7 @@ def test_an_order_over_the_socket(fake_ascp: Make, path: Path) -> None:
 
         async with ControlSocket(path, job):
             running = asyncio.ensure_future(job.run())
-            while not any(session.negotiated for session in job.tracker.sessions.values()):
+            while not any(session.negotiated for session in job.tracker.sessions):
                 await asyncio.sleep(0.02)
             thread = threading.Thread(target=act)
             thread.start()

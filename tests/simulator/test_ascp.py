@@ -44,7 +44,7 @@ def session_of(outcome: Outcome) -> Session:
     tracker = Tracker()
     for event in parser.feed(outcome.data) + parser.close():
         tracker.update(event)
-    (session,) = tracker.sessions.values()
+    (session,) = tracker.sessions
     return session
 
 
@@ -650,7 +650,7 @@ def test_garbage(source: Path) -> None:
     for event in parser.feed(outcome.data) + parser.close():
         tracker.update(event)
     assert parser.problem_count > 3
-    assert [session.state for session in tracker.sessions.values() if session.files_done] == ["done"]
+    assert [session.state for session in tracker.sessions if session.files_done] == ["done"]
 
 
 def test_no_connect(source: Path) -> None:

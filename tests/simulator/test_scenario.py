@@ -38,7 +38,7 @@ def track(scenario: Scenario) -> Tracker:
 
 
 def only(scenario: Scenario) -> Session:
-    (session,) = track(scenario).sessions.values()
+    (session,) = track(scenario).sessions
     return session
 
 
@@ -123,7 +123,7 @@ def test_precalculation() -> None:
 def test_parallel_sessions() -> None:
     tracker = track(Scenario(files=10, size=5_000_000, sessions=3))
     (transfer,) = tracker.transfers.values()
-    assert [session.cluster_node for session in transfer.sessions] == [0, 1, 2]
+    assert [session.node for session in transfer.sessions] == [0, 1, 2]
     assert [session.files_done for session in transfer.sessions] == [4, 3, 3]
     assert transfer.state == "done"
     assert len({name for session in transfer.sessions for name in session.files}) == 10
@@ -203,7 +203,7 @@ def test_a_stream_that_breaks_off(share: float, sessions: int) -> None:
     tracker = Tracker()
     for event in whole:
         tracker.update(event)
-    assert not any(session.state == "done" for session in tracker.sessions.values()) or sessions > 1
+    assert not any(session.state == "done" for session in tracker.sessions) or sessions > 1
 
 
 def test_direction_and_user_str() -> None:

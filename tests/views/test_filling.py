@@ -75,9 +75,7 @@ def test_the_views_of_a_capture(path: Path, kind: str) -> None:
     for event in parse(capture.read_bytes()):
         clock.see(tracker.update(event))
     tracker.close()
-    shown = [
-        views.view(kind, session, start_time=clock.start_of(session)).to_dict() for session in tracker.sessions.values()
-    ]
+    shown = [views.view(kind, session, start_time=clock.start_of(session)).to_dict() for session in tracker.sessions]
     assert shown == expected[kind]
     assert [list(each) for each in shown] == [list(each) for each in expected[kind]]
     for each in shown:
@@ -89,7 +87,7 @@ def test_bytes_and_counts_agree_with_the_tracker(capture: Path) -> None:
     for event in parse(capture.read_bytes()):
         tracker.update(event)
     tracker.close()
-    for session in tracker.sessions.values():
+    for session in tracker.sessions:
         channel = views.channel(session)
         both = (channel.bytes_client_to_server, channel.bytes_server_to_client)
         assert both == ((None, None) if session.direction is None and session.bytes_transferred else both)
@@ -624,7 +622,7 @@ def test_of_any_stream(events: list[Event], start_time: datetime | None, close: 
         tracker.update(event)
     if close:
         tracker.close()
-    for session in tracker.sessions.values():
+    for session in tracker.sessions:
         for kind, cls in views.KINDS.items():
             view = views.view(kind, session, start_time=start_time)
             shown = view.to_dict()

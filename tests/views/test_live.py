@@ -33,7 +33,7 @@ def clock_after(*events: Event, start_time: datetime | None = START) -> tuple[St
 
 
 def starts_of(clock: StreamClock, tracker: Tracker) -> dict[str, Any]:
-    starts = {name: clock.start_of(session) for name, session in tracker.sessions.items()}
+    starts = {session.id: clock.start_of(session) for session in tracker.sessions}
     return {name: start and (start - START).total_seconds() for name, start in starts.items()}
 
 
@@ -61,14 +61,14 @@ def test_sessions_one_after_the_other() -> None:
 
 def test_without_a_start_time_no_session_has_one() -> None:
     clock, tracker = clock_after(InitEvent(session_id="a"), start_time=None)
-    assert clock.start_of(tracker.sessions["a"]) is None
+    assert clock.start_of(tracker.sessions[0]) is None
 
 
 def test_a_session_not_seen_and_one_beyond_all_calendars() -> None:
     clock, tracker = clock_after(
         StatsEvent(session_id="a", elapsed_usec=2**64 - 1), StatsEvent(session_id="b", elapsed_usec=1)
     )
-    assert clock.start_of(tracker.sessions["b"]) is None
+    assert clock.start_of(tracker.sessions[1]) is None
     unseen = Tracker().update(InitEvent(session_id="c"))
     assert clock.start_of(unseen) is None
 

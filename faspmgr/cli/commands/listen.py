@@ -22,7 +22,6 @@ from faspmgr.cli.text import printable
 from faspmgr.cli.verdict import verdict_lines, verdict_status
 from faspmgr.errors import CommandError
 from faspmgr.manager import Connection, ManagementPort
-from faspmgr.manager.merging import Merger
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.problems import Problem
 from faspmgr.verdicts import ExitStatus
@@ -97,7 +96,6 @@ class _Listener:
         self._warn = where["allow_remote"]
         self._port = ManagementPort(**where, publish=publish_in or publish, on_problem=self._tell_problem)
         self._tracker = running.tracker_for(views)
-        self._merger = Merger(self._tracker)
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Counter[int] = Counter()
         self._interrupted = asyncio.Event()
@@ -166,7 +164,7 @@ class _Listener:
             connection.tap = self._recording.tap(self._say)
         while events := await connection.read():
             self._take(connection.number, events)
-        self._merger.end(connection.number)
+        self._tracker.end(connection.number)
         if connection.error:
             self._say(f"{connection.peer}: {connection.error.strerror or connection.error}")
 
@@ -174,9 +172,9 @@ class _Listener:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         lines = []
         for event in events:
-            session = self._merger.update(connection, event)
+            session = self._tracker.update(event, connection)
             if self._writes_lines:
-                head = {"time": now, "connection": connection, "session_id": session.id.partition("#")[0] or None}
+                head = {"time": now, "connection": connection, "session_id": session.id or None}
                 lines.append(output.to_json({**head, **event.to_dict(redact=self._redact)}))
         if self._output_error is None:
             try:

@@ -32,11 +32,7 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
     """
     source = reading.Reading(files, follow=follow, unwrap=unwrap, strict=strict)
     tracker = Tracker()
-    latest = None
-    for file, events in source.batches(Parser):
-        if file != latest:
-            tracker.next_stream()
-            latest = file
+    for _file, events in source.batches(Parser):
         for event in events:
             tracker.update(event)
     tracker.close()

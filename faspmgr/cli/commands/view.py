@@ -14,7 +14,7 @@ from faspmgr.cli import output, reading
 from faspmgr.errors import CommandError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
-from faspmgr.tracking import Tracker
+from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class _Snapshots:
         self._clock = clock
         self._ascp = ascp
         self._count = 0
-        self._changed: set[str] = set()
+        self._changed: set[Session] = set()
 
     def take(self, events: Iterable[Event]) -> Iterator[str]:
         for event in events:
@@ -133,7 +133,7 @@ class _Snapshots:
             self._clock.see(session)
             if self._each_usec is None:
                 continue
-            self._changed.add(session.id)
+            self._changed.add(session)
             count = self._clock.usec // self._each_usec
             if count > self._count:
                 self._count = count
@@ -145,9 +145,9 @@ class _Snapshots:
         self.tracker.close()
         yield from self._lines(self.tracker.sessions)
 
-    def _lines(self, ids: Container[str]) -> Iterator[str]:
-        for session in self.tracker.sessions.values():
-            if session.id in ids:
+    def _lines(self, sessions: Container[Session]) -> Iterator[str]:
+        for session in self.tracker.sessions:
+            if session in sessions:
                 start_time = self._clock.start_of(session)
                 shown = views.view(self._kind, session, start_time=start_time, ascp=self._ascp)
                 yield output.to_json(shown.to_dict())

@@ -40,8 +40,8 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
     has ended; after a failure it waits three seconds more for another attempt.
 
     A line of --progress json is a transfer: id, state, error (null, or code, name, description, retryable, meaning,
-    advice), attempts, progress (0 to 1), bytes_done, expected_bytes, bytes_transferred, bytes_written, bytes_lost,
-    files_done, files_skipped, files_failed, files_active, expected_files, elapsed_seconds, rate_kbps,
+    advice), attempts, progress (0 to 1), bytes_done, expected_bytes, estimated_bytes, bytes_transferred, bytes_written,
+    bytes_lost, files_done, files_skipped, files_failed, files_active, expected_files, elapsed_seconds, rate_kbps,
     average_rate_kbps, eta_seconds, rtt_ms; null where the stream did not say. It is written when something changed,
     ten times a second at most, and in any case when all is over.
 

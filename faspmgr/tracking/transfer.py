@@ -1,0 +1,316 @@
+"""One transfer: the sessions that belong together, summed.
+
+Sessions of one transfer are parts (of a multi-session transfer, side by side) or attempts (one after the other). A
+session replaces an earlier one of the same node that failed or was lost before it began; what was replaced counts as an
+attempt and no more. What an earlier attempt brought to the destination is still there, so that ``bytes_done`` and the
+sizes are the highest that any attempt at a part has reached, summed over the parts.
+
+All sums are worked out together, once per change, in time proportional to the sessions. ``Tracker`` says when something
+has changed; who applies events to the sessions of a transfer by himself calls ``changed()``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from faspmgr.tracking.figures import eta, figures, fraction, kbps
+from faspmgr.tracking.files import Failure
+from faspmgr.tracking.session import ENDED, Session, SessionState
+
+_STATE_ORDER: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting", "failed", "lost", "done")
+"""The state of a transfer is the first of these that one of its sessions has: of the session that is least far."""
+
+
+_Part = tuple[str, int, int]
+"""XferId, ClusterNumNodes, ClusterNodeId."""
+
+
+@attrs.frozen
+class _Sums:
+    """What a transfer sums over its sessions at one moment."""
+
+    current: list[Session]
+    state: SessionState
+    error: Failure | None
+    bytes_done: int
+    bytes_arrived: int
+    bytes_transferred: int
+    bytes_written: int
+    bytes_lost: int
+    estimated_bytes: int
+    expected_bytes: int | None
+    expected_files: int | None
+    files_done: int
+    files_skipped: int
+    files_failed: int
+    files_active: int
+    rtt_ms: int | None
+    elapsed_usec: int
+    rate_kbps: float
+
+
+class Transfer:
+    """The sessions that belong together: parts of a multi-session transfer, and attempts at the same one.
+
+    Args:
+        id: XferId, else UserStr, else SessionId.
+        sessions: those it begins with.
+    """
+
+    def __init__(self, id: str, sessions: Iterable[Session] = ()) -> None:
+        self.id = id
+        """XferId, else UserStr, else SessionId."""
+        self.sessions: list[Session] = list(sessions)
+        """All sessions, in order of appearance."""
+        # The sums; None when something has changed since they were worked out.
+        self._sums: _Sums | None = None
+        # For the sessions that tell by XferId and node which part they are: the latest of each part, and back again.
+        self._latest_of_part: dict[_Part, Session] = {}
+        self._part_of: dict[Session, _Part] = {}
+
+    # -- what changes it
+
+    def changed(self) -> None:
+        """Work the sums out anew when somebody asks: a session has changed."""
+        self._sums = None
+
+    def add(self, session: Session) -> None:
+        """Add a session."""
+        self.sessions.append(session)
+        self._sums = None
+
+    def remove(self, session: Session) -> None:
+        """Remove a session.
+
+        Raises:
+            ValueError: it is not one of this transfer.
+        """
+        self.sessions.remove(session)
+        self._forget_part(session)
+        self._sums = None
+
+    def replace_by(self, session: Session) -> None:
+        """Lose what a session replaces: one that says to be the same part cannot be alive beside it.
+
+        Args:
+            session: one of this transfer, which has just been negotiated.
+        """
+        self._forget_part(session)
+        event = session.negotiated
+        if event is None or not event.xfer_id or event.cluster_num_nodes is None or event.cluster_node_id is None:
+            return
+        part = (event.xfer_id, event.cluster_num_nodes, event.cluster_node_id)
+        old = self._latest_of_part.get(part)
+        if old is not None:
+            old.lose(before=session)
+        self._latest_of_part[part] = session
+        self._part_of[session] = part
+        self._sums = None
+
+    def _forget_part(self, session: Session) -> None:
+        part = self._part_of.pop(session, None)
+        if part is not None and self._latest_of_part[part] is session:
+            del self._latest_of_part[part]
+
+    # -- which sessions count
+
+    @property
+    def current(self) -> list[Session]:
+        """The sessions that count: those that no later attempt has replaced."""
+        return self._now.current
+
+    @property
+    def attempts(self) -> int:
+        """How many times it was begun: 1 plus the number of replaced sessions."""
+        return 1 + len(self.sessions) - len(self._now.current)
+
+    def _chains(self) -> list[list[Session]]:
+        """The sessions that count, each with those that it replaced, latest first."""
+        chains: dict[Session, list[Session]] = {}
+        # By node: the failed and lost sessions that a later one may replace, the first to end in front.
+        unfinished: dict[int | None, list[tuple[int, int, Session]]] = {}
+        for session in self.sessions:
+            candidates = unfinished.setdefault(session.node, [])
+            chain = [session]
+            if candidates and candidates[0][0] < session.began:
+                chain += chains.pop(heapq.heappop(candidates)[2])
+            if session.state in ("failed", "lost") and session.ended_in is not None:
+                heapq.heappush(candidates, (session.ended_in, session.began, session))
+            chains[session] = chain
+        return list(chains.values())
+
+    # -- the sums
+
+    @property
+    def _now(self) -> _Sums:
+        if self._sums is None:
+            self._sums = self._work_out()
+        return self._sums
+
+    def _work_out(self) -> _Sums:
+        chains = self._chains()
+        current = [chain[0] for chain in chains]
+        states = {session.state for session in current}
+        state: SessionState = next((state for state in _STATE_ORDER if state in states), "connecting")
+        moving = [session for session in current if not session.ended or state in ENDED]
+        return _Sums(
+            current=current,
+            state=state,
+            error=next((session.error for session in current if session.error), None) if state == "failed" else None,
+            bytes_done=_reached(chains, "bytes_done") or 0,
+            bytes_arrived=sum(session.bytes_arrived for session in current),
+            bytes_transferred=sum(session.bytes_transferred for session in current),
+            bytes_written=sum(session.bytes_written for session in current),
+            bytes_lost=sum(session.bytes_lost for session in current),
+            estimated_bytes=_reached(chains, "estimated_bytes") or 0,
+            expected_bytes=_reached(chains, "expected_bytes"),
+            expected_files=_reached(chains, "expected_files"),
+            files_done=sum(session.files_done for session in current),
+            files_skipped=sum(session.files_skipped for session in current),
+            files_failed=sum(session.files_failed for session in current),
+            files_active=sum(session.files_active for session in current),
+            rtt_ms=max((session.rtt_ms for session in current if session.rtt_ms is not None), default=None),
+            elapsed_usec=max((session.elapsed_usec for session in current), default=0),
+            rate_kbps=sum(session.rate_kbps for session in moving),
+        )
+
+    # -- what it is
+
+    @property
+    def state(self) -> SessionState:
+        """That of the session which is least far; once all have ended failed, lost or done, in this order."""
+        return self._now.state
+
+    @property
+    def ended(self) -> bool:
+        """True when all sessions that count are done, failed or lost."""
+        return self._now.state in ENDED
+
+    @property
+    def error(self) -> Failure | None:
+        """Of the first session that failed, if the transfer failed."""
+        return self._now.error
+
+    # -- how far it is
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes at the destination, those from before and from earlier attempts included."""
+        return self._now.bytes_done
+
+    @property
+    def bytes_arrived(self) -> int:
+        """Bytes brought there by the sessions that count, without what earlier attempts did."""
+        return self._now.bytes_arrived
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes that went over the network."""
+        return self._now.bytes_transferred
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes written at the destination, as the sessions count them."""
+        return self._now.bytes_written
+
+    @property
+    def bytes_lost(self) -> int:
+        """Bytes lost on the way."""
+        return self._now.bytes_lost
+
+    @property
+    def expected_bytes(self) -> int | None:
+        """Bytes; the job's size where every part has calculated its own beforehand."""
+        return self._now.expected_bytes
+
+    @property
+    def estimated_bytes(self) -> int:
+        """Bytes; best knowledge of the job's size."""
+        return self._now.estimated_bytes
+
+    @property
+    def expected_files(self) -> int | None:
+        """Count; the job's files where every part has counted its own beforehand."""
+        return self._now.expected_files
+
+    @property
+    def files_done(self) -> int:
+        """Count of the files that are done, without those skipped."""
+        return self._now.files_done
+
+    @property
+    def files_skipped(self) -> int:
+        """Count of the skipped files."""
+        return self._now.files_skipped
+
+    @property
+    def files_failed(self) -> int:
+        """Count of the failed files."""
+        return self._now.files_failed
+
+    @property
+    def files_active(self) -> int:
+        """Count of the files in progress."""
+        return self._now.files_active
+
+    @property
+    def rtt_ms(self) -> int | None:
+        """Milliseconds; the longest of the sessions."""
+        return self._now.rtt_ms
+
+    @property
+    def elapsed_usec(self) -> int:
+        """Microseconds; that of the session which took longest."""
+        return self._now.elapsed_usec
+
+    @property
+    def rate_kbps(self) -> float:
+        """Kilobits per second; the present rates of the sessions that have not ended, summed."""
+        return self._now.rate_kbps
+
+    @property
+    def average_rate_kbps(self) -> float:
+        """Kilobits per second over the network since the transfer began."""
+        return kbps(self.bytes_transferred or self.bytes_written, self.elapsed_usec)
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return 1.0 if self.state == "done" else fraction(self.bytes_done, self.estimated_bytes)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds that the rest will take at the present rate; None where that cannot be told."""
+        if self.state == "done":
+            return 0.0
+        if self.ended:
+            return None
+        return eta(self.estimated_bytes - self.bytes_done, self.rate_kbps, self.average_rate_kbps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state with all sessions, ready for JSON; without secrets."""
+        about = {
+            "id": self.id,
+            "state": self.state,
+            "error": self.error and self.error.to_dict(),
+            "attempts": self.attempts,
+        }
+        return {**about, **figures(self), "sessions": [session.to_dict() for session in self.sessions]}
+
+    def __repr__(self) -> str:
+        return f"<Transfer {self.id!r} {self.state}, {self.progress:.0%}>"
+
+
+def _reached(chains: list[list[Session]], name: str) -> int | None:
+    """The highest value that any attempt at a part has reached, summed over the parts; None if one part has none."""
+    total = None
+    for chain in chains:
+        values = [value for session in chain if (value := getattr(session, name)) is not None]
+        if not values:
+            return None
+        total = max(values) + (total or 0)
+    return total

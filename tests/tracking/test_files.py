@@ -1,0 +1,182 @@
+"""The files of a session. Expected values are worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from faspmgr.protocol.events import (
+    DoneEvent,
+    FileErrorEvent,
+    SkipEvent,
+    StatsEvent,
+    StopEvent,
+)
+from faspmgr.tracking import FileState, Tracker, files
+from tests.tracking.states import containers, session_of
+
+
+def test_a_resumed_file_counts_what_is_there_already() -> None:
+    tracker = Tracker()
+    session = tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=0))
+    assert session.files["a"].progress == session.progress == 0.4
+    tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=700))
+    assert session.progress == 0.7
+    tracker.update(StopEvent(file="a", size=1000, start_byte=400, written=1000, file_bytes=600))
+    assert session.bytes_done == 1000
+    assert session.bytes_written == 600
+
+
+def test_a_range_counts_only_itself() -> None:
+    tracker = Tracker("all")
+    session = tracker.update(StatsEvent(file="a", size=1000, start_byte=100, end_byte=299, written=50))
+    file = session.files["a"]
+    assert file.is_range
+    assert file.bytes_total == 200
+    assert session.progress == 0.25
+    tracker.update(StopEvent(file="a", size=1000, start_byte=100, end_byte=299, written=200))
+    assert (session.bytes_done, session.estimated_bytes, session.progress) == (200, 200, 1.0)
+
+
+def test_a_range_to_the_end_of_the_file_is_a_resume() -> None:
+    file = session_of(StatsEvent(file="a", size=1000, start_byte=400, end_byte=999)).files["a"]
+    assert not file.is_range
+    assert (file.bytes_total, file.bytes_done) == (1000, 400)
+
+
+def test_a_range_that_ends_before_it_begins_has_nothing_in_it() -> None:
+    file = session_of(StatsEvent(file="a", size=1000, start_byte=500, end_byte=10, written=7)).files["a"]
+    assert (file.bytes_total, file.bytes_done, file.progress) == (0, 0, 0.0)
+
+
+def test_a_skipped_file_is_there() -> None:
+    session = session_of(SkipEvent(file="a", size=100), keep_files="all")
+    assert session.files["a"].state == "skipped"
+    assert session.files["a"].progress == 1.0
+    assert (session.files_skipped, session.files_done, session.bytes_done) == (1, 0, 100)
+
+
+def test_a_skip_or_failure_beside_a_file_in_progress_leaves_that_file_counted() -> None:
+    started = [StatsEvent(file="a", size=100, written=10), StatsEvent(file="b", size=1000, written=300)]
+    skipped = session_of(*started, SkipEvent(file="c", size=500), SkipEvent(file="b"))
+    assert (skipped.bytes_done, skipped.estimated_bytes) == (10 + 500 + 1000, 1600)
+    failed = session_of(*started, FileErrorEvent(file="b", code=36))
+    assert (failed.bytes_done, failed.estimated_bytes) == (310, 1100)
+
+
+def test_an_empty_file_is_complete_only_at_its_stop() -> None:
+    tracker = Tracker("all")
+    session = tracker.update(StatsEvent(file="a", size=0))
+    assert session.files["a"].progress == session.progress == 0.0
+    tracker.update(StopEvent(file="a", size=0))
+    assert session.files["a"].progress == 1.0
+    assert tracker.update(DoneEvent()).progress == 1.0
+
+
+def test_a_file_error_without_a_file_name_harms_nothing() -> None:
+    session = session_of(FileErrorEvent(code=5))
+    assert (session.files_failed, session.failures) == (0, [])
+
+
+def test_checksum_argument_and_id_of_a_file() -> None:
+    start = StatsEvent(file="a", fasp_file_arg_index=3, fasp_file_id="1-2")
+    stop = StopEvent(file="a", file_checksum="00ff", file_checksum_type="md5")
+    file = session_of(start, stop, keep_files="all").files["a"]
+    assert (file.checksum, file.checksum_type, file.arg_index, file.fasp_file_id) == ("00ff", "md5", 3, "1-2")
+
+
+def test_two_files_of_one_name_in_progress_one_after_the_other() -> None:
+    """A persistent session may send a file anew; FaspFileID tells that it is another one."""
+    tracker = Tracker("all")
+    tracker.update(StatsEvent(file="a", size=100, written=60, fasp_file_id="1"))
+    session = tracker.update(StatsEvent(file="a", size=50, written=5, fasp_file_id="2"))
+    assert (session.bytes_done, session.estimated_bytes, session.files_forgotten) == (5, 50, 1)
+
+
+def test_a_file_smaller_than_what_is_written() -> None:
+    file = session_of(StatsEvent(file="a", size=10, written=99)).files["a"]
+    assert (file.bytes_done, file.progress) == (10, 1.0)
+
+
+def test_progress_of_files_without_a_job_size_is_of_the_files_seen() -> None:
+    session = session_of(
+        StatsEvent(file="a", size=300, written=100), StatsEvent(file="b", size=100), StopEvent(file="b", size=100)
+    )
+    assert session.estimated_bytes == 400
+    assert session.bytes_done == 200
+    assert session.progress == 0.5
+    assert session.expected_bytes is None
+
+
+def test_a_file_of_unknown_size_does_not_stand_in_for_another() -> None:
+    session = session_of(StatsEvent(file="a", written=100), StatsEvent(file="b", size=100, written=0))
+    assert (session.estimated_bytes, session.progress) == (200, 0.5)
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("unfinished", 0), (0, 0), (7, 7), ("all", 3000)])
+def test_keep_files_says_how_many_files_that_are_through_stay(keep: Any, kept: int) -> None:
+    tracker = Tracker(keep)
+    for number in range(3000):
+        tracker.update(StatsEvent(file=f"f{number}", size=1))
+        session = tracker.update(StopEvent(file=f"f{number}", size=1))
+    tracker.update(StatsEvent(file="last"))
+    assert list(session.files) == [f"f{number}" for number in range(3000 - kept, 3000)] + ["last"]
+    assert session.files_done == session.bytes_done == 3000
+
+
+def test_failures_are_limited() -> None:
+    session = session_of(*(FileErrorEvent(file=f"f{number}", code=5) for number in range(3000)))
+    assert session.files_failed == 3000
+    assert len(session.failures) == files.MAX_FAILURES
+    assert max(containers(session).values()) == files.MAX_FAILURES
+
+
+def test_files_in_progress_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
+    session = session_of(*(StatsEvent(file=f"f{number}", size=2, written=1) for number in range(25)))
+    assert list(session.files) == [f"f{number}" for number in range(15, 25)]
+    assert session.files_forgotten == 15
+    assert (session.bytes_done, session.estimated_bytes, session.files_active) == (10, 20, 10)
+
+
+def test_with_all_files_kept_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
+    session = session_of(*(StatsEvent(file=f"f{number}") for number in range(25)), keep_files="all")
+    assert len(session.files) == 25
+
+
+def test_what_arrived_is_told_apart_from_what_was_there() -> None:
+    tracker = Tracker()
+    tracker.update(SkipEvent(file="old", size=100))
+    tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=700))
+    session = tracker.update(StatsEvent(file="b", size=1000, start_byte=10, written=10))
+    assert (session.bytes_done, session.bytes_arrived) == (100 + 700 + 10, 300)
+    tracker.update(StopEvent(file="a", size=1000, start_byte=400, written=1000))
+    assert (session.bytes_done, session.bytes_arrived) == (100 + 1000 + 10, 600)
+
+
+def test_a_range_from_the_first_byte() -> None:
+    file = session_of(StatsEvent(file="a", size=1000, end_byte=99, written=25)).files["a"]
+    assert (file.bytes_total, file.progress) == (100, 0.25)
+
+
+def test_a_skipped_file_of_unknown_size() -> None:
+    session = session_of(SkipEvent(file="a"), keep_files="all")
+    assert (session.files["a"].written, session.bytes_done, session.files["a"].progress) == (0, 0, 1.0)
+
+
+def test_a_file_by_itself() -> None:
+    file = FileState("a")
+    file.apply(StatsEvent(file="a", size=10, written=4, elapsed_usec=3))
+    assert (file.state, file.progress, file.elapsed_usec) == ("transferring", 0.4, 3)
+    file.apply(SkipEvent(file="a"), usec=9)
+    assert (file.state, file.written, file.elapsed_usec) == ("skipped", 10, 9)
+    assert file.to_dict() == {
+        "name": "a",
+        "state": "skipped",
+        "size": 10,
+        "written": 10,
+        "elapsed_usec": 9,
+        "progress": 1.0,
+    }

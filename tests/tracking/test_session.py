@@ -1,0 +1,451 @@
+"""States and numbers of a session. Expected values: the vendor's document, fixtures/README.md, or by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faspmgr.protocol.events import (
+    ArgStopEvent,
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    FileErrorEvent,
+    InitEvent,
+    NotificationEvent,
+    SessionEvent,
+    SkipEvent,
+    StatsEvent,
+    StopEvent,
+)
+from faspmgr.reading import read
+from faspmgr.tracking import TRANSITIONS, Failure, Session, Tracker
+from faspmgr.tracking.session import STATES
+from tests.tracking.states import containers, only, session_of, tracked
+
+
+def test_states_from_the_first_message_to_the_last() -> None:
+    tracker = Tracker()
+    steps: list[tuple[Event, str]] = [
+        (InitEvent(session_id="s"), "connecting"),
+        (SessionEvent(session_id="s"), "negotiated"),
+        (NotificationEvent(session_id="s", pmtu=1492), "negotiated"),
+        (StatsEvent(session_id="s", file="a"), "transferring"),
+        (NotificationEvent(session_id="s", rate=5), "transferring"),
+        (StopEvent(session_id="s", file="a"), "transferring"),
+        (ArgStopEvent(session_id="s", file="a"), "transferring"),
+        (DoneEvent(session_id="s"), "done"),
+    ]
+    for event, state in steps:
+        assert tracker.update(event).state == state
+    assert only(tracker).event_count == 8
+    assert only(tracker).ended
+
+
+@pytest.mark.parametrize("event", [SkipEvent(file="a"), FileErrorEvent(file="a"), ArgStopEvent(file="a")])
+def test_anything_about_files_is_transferring(event: Event) -> None:
+    assert session_of(InitEvent(), event).state == "transferring"
+
+
+def test_a_job_size_before_session_is_negotiated() -> None:
+    assert session_of(InitEvent(), NotificationEvent(pre_transfer_bytes=1)).state == "negotiated"
+
+
+def test_error_keeps_code_and_words() -> None:
+    session = session_of(InitEvent(), ErrorEvent(code=44, description="no route"))
+    assert session.state == "failed"
+    assert session.error == Failure(44, "no route")
+    assert session.error.name == "PMTU_BRTT_ERROR"
+    assert session.error.retryable
+    assert str(session.error) == "44 PMTU_BRTT_ERROR: no route"
+
+
+def test_an_error_without_words_shows_the_meaning() -> None:
+    assert str(Failure(19)) == "19 AUTH: the login was refused"
+
+
+def test_an_error_without_code_is_code_0() -> None:
+    error = session_of(ErrorEvent()).error
+    assert error is not None
+    assert (error.code, error.name) == (0, "UNKNOWN")
+
+
+@pytest.mark.parametrize("last", [InitEvent(), SessionEvent(), StatsEvent(file="a"), StopEvent(file="a")])
+def test_a_stream_that_just_stops_is_lost(last: Event) -> None:
+    tracker = Tracker()
+    session = tracker.update(last)
+    assert not session.ended
+    tracker.close()
+    assert session.state == "lost"
+    assert session.ended
+    assert session.eta_seconds is None
+
+
+def test_close_leaves_what_has_ended() -> None:
+    tracker = Tracker()
+    done = tracker.update(DoneEvent(session_id="a"))
+    failed = tracker.update(ErrorEvent(session_id="b"))
+    tracker.close()
+    tracker.close()
+    assert (done.state, failed.state) == ("done", "failed")
+
+
+def test_a_straggler_does_not_reopen_what_is_done() -> None:
+    assert session_of(DoneEvent(), StatsEvent(file="a", size=2, written=1)).state == "done"
+
+
+def test_files_that_move_after_an_error_reopen_the_session() -> None:
+    session = session_of(ErrorEvent(code=14), StatsEvent(file="a"))
+    assert session.state == "transferring"
+    assert session.error is None
+
+
+def test_the_last_report_of_the_end_counts() -> None:
+    assert session_of(DoneEvent(), ErrorEvent(code=27)).state == "failed"
+    session = session_of(ErrorEvent(code=27), DoneEvent())
+    assert session.state == "done"
+    assert session.error is None
+
+
+def test_the_same_end_twice_changes_nothing() -> None:
+    end = DoneEvent(file_bytes=10, transfer_bytes=12, transfers_passed=3, transfers_skipped=1, elapsed_usec=5)
+    once, twice = session_of(end), session_of(end, end)
+    assert {**once.to_dict(), "event_count": 0} == {**twice.to_dict(), "event_count": 0}
+    assert (twice.files_done, twice.files_skipped) == (2, 1)
+
+
+def test_vendor_example_of_a_whole_file(fixtures: Path) -> None:
+    session = session_of(*read(fixtures / "examples" / "stats.fasp"), *read(fixtures / "examples" / "stop.fasp"))
+    assert session.bytes_done == 6162042  # Written; FileBytes and TransferBytes are smaller in that example
+    assert session.bytes_written == session.bytes_transferred == 5736852
+    assert session.bytes_lost == 0
+    assert session.rtt_ms == 8
+    assert session.elapsed_usec == 15084185
+    assert session.average_rate_kbps == pytest.approx(5736852 * 8 / 15.084185 / 1000)
+    assert session.files_done == 1
+    assert session.files_active == 0
+    assert session.progress == 1.0
+
+
+def test_vendor_example_of_a_job_size(fixtures: Path) -> None:
+    session = session_of(*read(fixtures / "examples" / "notification-job-size.fasp"))
+    assert (session.expected_files, session.expected_bytes) == (1, 104857600)
+    assert (session.target_rate_kbps, session.min_rate_kbps, session.policy) == (10000, 0, "Fixed")
+    assert session.progress == 0.0
+
+
+def test_vendor_example_of_path_and_bandwidth(fixtures: Path) -> None:
+    session = session_of(*read(fixtures / "examples" / "notification-rate.fasp"))
+    assert (session.path_mtu, session.bandwidth_kbps, session.priority) == (1492, 1487, 2)
+
+
+def test_vendor_example_of_a_failed_file(fixtures: Path) -> None:
+    session = session_of(*read(fixtures / "examples" / "fileerror.fasp"), *read(fixtures / "examples" / "error.fasp"))
+    (file,) = session.failures
+    assert file.name == "C:/Temp/IE7-WindowsXP-x86-enu.exe"
+    assert file.error == Failure(41, "Source: Access is denied.")
+    assert file.error.name == "BAD_PATH"
+    assert session.files_failed == 1
+    assert session.error == Failure(27, "One or more files failed")
+    assert session.elapsed_usec == 1005642
+
+
+def test_progress_with_a_job_size() -> None:
+    session = session_of(NotificationEvent(pre_transfer_bytes=1000), StatsEvent(file="a", size=300, written=100))
+    assert session.progress == 0.1
+    assert session.expected_bytes == 1000
+
+
+def test_average_rate_loss_and_round_trip() -> None:
+    session = session_of(
+        StatsEvent(file="a", transfer_bytes=1_000_000, loss=500, delay=40, elapsed_usec=2_000_000),
+        StatsEvent(file="a", transfer_bytes=2_000_000, loss=700, delay=20, elapsed_usec=4_000_000),
+    )
+    assert session.average_rate_kbps == 4000.0  # 16 Mbit in 4 s
+    assert session.rate_kbps == 4000.0
+    assert session.bytes_lost == 700
+    assert session.rtt_ms == 20  # the latest, up or down
+
+
+def test_the_present_rate_is_that_of_the_last_five_seconds() -> None:
+    tracker = Tracker()
+    for second in range(11):  # 1 MB/s for five seconds, then 3 MB/s for five
+        moved = 1_000_000 * second + 2_000_000 * max(0, second - 5)
+        session = tracker.update(StatsEvent(file="a", transfer_bytes=moved, elapsed_usec=second * 1_000_000))
+    assert session.rate_kbps == 24_000.0
+    assert session.average_rate_kbps == 16_000.0  # 20 MB in 10 s
+
+
+def test_written_stands_in_where_transferred_is_not_said() -> None:
+    session = session_of(StatsEvent(file="a", file_bytes=1000, elapsed_usec=1_000_000))
+    assert session.average_rate_kbps == 8.0
+
+
+def test_eta() -> None:
+    tracker = Tracker()
+    tracker.update(NotificationEvent(pre_transfer_bytes=5_000_000))
+    tracker.update(StatsEvent(file="a", size=5_000_000, written=0, transfer_bytes=0, elapsed_usec=0))
+    session = tracker.update(
+        StatsEvent(file="a", size=5_000_000, written=1_000_000, transfer_bytes=1_000_000, elapsed_usec=2_000_000)
+    )
+    assert session.rate_kbps == 4000.0
+    assert session.eta_seconds == 8.0  # 4 MB left at 500 kB/s
+    tracker.update(ErrorEvent(code=1))
+    assert session.eta_seconds is None
+    tracker.update(DoneEvent())
+    assert session.eta_seconds == 0.0
+
+
+def test_the_rate_after_a_long_pause_leaves_the_pause_out() -> None:
+    moved = [(0, 0), (1_000_000, 1000), (20_000_000, 1000), (21_000_000, 3000)]
+    events = [StatsEvent(file="a", transfer_bytes=number, elapsed_usec=at) for at, number in moved]
+    session = session_of(*events)
+    assert session.rate_kbps == 16.0  # 2000 bytes in the second since the pause
+    assert session.latest_rate_kbps == 16.0
+    later = session_of(*events, StatsEvent(file="a", transfer_bytes=3100, elapsed_usec=21_100_000))
+    assert later.latest_rate_kbps == pytest.approx(2100 * 8 / 1100)  # since the place before the last
+
+
+def test_eta_of_a_pause_is_by_the_average() -> None:
+    events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 9_000_000)]
+    session = session_of(*events, StatsEvent(file="a", elapsed_usec=16_000_000))
+    assert session.rate_kbps == 0.0
+    assert session.average_rate_kbps == 0.05  # 800 bit in 16 s
+    assert session.eta_seconds == 32.0  # 1600 bit left
+
+
+def test_no_eta_while_nothing_has_moved() -> None:
+    assert session_of(StatsEvent(file="a", size=10, elapsed_usec=1000)).eta_seconds is None
+
+
+def test_rate_and_policy_follow_notifications() -> None:
+    session = session_of(
+        SessionEvent(rate=100_000, min_rate=1000, adaptive="Adaptive", priority=2),
+        NotificationEvent(rate=50_000, adaptive="Fixed"),
+    )
+    assert (session.target_rate_kbps, session.min_rate_kbps) == (50_000, 1000)
+    assert (session.policy, session.priority) == ("Fixed", 2)
+
+
+def test_a_target_rate_in_percent_stays_text() -> None:
+    assert session_of(SessionEvent(rate="50%")).target_rate_kbps == "50%"
+
+
+def test_numbers_that_go_backwards_change_nothing() -> None:
+    high = StatsEvent(file="a", size=100, written=90, transfer_bytes=95, file_bytes=90, loss=5, elapsed_usec=1_000_000)
+    low = StatsEvent(file="a", size=100, written=10, transfer_bytes=11, file_bytes=10, loss=1, elapsed_usec=10)
+    before, after = session_of(high), session_of(high, low)
+    assert after.progress == before.progress == 0.9
+    assert after.average_rate_kbps == before.average_rate_kbps
+    assert (after.bytes_transferred, after.bytes_written, after.bytes_lost) == (95, 90, 5)
+    assert after.elapsed_usec == 1_000_000
+
+
+def test_a_job_size_smaller_than_what_is_done() -> None:
+    session = session_of(
+        NotificationEvent(pre_transfer_bytes=10, pre_transfer_files=1),
+        StopEvent(file="a", size=100, written=100),
+        StopEvent(file="b", size=100, written=100),
+        StatsEvent(file="c", size=100, written=300),
+    )
+    assert session.progress == 1.0
+    assert session.expected_bytes == session.bytes_done == 300
+    assert session.expected_files == 3
+
+
+def test_zero_time() -> None:
+    session = session_of(StatsEvent(file="a", size=10, written=5, transfer_bytes=5, elapsed_usec=0))
+    assert session.rate_kbps == session.average_rate_kbps == 0.0
+    assert session.eta_seconds is None
+
+
+def test_end_counts_fill_in_what_was_not_seen() -> None:
+    """As in a capture whose start is missing."""
+    end = ErrorEvent(code=27, transfers_attempted=9, transfers_passed=7, transfers_skipped=2, transfers_failed=2)
+    session = session_of(end)
+    assert (session.files_done, session.files_skipped, session.files_failed) == (5, 2, 2)
+
+
+def test_upload_with_a_skip_and_a_failure(fixtures: Path) -> None:
+    tracker = tracked(fixtures / "sessions" / "upload-skip-failure.fasp", "all")
+    session = only(tracker)
+    assert session.id == "6f0a1f0e-52c4-4d0f-9d53-0c7f3b1e8a11"
+    assert session.state == "failed"
+    assert session.error is not None
+    assert session.error.code == 27
+    assert session.direction == "Send"
+    assert list(tracker.transfers) == ["nightly-2024-05-02"]
+    assert (session.expected_files, session.expected_bytes) == (6, 56330864)
+    assert (session.files_done, session.files_skipped, session.files_failed, session.files_active) == (4, 1, 1, 0)
+    assert (session.bytes_written, session.bytes_transferred, session.bytes_lost) == (55576381, 55674685, 98304)
+    assert session.elapsed_usec == 5241733
+    files = {name.removeprefix("/data/in/"): file for name, file in session.files.items()}
+    assert {name: (file.state, file.size, file.bytes_done) for name, file in files.items()} == {
+        "clip_0001.mov": ("done", 52428800, 52428800),
+        "docs/empty.marker": ("done", 0, 0),
+        "docs/notes: draft.txt": ("done", 1853, 1853),
+        "docs/old.txt": ("skipped", 0, 0),
+        "docs/locked.bin": ("failed", 734003, 0),
+        "docs/Übersicht 2024.pdf": ("done", 3145728, 3145728),
+    }
+    assert session.bytes_done == 52428800 + 1853 + 3145728
+    assert [file.error and file.error.code for file in session.failures] == [5]
+
+
+def test_resumed_download(fixtures: Path) -> None:
+    session = only(tracked(fixtures / "sessions" / "resumed-download.fasp", "all"))
+    assert session.state == "done"
+    assert session.direction == "Receive"
+    assert session.policy == "Fixed"
+    assert session.target_rate_kbps == 30000  # lowered from 45000
+    assert (session.expected_files, session.expected_bytes) == (2, 83890176)
+    assert (session.bytes_written, session.bytes_transferred, session.bytes_lost) == (52432896, 52457472, 24576)
+    assert session.bytes_done == 83886080 + 4096
+    assert session.elapsed_usec == 12850977
+    film = next(file for name, file in session.files.items() if name.endswith("film.mxf"))
+    assert (film.start_byte, film.checksum, film.checksum_type) == (31457280, "ff4f334485231167e7c871759c694c5f", "md5")
+
+
+def test_resumed_download_begins_where_it_left_off(fixtures: Path) -> None:
+    """31457280 bytes are there from before: progress never shows less."""
+    tracker = Tracker()
+    for event in read(fixtures / "sessions" / "resumed-download.fasp"):
+        session = tracker.update(event)
+        if isinstance(event, StatsEvent):
+            assert session.progress >= 31457280 / 83890176
+
+
+def test_a_stream_that_breaks_off(fixtures: Path) -> None:
+    session = only(tracked(fixtures / "sessions" / "breaks-off.fasp"))
+    assert session.state == "lost"
+    assert session.error is None
+    assert session.elapsed_usec == 2100377
+    assert (session.bytes_written, session.bytes_transferred) == (63963136, 64487424)
+    (file,) = session.files_in_progress
+    assert (file.size, file.written) == (1073741824, 63963136)
+    assert session.progress == pytest.approx(63963136 / 1073741824)
+
+
+def test_memory_stays_flat_over_200_000_files() -> None:
+    tracker = Tracker()
+    sizes = []
+    for number in range(200_000):
+        session = tracker.update(StopEvent(file=f"f{number}", size=1, written=1, elapsed_usec=number * 1000))
+        if number in (50_000, 199_999):
+            sizes.append(containers(session))
+    assert sizes[0] == sizes[1]
+    assert max(sizes[1].values()) < 50
+    assert session.files_done == session.bytes_done == 200_000
+
+
+# By hand: the state after each message, from connecting, negotiated, transferring, done, failed and lost.
+AFTER = {
+    "INIT": "connecting connecting connecting connecting connecting connecting",
+    "SESSION": "negotiated negotiated transferring negotiated negotiated negotiated",
+    "NOTIFICATION": "negotiated negotiated transferring done failed lost",
+    **dict.fromkeys(
+        ("STATS", "STOP", "SKIP", "FILEERROR", "ARGSTOP"),
+        "transferring transferring transferring done transferring transferring",
+    ),
+    "DONE": "done done done done done done",
+    "ERROR": "failed failed failed failed failed failed",
+    "end": "lost lost lost done failed lost",
+}
+
+
+@pytest.mark.parametrize("kind", TRANSITIONS, ids=lambda kind: kind.type if kind else "end")
+def test_states(kind: type[Event] | None) -> None:
+    for before, after in zip(STATES, AFTER[kind.type if kind else "end"].split(), strict=True):
+        session = Session("s")
+        session.state = before
+        if kind is None:
+            session.lose()
+        else:
+            session.apply(kind())
+        assert session.state == after, before
+        assert (session.error is None) == (kind is not ErrorEvent)
+
+
+def test_what_a_session_keeps_of_its_messages() -> None:
+    init, negotiated, end = InitEvent(direction="Send"), SessionEvent(user="u"), DoneEvent(elapsed_usec=7)
+    session = session_of(init, negotiated, end)
+    assert (session.init, session.negotiated, session.end) == (init, negotiated, end)
+    assert session.began < (session.ended_in or 0)
+
+
+def test_a_session_as_json() -> None:
+    session = session_of(
+        InitEvent(session_id="s", user_str="job", cookie="c", direction="Send"),
+        SessionEvent(
+            session_id="s", user="u", host="h", source=("/a", "/b"), destination="/in", xfer_id="x", rate=1000
+        ),
+        NotificationEvent(session_id="s", min_rate=10, adaptive="Fixed", pre_transfer_bytes=1000, pre_transfer_files=4),
+        SkipEvent(session_id="s", file="old", size=100),
+        FileErrorEvent(session_id="s", file="bad", size=50, code=5, description="no"),
+        StopEvent(session_id="s", file="new", size=200, written=200),
+        StatsEvent(
+            session_id="s",
+            file="big",
+            size=650,
+            written=200,
+            transfer_bytes=420,
+            file_bytes=400,
+            loss=20,
+            delay=30,
+            elapsed_usec=2_000_000,
+        ),
+    )
+    no_perms = {
+        "code": 5,
+        "name": "NO_PERMS",
+        "description": "no",
+        "retryable": False,
+        "meaning": "no permission to read or write",
+        "advice": Failure(5).advice,
+    }
+    assert session.to_dict() == {
+        "id": "s",
+        "state": "transferring",
+        "error": None,
+        "direction": "Send",
+        "user": "u",
+        "host": "h",
+        "source": ["/a", "/b"],
+        "destination": "/in",
+        "user_str": "job",
+        "cookie": "c",
+        "xfer_id": "x",
+        "target_rate_kbps": 1000,
+        "min_rate_kbps": 10,
+        "policy": "Fixed",
+        "progress": 0.5,
+        "bytes_done": 500,
+        "expected_bytes": 1000,
+        "estimated_bytes": 1000,
+        "bytes_transferred": 420,
+        "bytes_written": 400,
+        "bytes_lost": 20,
+        "files_done": 1,
+        "files_skipped": 1,
+        "files_failed": 1,
+        "files_active": 1,
+        "expected_files": 4,
+        "elapsed_seconds": 2.0,
+        "rate_kbps": 1.7,
+        "average_rate_kbps": 1.7,
+        "eta_seconds": 2.4,
+        "rtt_ms": 30,
+        "failures": [
+            {
+                "name": "bad",
+                "state": "failed",
+                "size": 50,
+                "written": 0,
+                "started_usec": 0,
+                "elapsed_usec": 0,
+                "error": no_perms,
+                "progress": 0.0,
+            }
+        ],
+    }

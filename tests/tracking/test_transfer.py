@@ -1,0 +1,252 @@
+"""Parts and attempts, summed. Expected values: fixtures/README.md, or by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faspmgr.protocol.events import (
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    InitEvent,
+    NotificationEvent,
+    SessionEvent,
+    StatsEvent,
+)
+from faspmgr.reading import read
+from faspmgr.tracking import Session, Tracker, Transfer
+from tests.tracking.states import only, tracked, transfer_of
+
+
+def part(session_id: str, node: int, *, of: int = 2, xfer_id: str | None = "x") -> list[Event]:
+    return [
+        InitEvent(session_id=session_id, user_str="job"),
+        SessionEvent(
+            session_id=session_id, user_str="job", xfer_id=xfer_id, cluster_num_nodes=of, cluster_node_id=node
+        ),
+    ]
+
+
+def transfer_after(*events: Event) -> Transfer:
+    tracker = Tracker()
+    for event in events:
+        tracker.update(event)
+    return transfer_of(tracker)
+
+
+def test_two_sessions_are_summed_as_one_transfer(fixtures: Path) -> None:
+    tracker = tracked(fixtures / "sessions" / "two-sessions.fasp", "all")
+    assert [session.id for session in tracker.sessions] == [
+        "41c8e7d0-6a2f-4e35-b0d9-1f8a5c3e7b21",
+        "c02b94f7-d81e-4c63-95aa-e3f7061d2b48",
+    ]
+    assert [session.state for session in tracker.sessions] == ["done", "done"]
+    assert [session.node for session in tracker.sessions] == [0, 1]
+    assert [session.bytes_written for session in tracker.sessions] == [31457280, 19922944]
+    assert list(tracker.transfers) == ["9a7c1b52-3e0d-4f6a-8b19-77d0c2e4a601"]
+    transfer = transfer_of(tracker)
+    assert transfer.state == "done"
+    assert transfer.attempts == 1
+    assert transfer.files_done == 4
+    assert transfer.bytes_written == 31457280 + 19922944
+    assert transfer.bytes_transferred == 31473664 + 19931136
+    assert transfer.bytes_lost == 16384 + 8192
+    assert transfer.elapsed_usec == 5573120
+    assert transfer.average_rate_kbps == pytest.approx((31473664 + 19931136) * 8 / 5.573120 / 1000)
+    assert transfer.expected_bytes is None
+    assert any(name.endswith("Br\udcfcssel.dat") for session in transfer.sessions for name in session.files)
+
+
+def test_two_sessions_on_their_way(fixtures: Path) -> None:
+    """Until the last session has ended the transfer is transferring; its progress never jumps back."""
+    tracker = Tracker()
+    states = []
+    for event in read(fixtures / "sessions" / "two-sessions.fasp"):
+        tracker.update(event)
+        transfer = next(iter(tracker.transfers.values()))
+        states.append(transfer.state)
+    assert "done" not in states[:-1]
+    assert states[-1] == "done"
+
+
+def test_a_retry_replaces_the_attempt_that_failed(fixtures: Path) -> None:
+    tracker = tracked(fixtures / "sessions" / "retry.fasp", "all")
+    first, second = tracker.sessions
+    assert (first.state, second.state) == ("failed", "done")
+    assert first.error is not None
+    assert first.error.code == 16
+    assert (first.files_active, second.files_skipped, second.files_done) == (1, 1, 1)
+    transfer = transfer_of(tracker)
+    assert transfer.id == "5b1e0c87-94d2-4d7f-a3f6-c08e27b9d415"
+    assert transfer.state == "done"
+    assert transfer.error is None
+    assert transfer.attempts == 2
+    assert transfer.current == [second]
+    assert transfer.sessions == [first, second]
+    assert transfer.bytes_written == 23068672
+    assert transfer.elapsed_usec == 2741388
+
+
+def test_a_retry_does_not_begin_at_zero(fixtures: Path) -> None:
+    """12582912 bytes of alpha.img and 18874368 of beta.img were there when the first attempt failed."""
+    tracker = Tracker()
+    latest = 0.0
+    for event in read(fixtures / "sessions" / "retry.fasp"):
+        tracker.update(event)
+        transfer = tracker.transfers.get("5b1e0c87-94d2-4d7f-a3f6-c08e27b9d415")
+        if transfer is None:
+            continue  # INIT does not tell the XferId yet
+        if isinstance(event, SessionEvent) and transfer.attempts == 2:
+            assert transfer.bytes_done == 12582912 + 18874368
+            assert transfer.expected_bytes == 54525952
+        assert transfer.progress >= latest
+        latest = transfer.progress
+    assert latest == 1.0
+
+
+def test_what_was_there_before_is_told_apart_from_what_arrived(fixtures: Path) -> None:
+    session = only(tracked(fixtures / "sessions" / "resumed-download.fasp"))
+    assert session.bytes_done == 83886080 + 4096
+    assert session.bytes_arrived == session.bytes_written == 52432896
+    retried = transfer_of(tracked(fixtures / "sessions" / "retry.fasp"))
+    assert retried.bytes_arrived == 41943040 - 18874368
+
+
+def test_parallel_sessions_of_which_one_fails_are_no_retry() -> None:
+    transfer = transfer_after(
+        *part("a", 0), *part("b", 1), ErrorEvent(session_id="a", code=16), DoneEvent(session_id="b")
+    )
+    assert transfer.state == "failed"
+    assert transfer.attempts == 1
+    assert len(transfer.current) == 2
+
+
+def test_parallel_sessions_without_node_numbers_of_which_one_fails_are_no_retry() -> None:
+    """They overlap in time, so the second cannot be there to make up for the first."""
+    transfer = transfer_after(
+        InitEvent(session_id="a", user_str="job"),
+        InitEvent(session_id="b", user_str="job"),
+        ErrorEvent(session_id="a", code=16),
+        DoneEvent(session_id="b"),
+    )
+    assert (transfer.state, transfer.attempts) == ("failed", 1)
+
+
+def test_the_retry_of_one_part_replaces_that_part_alone() -> None:
+    transfer = transfer_after(
+        *part("a", 0),
+        *part("b", 1),
+        ErrorEvent(session_id="a", code=16),
+        *part("c", 0),
+        DoneEvent(session_id="b"),
+        DoneEvent(session_id="c"),
+    )
+    assert [session.id for session in transfer.current] == ["b", "c"]
+    assert (transfer.state, transfer.attempts) == ("done", 2)
+
+
+def test_an_attempt_begun_anew_while_nothing_told_of_the_end_of_the_last() -> None:
+    transfer = transfer_after(*part("a", 0, of=1), *part("b", 0, of=1), DoneEvent(session_id="b"))
+    assert [session.state for session in transfer.sessions] == ["lost", "done"]
+    assert (transfer.state, transfer.attempts) == ("done", 2)
+
+
+def test_sessions_that_share_a_user_str_alone_are_not_taken_for_the_same_part() -> None:
+    transfer = transfer_after(
+        *part("a", 0, of=1, xfer_id=None), *part("b", 0, of=1, xfer_id=None), DoneEvent(session_id="b")
+    )
+    assert transfer.state == "negotiated"
+    assert transfer.attempts == 1
+
+
+def test_three_attempts() -> None:
+    events: list[Event] = []
+    for session_id in "abc":
+        events += [*part(session_id, 0, of=1), ErrorEvent(session_id=session_id, code=16)]
+    transfer = transfer_after(*events)
+    assert (transfer.state, transfer.attempts) == ("failed", 3)
+    assert [session.id for session in transfer.current] == ["c"]
+
+
+def test_what_went_well_is_not_replaced_by_what_comes_later() -> None:
+    transfer = transfer_after(*part("a", 0, of=1), DoneEvent(session_id="a"), *part("b", 0, of=1))
+    assert len(transfer.current) == 2
+
+
+def test_the_state_of_a_transfer_is_that_of_the_session_least_far() -> None:
+    events = [*part("a", 0), *part("b", 1)]
+    assert transfer_after(*events).state == "negotiated"
+    assert transfer_after(*events, StatsEvent(session_id="a")).state == "transferring"
+    assert transfer_after(*events, DoneEvent(session_id="a")).state == "negotiated"
+    assert transfer_after(*events, ErrorEvent(session_id="a"), DoneEvent(session_id="b")).state == "failed"
+
+
+def test_totals_of_a_transfer() -> None:
+    events: list[Event] = [*part("a", 0), *part("b", 1)]
+    for session_id, written, rtt in (("a", 100, 30), ("b", 300, 10)):
+        events += [
+            NotificationEvent(session_id=session_id, pre_transfer_bytes=1000, pre_transfer_files=1),
+            StatsEvent(session_id=session_id, file="f", transfer_bytes=0, elapsed_usec=0),
+            StatsEvent(
+                session_id=session_id,
+                file="f",
+                size=1000,
+                written=written,
+                transfer_bytes=written,
+                delay=rtt,
+                elapsed_usec=1_000_000,
+            ),
+        ]
+    transfer = transfer_after(*events)
+    assert transfer.expected_bytes == 2000
+    assert transfer.expected_files == 2
+    assert transfer.bytes_done == 400
+    assert transfer.progress == 0.2
+    assert transfer.rate_kbps == transfer.average_rate_kbps == 3.2  # 3200 bit in a second
+    assert transfer.eta_seconds == 1600 * 8 / 3200
+    assert transfer.rtt_ms == 30
+    assert transfer.files_active == 2
+
+
+def test_a_job_size_that_one_session_has_not_told_is_no_sum() -> None:
+    transfer = transfer_after(*part("a", 0), *part("b", 1), NotificationEvent(session_id="a", pre_transfer_bytes=5))
+    assert transfer.expected_bytes is None
+
+
+def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer of thousands of sessions is shown in time proportional to them: one pass, whatever is asked for."""
+    passes: list[Transfer] = []
+    chains = Transfer._chains
+
+    def counted(transfer: Transfer) -> list[list[Session]]:
+        passes.append(transfer)
+        return chains(transfer)
+
+    monkeypatch.setattr(Transfer, "_chains", counted)
+    tracker = Tracker()
+    for number in range(50):
+        tracker.update(InitEvent(session_id=f"s{number}", user_str="job"))
+    transfer = transfer_of(tracker)
+    assert transfer.to_dict() == transfer.to_dict()
+    assert len(passes) == 1
+    tracker.update(StatsEvent(session_id="s7", file="f", transfer_bytes=10))
+    assert (transfer.bytes_transferred, transfer.files_active, transfer.state) == (10, 1, "transferring")
+    assert len(passes) == 2
+    tracker.close()
+    assert (transfer.state, len(passes)) == ("lost", 3)
+
+
+def test_a_transfer_put_together_by_hand() -> None:
+    first, second = Session("a"), Session("b")
+    transfer = Transfer("x", [first])
+    assert transfer.attempts == len(transfer.current) == 1
+    transfer.add(second)
+    assert transfer.current == [first, second]
+    assert transfer.state == "connecting"
+    second.apply(StatsEvent(file="f", transfer_bytes=10))
+    transfer.changed()
+    assert (transfer.state, transfer.bytes_transferred) == ("transferring", 10)
+    transfer.remove(second)
+    assert (transfer.sessions, transfer.bytes_transferred) == ([first], 0)
