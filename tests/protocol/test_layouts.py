@@ -130,7 +130,7 @@ def test_a_pattern_takes_only_digits_for_integers(text: str) -> None:
     assert matches(("a", "1", text, "", "1", "")) is None
 
 
-def test_names_are_taken_literally() -> None:
+def test_names_are_literal() -> None:
     names = ("A.B", "C+", "[x]", "(y)", "^$", "a|b", "\\d")
     stream = message(names, ("1", "2", "3", "4", "5", "6", "7"), type="T.*(x)?") * 5
     assert learnt(stream) == [False, False, False, True, True]

@@ -192,12 +192,12 @@ def test_strict_has_nothing_against_what_is_merely_unknown() -> None:
 
 
 def test_on_problem() -> None:
-    told: list[Problem] = []
-    parser = Parser(on_problem=told.append)
+    reported: list[Problem] = []
+    parser = Parser(on_problem=reported.append)
     parser.feed(BAD + b"noise\n" + BAD)
     parser.close()
-    assert shown(told) == ["value 30 4 Size: many", "noise 50 7 noise", "value 86 11 Size: many"]
-    assert parser.problems == told
+    assert shown(reported) == ["value 30 4 Size: many", "noise 50 7 noise", "value 86 11 Size: many"]
+    assert parser.problems == reported
     assert parser.problem_count == 3
 
 

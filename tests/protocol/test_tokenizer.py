@@ -399,23 +399,23 @@ def test_the_latest_problems_are_kept_and_all_are_counted() -> None:
 # -- the calls
 
 
-def test_on_problem_is_told_of_each_as_it_is_found() -> None:
-    told: list[Problem] = []
-    reader = Tokenizer(on_problem=told.append)
+def test_on_problem_gets_each_as_it_is_found() -> None:
+    reported: list[Problem] = []
+    reader = Tokenizer(on_problem=reported.append)
     reader.feed(b"one\n" + NOP)
-    assert shown(told) == ["noise 0 1 one"]
+    assert shown(reported) == ["noise 0 1 one"]
     reader.feed(NOP[:-1])
     reader.close()
-    assert shown(told) == ["noise 0 1 one", "unfinished 25 5 Type: NOP"]
-    assert reader.problems == told
+    assert shown(reported) == ["noise 0 1 one", "unfinished 25 5 Type: NOP"]
+    assert reader.problems == reported
     assert reader.problem_count == 2
 
 
 def test_on_problem_in_strict_mode() -> None:
-    told: list[Problem] = []
+    reported: list[Problem] = []
     with pytest.raises(ProtocolError) as caught:
-        Tokenizer(strict=True, on_problem=told.append).feed(b"one\n" + NOP + b"two\n" + NOP)
-    assert told == [caught.value.problem]
+        Tokenizer(strict=True, on_problem=reported.append).feed(b"one\n" + NOP + b"two\n" + NOP)
+    assert reported == [caught.value.problem]
 
 
 def test_closing_twice_is_harmless() -> None:
