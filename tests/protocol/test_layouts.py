@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faspmgr.protocol import layouts
+from faspmgr.protocol.events import StatsEvent, make_event
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.layouts import Layout, Layouts
 from faspmgr.protocol.parser import Parser
@@ -268,3 +269,29 @@ def test_messages_that_recur_with_a_difference(data: bytes, cuts: list[int], lim
     learning, usual, plain = outcomes(data, cuts, limit)
     assert learning == plain
     assert usual == plain
+
+
+# -- how an event is made of a layout
+
+
+@pytest.mark.parametrize(
+    ("type", "names", "planned"),
+    [
+        ("STATS", ("File", "Size", "FileBytes", "SessionId"), True),
+        ("DONE", ("Loss",), True),
+        ("STATS", ("File", "Stalled"), False),  # a boolean needs to be looked at
+        ("STATS", ("File", "Cookie"), False),  # no attribute of the class
+        ("STATS", ("File", "New"), False),
+        ("NOP", ("File",), False),
+    ],
+)
+def test_which_layouts_have_a_plan(type: str, names: tuple[str, ...], planned: bool) -> None:
+    assert (Layout(type, names).make_event is not None) is planned
+
+
+def test_a_plan_makes_the_event_and_leaves_escapes_alone() -> None:
+    make = Layout("STATS", ("File", "Size")).make_event
+    assert make is not None
+    frame = Frame("STATS", None, 2, ("File", "Size"), ("a", "007"))
+    assert make(frame) == make_event(frame) == StatsEvent(file="a", size=7)
+    assert make(Frame("STATS", None, 2, ("File", "Size"), ("a\x1bnb", "7"))) is None
