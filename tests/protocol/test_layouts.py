@@ -295,3 +295,9 @@ def test_a_plan_makes_the_event_and_leaves_escapes_alone() -> None:
     frame = Frame("STATS", None, 2, ("File", "Size"), ("a", "007"))
     assert make(frame) == make_event(frame) == StatsEvent(file="a", size=7)
     assert make(Frame("STATS", None, 2, ("File", "Size"), ("a\x1bnb", "7"))) is None
+
+
+@pytest.mark.parametrize(("count", "length", "expected"), [(128, 100, True), (129, 100, False), (128, 101, False)])
+def test_the_largest_layout_that_is_learnt(count: int, length: int, expected: bool) -> None:
+    names = tuple(f"F{number}" for number in range(count))
+    assert learnt(message(names, ("",) * count, type="T" * length) * 4) == [False, False, False, expected]
