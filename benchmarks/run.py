@@ -1,6 +1,6 @@
 """All benchmarks: ``python benchmarks/run.py`` prints a table, ``--json`` gives JSON instead, ``--short`` is quick.
 
-Times vary from machine to machine; what is to be reached are ratios, taken in one run: each of our figures stands
+Times vary from machine to machine; what is to be reached are ratios, measured in one run: each of our figures stands
 beside what orjson and msgspec take for the same events as JSON Lines. Each figure is the best of some rounds, which
 take turns so that a busy moment does not hit one of them alone.
 """
@@ -189,12 +189,12 @@ def _growth(long: int) -> dict[str, Any]:
 
 def _in_child(size: int) -> dict[str, float]:
     argv = [sys.executable, __file__, "--track", str(size)]
-    answer: dict[str, float] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
-    return answer
+    figures: dict[str, float] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
+    return figures
 
 
 def _track(size: int) -> None:
-    """In a process of its own: feed a generated stream to a parser and a tracker; tell time per event and memory.
+    """In a process of its own: feed a generated stream to a parser and a tracker; report time per event and memory.
 
     With size 0 this is the bare interpreter: our modules are loaded when they are first used.
     """
@@ -233,7 +233,13 @@ def _worst_cases() -> dict[str, Any]:
         "one value, a byte at a time": (lambda size: b"FASPMGR 2\nType: STATS\nFile: " + b"x" * size, 1),
         "messages, a byte at a time": (lambda size: message * (size // len(message)), 1),
         "lines of noise": (lambda size: b"noise: here\n" * (size // 12), 65536),
+        "noise, a byte at a time": (lambda size: b"noise: here\n" * (size // 12), 1),
+        "empty lines": (lambda size: b"\n" * size, 65536),
+        "empty lines with CR LF": (lambda size: b"\r\n" * (size // 2), 65536),
+        "empty lines, a byte at a time": (lambda size: b"\n" * size, 1),
         "headers only": (lambda size: b"FASPMGR 2\n" * (size // 10), 65536),
+        "clean messages": (lambda size: message * (size // len(message)), 65536),
+        "one CR in front": (lambda size: message.replace(b"x", b"\r", 1) + message * (size // len(message)), 65536),
         "CR LF": (lambda size: message.replace(b"\n", b"\r\n") * (size // len(message)), 65536),
     }
     report = {}

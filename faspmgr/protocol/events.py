@@ -5,6 +5,8 @@ names of the field table (fields.py), which also has kinds, units and meanings; 
 attribute is None where the stream did not say. What a class does not name, and texts that are no value of their field,
 are in ``extra`` by their name on the wire, so that nothing is lost.
 
+The attributes are spelt out for type checkers and editors, which makes the file long.
+
 Here a frame is decoded field by field. A transfer of many small files is a stream of little else than STATS and STOP:
 for the frames of a learnt layout the parser has a faster way to the same event (layouts.py).
 """

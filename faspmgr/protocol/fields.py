@@ -24,7 +24,7 @@ string     text                                          str
 
 A text that is no value of its kind is kept as it came by whoever decodes it; the decoders here only raise ValueError.
 
-What may stand here: facts about one field, and what can be done with one text by itself.
+What may stand here: facts about one field, and what can be done with one text by itself. The table makes the file long.
 """
 
 from __future__ import annotations

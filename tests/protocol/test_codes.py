@@ -6,79 +6,22 @@ import pytest
 
 from faspmgr.protocol import codes
 
-# Typed in from the vendor's table by hand, so that a slip in the program cannot agree with itself.
-TABLE = [
-    (0, "UNKNOWN", False),
-    (1, "FASP_PROTO", False),
-    (2, "ASCP", False),
-    (3, "AMBIGUOUS_TARGET", False),
-    (4, "NO_SUCH_FILE", False),
-    (5, "NO_PERMS", False),
-    (6, "NOT_DIR", False),
-    (7, "IS_DIR", False),
-    (8, "USAGE", False),
-    (9, "LIC_DUP", False),
-    (10, "LIC_RATE_EXCEEDED", False),
-    (11, "INTERNAL_ERROR", False),
-    (12, "TRANSFER_ERROR", True),
-    (13, "TRANSFER_TIMEOUT", True),
-    (14, "CONNECTION_ERROR", True),
-    (15, "CONNECTION_TIMEOUT", True),
-    (16, "CONNECTION_LOST", True),
-    (17, "RCVR_SEND_ERROR", True),
-    (18, "RCVR_RECV_ERROR", True),
-    (19, "AUTH", False),
-    (20, "NOTHING", False),
-    (21, "NOT_REGULAR", False),
-    (22, "FILE_TABLE_OVR", False),
-    (23, "TOO_MANY_FILES", True),
-    (24, "FILE_TOO_BIG", False),
-    (25, "NO_SPACE_LEFT", False),
-    (26, "READ_ONLY_FS", False),
-    (27, "SOME_FILE_ERRS", False),
-    (28, "USER_CANCEL", False),
-    (29, "LIC_NOLIC", False),
-    (30, "LIC_EXPIRED", False),
-    (31, "SOCK_SETUP", False),
-    (32, "OUT_OF_MEMORY", True),
-    (33, "THREAD_SPAWN", True),
-    (34, "UNAUTHORIZED", False),
-    (35, "DISK_READ", True),
-    (36, "DISK_WRITE", True),
-    (37, "AUTHORIZATION", True),
-    (38, "LIC_ILLEGAL", False),
-    (39, "PEER_ABORTED_SESSION", True),
-    (40, "DATA_TRANSFER_TIMEOUT", True),
-    (41, "BAD_PATH", False),
-    (42, "ALREADY_EXISTS", False),
-    (43, "STAT_FAILS", False),
-    (44, "PMTU_BRTT_ERROR", True),
-    (45, "BWMEAS_ERROR", True),
-    (46, "VLINK_ERROR", False),
-    (47, "CONNECTION_ERROR_HTTP", True),
-    (48, "FILE_ENCRYPTION_ERROR", False),
-    (49, "FILE_DECRYPTION_PASS", False),
-    (50, "BAD_CONFIGURATION", False),
-    (51, "INSECURE_CONNECTION", False),
-    (52, "START_VALIDATION_FAILED", False),
-    (53, "STOP_VALIDATION_FAILED", False),
-    (54, "THRESHOLD_VALIDATION_FAILED", False),
-    (55, "FILEPATH_TOO_LONG", False),
-    (56, "ILLEGAL_CHARS_IN_PATH", False),
-    (57, "CHUNK_MUST_MATCH_ALIGNMENT", False),
-    (58, "VALIDATION_SESSION_ABORT", False),
-    (59, "REMOTE_STORAGE_ERROR", False),
-    (60, "LUA_SCRIPT_ABORTED_SESSION", False),
-    (61, "SSEAR_RETRYABLE", True),
-    (62, "SSEAR_FATAL", False),
-    (63, "LINK_LOOP", False),
-    (64, "CANNOT_RENAME_PARTIAL_FILES", False),
-    (65, "CIPHER_NON_COMPAT_FIPS", False),
-    (66, "PEER_REQUIRES_FIPS", False),
-    (67, "UNKNOWN", False),
-    (68, "UNKNOWN", False),
-    (69, "UNKNOWN", True),
-]
+# Typed in from the vendor's table by hand, so that a slip in the program cannot agree with itself. *: worth a retry.
+TEXT = """
+0 UNKNOWN, 1 FASP_PROTO, 2 ASCP, 3 AMBIGUOUS_TARGET, 4 NO_SUCH_FILE, 5 NO_PERMS, 6 NOT_DIR, 7 IS_DIR, 8 USAGE,
+9 LIC_DUP, 10 LIC_RATE_EXCEEDED, 11 INTERNAL_ERROR, 12 TRANSFER_ERROR*, 13 TRANSFER_TIMEOUT*, 14 CONNECTION_ERROR*,
+15 CONNECTION_TIMEOUT*, 16 CONNECTION_LOST*, 17 RCVR_SEND_ERROR*, 18 RCVR_RECV_ERROR*, 19 AUTH, 20 NOTHING,
+21 NOT_REGULAR, 22 FILE_TABLE_OVR, 23 TOO_MANY_FILES*, 24 FILE_TOO_BIG, 25 NO_SPACE_LEFT, 26 READ_ONLY_FS,
+27 SOME_FILE_ERRS, 28 USER_CANCEL, 29 LIC_NOLIC, 30 LIC_EXPIRED, 31 SOCK_SETUP, 32 OUT_OF_MEMORY*, 33 THREAD_SPAWN*,
+34 UNAUTHORIZED, 35 DISK_READ*, 36 DISK_WRITE*, 37 AUTHORIZATION*, 38 LIC_ILLEGAL, 39 PEER_ABORTED_SESSION*,
+40 DATA_TRANSFER_TIMEOUT*, 41 BAD_PATH, 42 ALREADY_EXISTS, 43 STAT_FAILS, 44 PMTU_BRTT_ERROR*, 45 BWMEAS_ERROR*,
+46 VLINK_ERROR, 47 CONNECTION_ERROR_HTTP*, 48 FILE_ENCRYPTION_ERROR, 49 FILE_DECRYPTION_PASS, 50 BAD_CONFIGURATION,
+51 INSECURE_CONNECTION, 52 START_VALIDATION_FAILED, 53 STOP_VALIDATION_FAILED, 54 THRESHOLD_VALIDATION_FAILED,
+55 FILEPATH_TOO_LONG, 56 ILLEGAL_CHARS_IN_PATH, 57 CHUNK_MUST_MATCH_ALIGNMENT, 58 VALIDATION_SESSION_ABORT,
+59 REMOTE_STORAGE_ERROR, 60 LUA_SCRIPT_ABORTED_SESSION, 61 SSEAR_RETRYABLE*, 62 SSEAR_FATAL, 63 LINK_LOOP,
+64 CANNOT_RENAME_PARTIAL_FILES, 65 CIPHER_NON_COMPAT_FIPS, 66 PEER_REQUIRES_FIPS, 67 UNKNOWN, 68 UNKNOWN, 69 UNKNOWN*
+"""
+TABLE = [(int(row.split()[0]), row.split()[1].rstrip("*"), row.endswith("*")) for row in TEXT.strip().split(",")]
 
 
 def test_table_is_complete_and_in_order() -> None:
@@ -86,11 +29,11 @@ def test_table_is_complete_and_in_order() -> None:
     assert list(codes.CODES) == list(range(70))
 
 
-@pytest.mark.parametrize(("code", "name", "retryable"), TABLE)
-def test_explain_and_find_agree_with_the_table(code: int, name: str, retryable: bool) -> None:
-    error = codes.explain(code)
-    assert (error.code, error.name, error.retryable) == (code, name, retryable)
-    assert codes.find(name) == codes.explain(0 if name == "UNKNOWN" else code)
+def test_explain_and_find_agree_with_the_table() -> None:
+    for code, name, retryable in TABLE:
+        error = codes.explain(code)
+        assert (error.code, error.name, error.retryable) == (code, name, retryable)
+        assert codes.find(name) == codes.explain(0 if name == "UNKNOWN" else code)
 
 
 @pytest.mark.parametrize("code", [*range(70), 70, -1])

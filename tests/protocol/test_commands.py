@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr.protocol import commands
 from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.tokenizer import Tokenizer
@@ -150,3 +151,31 @@ def test_commands_are_values() -> None:
     command: Any = SetRate(1)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         command.target_kbps = 2
+
+
+# -- the table
+
+
+def test_the_table_of_commands() -> None:
+    assert {name: (row.type, row.cls, row.fields) for name, row in commands.COMMANDS.items()} == {
+        "rate": ("RATE", SetRate, ("Rate", "MinRate", "Adaptive", "Priority")),
+        "start": ("START", StartFile, ("Source", "Destination", "FileBytes")),
+        "stop": ("STOP", StopFile, ("Source",)),
+        "finish": ("DONE", Finish, ("Operation",)),
+        "cancel": ("CANCEL", Cancel, ()),
+        "query": ("QUERY", Query, ()),
+    }
+    assert all(row.description.strip() == row.description != "" for row in commands.COMMANDS.values())
+
+
+def test_the_table_has_the_fields_that_are_sent() -> None:
+    sent: dict[str, dict[str, None]] = {}
+    for command, _ in COMMANDS:
+        sent.setdefault(command.type, {}).update(dict.fromkeys(command.to_frame().fields))
+    assert {row.type: row.fields for row in commands.COMMANDS.values()} == {
+        type: tuple(names) for type, names in sent.items()
+    }
+
+
+def test_the_public_names() -> None:
+    assert commands.__all__ == sorted(["Command", *(row.cls.__name__ for row in commands.COMMANDS.values())])

@@ -173,3 +173,14 @@ def test_copies_are_equal_and_apart(frame: Frame) -> None:
     other = copy.deepcopy(frame)
     other.fields["New"] = "1"
     assert "New" not in frame.fields
+
+
+# -- places
+
+
+def test_where_a_field_stands() -> None:
+    assert Frame("X", {"A": "1", "B": "2"}).place_of(1) == (0, 1)
+    stream = "FASPMGR 2\nType: STATS\nFile: \u00fc\nSize: 1\n\n".encode()  # 40 bytes, 5 lines; \u00fc has two
+    for number, frame in enumerate(Tokenizer().feed(stream * 5)):
+        assert frame.place_of(0) == (40 * number + 22, 5 * number + 3)
+        assert frame.place_of(1) == (40 * number + 31, 5 * number + 4)

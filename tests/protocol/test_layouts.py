@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faspmgr.protocol import layouts
+from faspmgr.protocol.events import StatsEvent, make_event
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.layouts import Layout, Layouts
 from faspmgr.protocol.parser import Parser
@@ -69,11 +70,11 @@ def test_what_differs_goes_line_by_line(other: bytes) -> None:
     assert learnt(message() * 4 + other + message()) == [False, False, False, True, False, True]
 
 
-def test_from_the_first_cr_on_everything_goes_line_by_line() -> None:
-    other = b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\r\nFileBytes: 1\nCookie: \nElapsedusec: 0\nNew: x\n\n"
+def test_only_a_message_with_a_cr_goes_line_by_line() -> None:
+    other = message().replace(b"6162042", b"6162042\r")
     reader = Tokenizer()
     assert [bool(frame.texts) for frame in reader.feed(message() * 4)] == [False, False, False, True]
-    assert [bool(frame.texts) for frame in reader.feed(message() + other + message())] == [False, False, False]
+    assert [bool(frame.texts) for frame in reader.feed(message() + other + message())] == [True, False, True]
     assert [problem.kind for problem in reader.problems] == ["crlf"]
 
 
@@ -130,7 +131,7 @@ def test_a_pattern_takes_only_digits_for_integers(text: str) -> None:
     assert matches(("a", "1", text, "", "1", "")) is None
 
 
-def test_names_are_taken_literally() -> None:
+def test_names_are_literal() -> None:
     names = ("A.B", "C+", "[x]", "(y)", "^$", "a|b", "\\d")
     stream = message(names, ("1", "2", "3", "4", "5", "6", "7"), type="T.*(x)?") * 5
     assert learnt(stream) == [False, False, False, True, True]
@@ -268,3 +269,35 @@ def test_messages_that_recur_with_a_difference(data: bytes, cuts: list[int], lim
     learning, usual, plain = outcomes(data, cuts, limit)
     assert learning == plain
     assert usual == plain
+
+
+# -- how an event is made of a layout
+
+
+@pytest.mark.parametrize(
+    ("type", "names", "planned"),
+    [
+        ("STATS", ("File", "Size", "FileBytes", "SessionId"), True),
+        ("DONE", ("Loss",), True),
+        ("STATS", ("File", "Stalled"), False),  # a boolean needs to be looked at
+        ("STATS", ("File", "Cookie"), False),  # no attribute of the class
+        ("STATS", ("File", "New"), False),
+        ("NOP", ("File",), False),
+    ],
+)
+def test_which_layouts_have_a_plan(type: str, names: tuple[str, ...], planned: bool) -> None:
+    assert (Layout(type, names).make_event is not None) is planned
+
+
+def test_a_plan_makes_the_event_and_leaves_escapes_alone() -> None:
+    make = Layout("STATS", ("File", "Size")).make_event
+    assert make is not None
+    frame = Frame("STATS", None, 2, ("File", "Size"), ("a", "007"))
+    assert make(frame) == make_event(frame) == StatsEvent(file="a", size=7)
+    assert make(Frame("STATS", None, 2, ("File", "Size"), ("a\x1bnb", "7"))) is None
+
+
+@pytest.mark.parametrize(("count", "length", "expected"), [(128, 100, True), (129, 100, False), (128, 101, False)])
+def test_the_largest_layout_that_is_learnt(count: int, length: int, expected: bool) -> None:
+    names = tuple(f"F{number}" for number in range(count))
+    assert learnt(message(names, ("",) * count, type="T" * length) * 4) == [False, False, False, expected]

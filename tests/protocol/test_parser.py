@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,10 @@ from faspmgr.protocol.events import ErrorEvent, InitEvent, OtherEvent, SessionEv
 from faspmgr.protocol.parser import Parser, parse
 from faspmgr.protocol.problems import Problem
 from tests.invariants import pieces, read, single_bytes
+from tests.protocol.deviations import shown
 
 STATS = b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\nLoss: 0\n\n"  # 10 + 12 + 8 + 8 + 8 + 1 = 47 bytes, 6 lines
 STATS_EVENT = StatsEvent(file="a", size=1, loss=0)
-
-
-def shown(problems: Iterable[Problem]) -> list[tuple[str, int, int, str]]:
-    return [(problem.kind, problem.offset, problem.line, problem.excerpt) for problem in problems]
 
 
 # -- parse
@@ -53,7 +49,7 @@ def test_events_come_as_soon_as_their_message_is_complete() -> None:
     assert parser.feed(STATS[:-1]) == []
     assert parser.feed(STATS[-1:] + STATS + STATS[:5]) == [STATS_EVENT, STATS_EVENT]
     assert parser.close() == []
-    assert shown(parser.problems) == [("noise", 94, 13, "FASPM")]
+    assert shown(parser.problems) == ["noise 94 13 FASPM"]
 
 
 # -- values that do not fit
@@ -65,44 +61,44 @@ BAD_EVENT = StatsEvent(file="a", loss=0, extra={"Size": "many"})
 @pytest.mark.parametrize(
     ("data", "problems"),
     [
-        (BAD, [("value", 30, 4, "Size: many")]),
-        (STATS + BAD, [("value", 77, 10, "Size: many")]),
-        (STATS * 5 + BAD, [("value", 265, 34, "Size: many")]),
-        (BAD * 3, [("value", 30, 4, "Size: many"), ("value", 80, 10, "Size: many"), ("value", 130, 16, "Size: many")]),
-        (b"noise\n\n" + BAD, [("noise", 0, 1, "noise"), ("value", 37, 6, "Size: many")]),
+        (BAD, ["value 30 4 Size: many"]),
+        (STATS + BAD, ["value 77 10 Size: many"]),
+        (STATS * 5 + BAD, ["value 265 34 Size: many"]),
+        (BAD * 3, ["value 30 4 Size: many", "value 80 10 Size: many", "value 130 16 Size: many"]),
+        (b"noise\n\n" + BAD, ["noise 0 1 noise", "value 37 6 Size: many"]),
         (
             BAD.replace(b"\n", b"\r\n"),
-            [("crlf", 0, 1, "FASPMGR 2"), ("value", 33, 4, "Size: many")],
+            ["crlf 0 1 FASPMGR 2", "value 33 4 Size: many"],
         ),
         (
             STATS.replace(b"\n", b"\r\n") + BAD,
-            [("crlf", 0, 1, "FASPMGR 2"), ("value", 83, 10, "Size: many")],
+            ["crlf 0 1 FASPMGR 2", "value 83 10 Size: many"],
         ),
         (
             b"FASPMGR 2\nnoise\nFile:a\nType: STATS\nFile: b\nSize: x\nWritten: \nNew: y\nDelay: -1\n\n",
             [
-                ("no-field", 10, 2, "noise"),
-                ("no-space", 16, 3, "File:a"),
-                ("repeated", 35, 5, "File: b"),
-                ("value", 43, 6, "Size: x"),
-                ("value", 51, 7, "Written: "),
-                ("value", 68, 9, "Delay: -1"),
+                "no-field 10 2 noise",
+                "no-space 16 3 File:a",
+                "repeated 35 5 File: b",
+                "value 43 6 Size: x",
+                "value 51 7 Written: ",
+                "value 68 9 Delay: -1",
             ],
         ),
-        (b"Type: STATS\nSize: x\n\n", [("no-header", 0, 1, "Type: STATS"), ("value", 12, 2, "Size: x")]),
+        (b"Type: STATS\nSize: x\n\n", ["no-header 0 1 Type: STATS", "value 12 2 Size: x"]),
         (
             b"FASPMGR 2\nType: STATS\nFile: FASPMGR 2\nType: STOP\nSize: x\n\n",
-            [("interrupted", 0, 1, "Type: STATS"), ("value", 49, 5, "Size: x")],
+            ["interrupted 0 1 Type: STATS", "value 49 5 Size: x"],
         ),
-        (b"FASPMGR 3\nType: NEW\nSize: x\n\n", [("version", 0, 1, "FASPMGR 3"), ("value", 20, 3, "Size: x")]),
-        (b"FASPMGR 2\nType: STATS\nEncryption: 1\n\n", [("value", 22, 3, "Encryption: 1")]),
-        (b"FASPMGR 2\nType: NOP\nTags: 1\nRate: 5 %\n\n", [("value", 20, 3, "Tags: 1"), ("value", 28, 4, "Rate: 5 %")]),
-        (b"FASPMGR 2\nType: SESSION\nTags: {password:s3cret}\n\n", [("value", 24, 3, "Tags: ***")]),
-        (b"FASPMGR 2\nType: STATS\nSize: " + b"9" * 100 + b"\n\n", [("value", 22, 3, "Size: " + "9" * 73 + "…")]),
-        (b"FASPMGR 2\nType: STATS\nSize: \xff\x1b\n\n", [("value", 22, 3, "Size: \\xff\\x1b")]),
+        (b"FASPMGR 3\nType: NEW\nSize: x\n\n", ["version 0 1 FASPMGR 3", "value 20 3 Size: x"]),
+        (b"FASPMGR 2\nType: STATS\nEncryption: 1\n\n", ["value 22 3 Encryption: 1"]),
+        (b"FASPMGR 2\nType: NOP\nTags: 1\nRate: 5 %\n\n", ["value 20 3 Tags: 1", "value 28 4 Rate: 5 %"]),
+        (b"FASPMGR 2\nType: SESSION\nTags: {password:s3cret}\n\n", ["value 24 3 Tags: ***"]),
+        (b"FASPMGR 2\nType: STATS\nSize: " + b"9" * 100 + b"\n\n", ["value 22 3 Size: " + "9" * 73 + "…"]),
+        (b"FASPMGR 2\nType: STATS\nSize: \xff\x1b\n\n", ["value 22 3 Size: \\xff\\x1b"]),
     ],
 )
-def test_where_a_value_does_not_fit(data: bytes, problems: list[tuple[str, int, int, str]]) -> None:
+def test_where_a_value_does_not_fit(data: bytes, problems: list[str]) -> None:
     whole = read(Parser(), [data])
     assert shown(whole.problems) == problems
     assert read(Parser(), single_bytes(data)) == whole
@@ -120,7 +116,7 @@ def test_where_a_value_does_not_fit_in_a_layout_that_was_learnt() -> None:
     assert all(isinstance(event, SessionEvent) for event in events)
     assert events[4].to_frame().encode() == bad
     # 4 * 58 before it, 33 bytes and 3 lines in it.
-    assert shown(parser.problems) == [("value", 265, 28, "RateLock: Yep")]
+    assert shown(parser.problems) == ["value 265 28 RateLock: Yep"]
 
 
 def test_what_a_value_problem_says() -> None:
@@ -144,12 +140,12 @@ def test_values_keep_the_order_of_the_stream() -> None:
     data = b"FASPMGR 2\nType: STATS\nLoss: x\nnoise\nSize: y\n\n" + BAD + b"more\n" + BAD
     outcome = read(Parser(), [data])
     expected = [
-        ("no-field", 30, 4, "noise"),
-        ("value", 22, 3, "Loss: x"),
-        ("value", 36, 5, "Size: y"),
-        ("value", 75, 10, "Size: many"),
-        ("noise", 95, 13, "more"),
-        ("value", 130, 17, "Size: many"),
+        "no-field 30 4 noise",
+        "value 22 3 Loss: x",
+        "value 36 5 Size: y",
+        "value 75 10 Size: many",
+        "noise 95 13 more",
+        "value 130 17 Size: many",
     ]
     assert shown(outcome.problems) == expected
 
@@ -172,7 +168,7 @@ def test_strict_raises_for_a_value() -> None:
     with pytest.raises(ProtocolError) as caught:
         parser.feed(STATS * 5 + BAD + STATS)
     assert caught.value.results == [STATS_EVENT] * 5
-    assert shown([caught.value.problem]) == [("value", 265, 34, "Size: many")]
+    assert shown([caught.value.problem]) == ["value 265 34 Size: many"]
     with pytest.raises(ProtocolError):
         parser.feed(STATS)
 
@@ -183,7 +179,7 @@ def test_strict_raises_for_a_value_in_a_layout_that_was_learnt() -> None:
     with pytest.raises(ProtocolError) as caught:
         parser.feed(good * 4 + good.replace(b"Yes", b"Yep") + good)
     assert caught.value.results == [SessionEvent(rate_lock=True)] * 4
-    assert shown([caught.value.problem]) == [("value", 180, 19, "RateLock: Yep")]
+    assert shown([caught.value.problem]) == ["value 180 19 RateLock: Yep"]
 
 
 def test_strict_has_nothing_against_what_is_merely_unknown() -> None:
@@ -196,19 +192,19 @@ def test_strict_has_nothing_against_what_is_merely_unknown() -> None:
 
 
 def test_on_problem() -> None:
-    told: list[Problem] = []
-    parser = Parser(on_problem=told.append)
+    reported: list[Problem] = []
+    parser = Parser(on_problem=reported.append)
     parser.feed(BAD + b"noise\n" + BAD)
     parser.close()
-    assert shown(told) == [("value", 30, 4, "Size: many"), ("noise", 50, 7, "noise"), ("value", 86, 11, "Size: many")]
-    assert parser.problems == told
+    assert shown(reported) == ["value 30 4 Size: many", "noise 50 7 noise", "value 86 11 Size: many"]
+    assert parser.problems == reported
     assert parser.problem_count == 3
 
 
 def test_max_frame_bytes() -> None:
     parser = Parser(max_frame_bytes=46)
     assert parser.feed(STATS + BAD + STATS) == [STATS_EVENT, STATS_EVENT]
-    assert shown(parser.problems) == [("oversized", 47, 7, "Type: STATS")]
+    assert shown(parser.problems) == ["oversized 47 7 Type: STATS"]
 
 
 def test_feed_line() -> None:
@@ -217,7 +213,7 @@ def test_feed_line() -> None:
     for number, line in enumerate(BAD.split(b"\n")[:-1]):
         events += parser.feed_line(line, 1000 * number, 10 * number)
     assert events == [BAD_EVENT]
-    assert shown(parser.problems) == [("value", 3000, 30, "Size: many")]
+    assert shown(parser.problems) == ["value 3000 30 Size: many"]
 
 
 # -- errors as ascp tells them

@@ -339,6 +339,7 @@ class CountingBuffer(bytearray):
         return result
 
 
+STATS = HEADER + b"Type: STATS\nFile: a\nSize: 1\n\n"  # 39 bytes, 5 lines
 LIMIT = 50_000
 HOSTILE = {
     "a message, nothing else": HEADER + b"Type: STATS\n" + b"Name: value\n" * 3000,
@@ -351,10 +352,13 @@ HOSTILE = {
     "CR LF": b"\r\n" * 100_000,
     "headers": HEADER * 20_000,
     "headers on one line": b"FASPMGR 2" * 20_000,
-    "messages": (HEADER + b"Type: STATS\nFile: a\nSize: 1\n\n") * 4000,
-    "messages that nearly fit a layout": (HEADER + b"Type: STATS\nFile: a\nSize: 1\n\n") * 3
-    + (HEADER + b"Type: STATS\nFile: a\nSize: -\n\n") * 4000,
-    "messages with CR LF": (HEADER + b"Type: STATS\nFile: a\nSize: 1\n\n").replace(b"\n", b"\r\n") * 3000,
+    "messages": STATS * 4000,
+    "messages that nearly fit a layout": STATS * 3 + (HEADER + b"Type: STATS\nFile: a\nSize: -\n\n") * 4000,
+    "messages, then a CR": STATS * 3000 + b"\r",
+    "noise, then a CR": b"x\n\n" * 20_000 + b"\r",
+    "messages, each with a CR": STATS.replace(b"a", b"a\rb") * 3000,
+    "messages with empty lines between": (STATS + b"\n\n\n") * 3000,
+    "messages with CR LF": STATS.replace(b"\n", b"\r\n") * 3000,
     "oversized messages": (HEADER + b"Type: STATS\nFile: " + b"x" * LIMIT + b"\n\n") * 4,
     "messages without an end": (HEADER + b"Type: STATS\n" + b"Name: value\n" * 5000) * 3,
     "WRITE with little data": b"FASPMGR 4\nType: WRITE\nSize: 0\n\n\n\n" * 4000,
@@ -395,23 +399,23 @@ def test_the_latest_problems_are_kept_and_all_are_counted() -> None:
 # -- the calls
 
 
-def test_on_problem_is_told_of_each_as_it_is_found() -> None:
-    told: list[Problem] = []
-    reader = Tokenizer(on_problem=told.append)
+def test_on_problem_gets_each_as_it_is_found() -> None:
+    reported: list[Problem] = []
+    reader = Tokenizer(on_problem=reported.append)
     reader.feed(b"one\n" + NOP)
-    assert shown(told) == ["noise 0 1 one"]
+    assert shown(reported) == ["noise 0 1 one"]
     reader.feed(NOP[:-1])
     reader.close()
-    assert shown(told) == ["noise 0 1 one", "unfinished 25 5 Type: NOP"]
-    assert reader.problems == told
+    assert shown(reported) == ["noise 0 1 one", "unfinished 25 5 Type: NOP"]
+    assert reader.problems == reported
     assert reader.problem_count == 2
 
 
 def test_on_problem_in_strict_mode() -> None:
-    told: list[Problem] = []
+    reported: list[Problem] = []
     with pytest.raises(ProtocolError) as caught:
-        Tokenizer(strict=True, on_problem=told.append).feed(b"one\n" + NOP + b"two\n" + NOP)
-    assert told == [caught.value.problem]
+        Tokenizer(strict=True, on_problem=reported.append).feed(b"one\n" + NOP + b"two\n" + NOP)
+    assert reported == [caught.value.problem]
 
 
 def test_closing_twice_is_harmless() -> None:
@@ -444,7 +448,7 @@ def test_feeding_what_is_closed_is_refused() -> None:
     ],
     ids=["bytes", "bytearray", "memoryview", "slice", "every other byte", "two dimensions", "array"],
 )
-def test_what_is_bytes_like_is_taken(data: Any) -> None:
+def test_bytes_like_is_accepted(data: Any) -> None:
     assert Tokenizer().feed(data) == [nop()]
 
 
@@ -502,7 +506,6 @@ def test_feed_line_looks_for_no_data_of_a_write() -> None:
 
 # -- CRs and empty lines among clean messages
 
-STATS = HEADER + b"Type: STATS\nFile: a\nSize: 1\n\n"  # 39 bytes, 5 lines
 CLEAN = st.sampled_from([STATS, STATS, STATS.replace(b"a", b"\xc3\xbc"), STATS.replace(b"Size", b"New"), NOP])
 SOILED = st.sampled_from([STATS.replace(b"\n", b"\r\n"), STATS.replace(b"a\n", b"a\r\n"), STATS.replace(b"a", b"\rb")])
 OTHER = st.sampled_from(
