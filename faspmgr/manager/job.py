@@ -455,7 +455,8 @@ def _check_positive(**numbers: float | None) -> None:
 
 def _check_callbacks(**callbacks: Callable[..., object] | None) -> None:
     for name, callback in callbacks.items():
-        if callback and any(map(inspect.iscoroutinefunction, (callback, callback.__call__))):
+        # An object may have a coroutine function as its __call__.
+        if callback and any(inspect.iscoroutinefunction(one) for one in (callback, type(callback).__call__)):
             raise TypeError(
                 f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
                 " in it for what has to wait"

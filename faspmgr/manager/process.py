@@ -182,7 +182,7 @@ class Process:
             start_new_session=True,  # a Ctrl-C in the terminal must not reach it, and all it starts can be signalled
         )
         if log.isEnabledFor(logging.INFO):
-            log.info("ascp %d: started: %s", popen.pid, self._stderr.redact(shlex.join(argv)))
+            log.info("ascp %d: started: %s", popen.pid, shlex.join(map(self._stderr.redact, argv)))
         return popen
 
     async def _supervise(self, popen: subprocess.Popen[bytes], port: ManagementPort) -> None:

@@ -12,194 +12,15 @@ import stat
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from faspmgr.manager import Job, Reply, Result, control
+from faspmgr.manager import Job, Result, control
 from faspmgr.manager.control import ControlSocket, ask
-from faspmgr.manager.replies import combine, reply_to
-from faspmgr.protocol import commands
-from faspmgr.protocol.events import Event
-from faspmgr.protocol.parser import parse
-from faspmgr.tracking import Tracker
-from tests.live import message
-
-Make = Callable[[str], str]
-
-READ = """
-def order():  # the next command, as a dict
-    text = b""
-    while not text.endswith(b"\\n\\n"):
-        text += wire.recv(1) or sys.exit(9)
-    return dict(line.split(": ", 1) for line in text.decode().splitlines()[1:] if line)
-"""
-
-
-def ordered(argv: list[str], act: Callable[[Job], Awaitable[Any]], **options: Any) -> tuple[Any, Result]:
-    """What act gives while the transfer runs, and how that ended."""
-
-    async def go() -> tuple[Any, Result]:
-        job = Job(argv, **options)
-        running = asyncio.ensure_future(job.run())
-        while not any(session.negotiated for transfer in job.transfers for session in transfer.sessions):
-            await asyncio.sleep(0.02)
-        given = await act(job)
-        return given, await running
-
-    return asyncio.run(asyncio.wait_for(go(), 30))
-
-
-def test_a_rate_that_is_taken(scripted_ascp: Make) -> None:
-    path = scripted_ascp(
-        READ + "wire = began(); got = order()\n"
-        "wire.sendall(message('NOTIFICATION', PMTU=1492))\n"  # about something else
-        "wire.sendall(message('NOTIFICATION', Rate=got['Rate'], MinRate=got['MinRate'], Adaptive=got['Adaptive']))\n"
-        "time.sleep(0.3); wire.sendall(DONE)"
-    )
-    order = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
-    answer, result = ordered([path], lambda job: job.send(order, timeout=20))
-    assert answer == Reply(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed")
-    assert result.verdict == "done"
-
-
-def test_a_rate_that_the_peer_caps_is_not_taken(scripted_ascp: Make) -> None:
-    path = scripted_ascp(
-        READ + "wire = began(); order(); wire.sendall(message('NOTIFICATION', Rate=30000)); time.sleep(1)\n"
-        "wire.sendall(DONE)"
-    )
-    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=50_000), timeout=0.4))
-    assert answer.accepted is False
-    assert answer.message == "ascp has set target 30000 Kbps instead"
-
-
-def test_an_order_that_is_not_answered(scripted_ascp: Make) -> None:
-    path = scripted_ascp(READ + "wire = began(); order(); time.sleep(1); wire.sendall(DONE)")
-    answer, result = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=0.2))
-    assert answer == Reply(None, "no reply from ascp within 0.2 s")
-    assert result.verdict == "done"
-
-
-def test_a_transfer_that_ends_instead(scripted_ascp: Make) -> None:
-    path = scripted_ascp(READ + "wire = began(); order(); wire.sendall(error(16)); sys.exit(1)")
-    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
-    assert answer == Reply(False, "the session failed: 16 CONNECTION_LOST: it failed")
-
-
-def test_an_ascp_that_goes_away_without_a_word(scripted_ascp: Make) -> None:
-    path = scripted_ascp(READ + "wire = began(); order(); sys.exit(1)")
-    answer, _ = ordered([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
-    assert answer == Reply(False, "ascp has ended")
-
-
-def test_a_cancel(scripted_ascp: Make) -> None:
-    path = scripted_ascp(
-        READ + "wire = began(); assert order()['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
-    )
-    answer, result = ordered([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=20, retry=3)
-    assert answer == Reply(True, "the session failed: 28 USER_CANCEL: cancelled")
-    assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
-
-
-def test_a_cancel_that_ascp_does_not_hear(scripted_ascp: Make) -> None:
-    path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
-    answer, result = ordered([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=0.3)
-    assert answer.accepted is False
-    assert (result.verdict, result.exit_status) == ("lost", -9)
-
-
-def test_a_cancel_between_two_attempts(scripted_ascp: Make) -> None:
-    path = scripted_ascp("wire = began(); time.sleep(0.2); wire.sendall(error(16)); sys.exit(1)")
-
-    async def act(job: Job) -> Reply:
-        while not job.attempts:
-            await asyncio.sleep(0.02)
-        return await job.send(commands.Cancel())
-
-    answer, result = ordered([path], act, retry=3, retry_wait=60)
-    assert answer == Reply(True, "no ascp is running now, and none will be started again")
-    assert (result.verdict, len(result.attempts)) == ("failed", 1)
-
-
-def test_all_sessions_get_the_order(scripted_ascp: Make) -> None:
-    path = scripted_ascp(
-        READ + "wire = began(); got = order(); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
-        "time.sleep(0.3); wire.sendall(DONE)"
-    )
-
-    async def act(job: Job) -> Reply:
-        while len(job.tracker.sessions) < 3:
-            await asyncio.sleep(0.02)
-        return await job.send(commands.SetRate(target_kbps=7_000), timeout=20)
-
-    answer, _ = ordered([path, "a", "h:b"], act, sessions=3)
-    assert answer == Reply(True, "target 7000 Kbps (3 of 3 sessions)")
-
-
-def test_no_order_before_there_is_a_connection() -> None:
-    async def act() -> Reply:
-        return await Job(["ascp", "a", "h:b"]).send(commands.Query())
-
-    assert asyncio.run(act()) == Reply(False, "no ascp is connected now")
-
-
-# -- what an event says about an order, by the protocol page
-
-
-def said(command: commands.Command, *messages: bytes) -> Reply | None:
-    tracker = Tracker()
-    answers = []
-    for event in parse(b"".join(messages)):
-        answers.append(reply_to(command, event, tracker.update(event)))
-    return answers[-1]
-
-
-@pytest.mark.parametrize(
-    ("command", "event", "accepted"),
-    [
-        (commands.StartFile("/in/a", "/out/b"), message("STATS", SessionId="s", File="/in/a", Written=1), True),
-        (commands.StartFile("/in/a", "/out/b"), message("STOP", SessionId="s", File="/out/b"), True),
-        (commands.StartFile("/in/a", "/out/b"), message("SKIP", SessionId="s", File="/in/a"), True),
-        (commands.StartFile("/in/a", "/out/b"), message("FILEERROR", SessionId="s", File="/in/a", Code=4), False),
-        (commands.StartFile("/in/a", "/out/b"), message("STATS", SessionId="s", File="/in/c"), None),
-        (commands.StopFile("/in/a"), message("STOP", SessionId="s", File="/in/a"), True),
-        (commands.StopFile("/in/a"), message("FILEERROR", SessionId="s", File="/in/a", Code=28), True),
-        (commands.StopFile("/in/a"), message("STATS", SessionId="s", File="/in/a"), None),
-        (commands.StopFile("/in/a"), message("STOP", SessionId="s", File="/other/a"), None),
-        (commands.Finish(), message("DONE", SessionId="s"), True),
-        (commands.Finish(now=True), message("ERROR", SessionId="s", Code=16), False),
-        (commands.Cancel(), message("ERROR", SessionId="s", Code=28), True),
-        (commands.Cancel(), message("ERROR", SessionId="s", Code=16), False),
-        (commands.Cancel(), message("DONE", SessionId="s"), False),
-        (commands.Query(), message("QUERYRSP", SessionId="s", QueryResponse="fine"), True),
-        (
-            commands.SetRate(policy="high"),
-            message("NOTIFICATION", SessionId="s", Adaptive="Adaptive", Priority=1),
-            True,
-        ),
-        (
-            commands.SetRate(policy="high"),
-            message("NOTIFICATION", SessionId="s", Adaptive="Adaptive", Priority=2),
-            None,
-        ),
-    ],
-)
-def test_what_an_event_says_about_an_order(command: commands.Command, event: bytes, accepted: bool | None) -> None:
-    answer = said(command, message("INIT", SessionId="s"), event)
-    assert (answer and answer.accepted) == accepted
-
-
-def test_answers_of_several_sessions() -> None:
-    yes, no, unknown = Reply(True, "yes"), Reply(False, "no"), Reply(None, "?")
-    assert combine([yes]) == yes
-    assert combine([yes, yes]) == Reply(True, "yes (2 of 2 sessions)")
-    assert combine([yes, unknown]) == Reply(None, "? (1 of 2 sessions)")
-    assert combine([yes, unknown, no]) == Reply(False, "no (1 of 3 sessions)")
-
-
-# -- the socket
+from tests.live import MakeAscp
 
 
 @pytest.fixture
@@ -385,10 +206,10 @@ def test_nobody_there(path: Path) -> None:
         ask(path, {}, 1)
 
 
-def test_an_order_over_the_socket(scripted_ascp: Make, path: Path) -> None:
+def test_an_order_over_the_socket(scripted_ascp: MakeAscp, path: Path) -> None:
     program = scripted_ascp(
-        READ + "wire = began(); got = order(); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
-        "order(); wire.sendall(DONE)"
+        "wire = began(); got = command(wire); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
+        "command(wire); wire.sendall(DONE)"
     )
     responses: list[Any] = []
 
@@ -414,8 +235,3 @@ def test_an_order_over_the_socket(scripted_ascp: Make, path: Path) -> None:
     assert responses[0] == {"accepted": True, "message": "target 9000 Kbps"}
     assert responses[1]["transfers"][0]["sessions"][0]["target_rate_kbps"] == 9_000
     assert responses[2] == {"accepted": True, "message": "the session is done"}
-
-
-def test_events_are_what_answers_are_made_of() -> None:
-    """That a command which nothing is known about is not answered by chance."""
-    assert reply_to(commands.Command(), Event(), Tracker().update(parse(message("INIT", SessionId="s"))[0])) is None
