@@ -12,6 +12,7 @@ from faspmgr.errors import ProtocolError as ProtocolError
 from faspmgr.errors import SpecError as SpecError
 from faspmgr.manager.attempt import Attempt as Attempt
 from faspmgr.manager.job import Job as Job
+from faspmgr.manager.listener import Listener as Listener
 from faspmgr.manager.port import ManagementPort as ManagementPort
 from faspmgr.manager.replies import Reply as Reply
 from faspmgr.manager.result import Result as Result

@@ -1,20 +1,29 @@
-"""The control socket: orders to a running transfer from another process, and what ascp made of them.
+"""The control socket: commands to a running transfer from another process, and what ascp made of them.
 
-A Unix socket that only its owner can open; it is born with these rights, there is no moment without them. One request
-and one response are a line of JSON each, any number of them on one connection::
+A Unix socket that only its owner can open; it is created with these rights, there is no moment without them. One
+request and one response are a line of JSON each, any number of them on one connection::
 
-    {"order": "rate", "arguments": {"target_kbps": 50000, "policy": "fixed"}, "timeout": 5}
+    {"command": "rate", "arguments": {"target_kbps": 50000, "policy": "fixed"}, "timeout": 5}
     {"accepted": true, "message": "target 50000 Kbps, minimum 0 Kbps, policy Fixed"}
 
-    {"order": "status"}
+    {"command": "status"}
     {"transfers": [...]}
 
-    {"order": "dance"}
-    {"error": "no such order: dance"}
+    {"command": "dance"}
+    {"error": "unknown command: dance"}
 
-orders: ORDERS, with the attributes of the command as arguments, and status. accepted: true or false by what ascp
-reported, null if it said nothing within timeout seconds. For security there are limits on the size of a line, the
-number of clients and the time that one may be silent.
+command
+    One of COMMANDS, or ``status``.
+arguments
+    The attributes of the command; ``status`` has none.
+timeout
+    Seconds to wait for what ascp makes of it.
+accepted
+    true or false by what ascp reported, null if it reported nothing in time.
+transfers
+    Each as ``Transfer.to_dict`` gives it.
+
+Only the owner can connect. The limits below are for a client of his that is broken, or that somebody has broken into.
 """
 
 from __future__ import annotations
@@ -23,23 +32,20 @@ import asyncio
 import contextlib
 import errno
 import json
+import logging
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypeVar
-
-import attrs
+from typing import Any, Self
 
 from faspmgr.manager.job import Job
-from faspmgr.manager.port import ACCEPT_PAUSE, end_all
+from faspmgr.manager.port import accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol import commands
 
-T = TypeVar("T")
-
-ORDERS: Mapping[str, type[commands.Command]] = {
+COMMANDS: Mapping[str, type[commands.Command]] = {
     "rate": commands.SetRate,
     "start": commands.StartFile,
     "stop": commands.StopFile,
@@ -47,33 +53,56 @@ ORDERS: Mapping[str, type[commands.Command]] = {
     "cancel": commands.Cancel,
     "query": commands.Query,
 }
+"""The commands to ascp, by the names that they have in requests and on the command line."""
+
 MAX_REQUEST_BYTES = 1 << 16
+"""Size of a request, against a line that never ends."""
 MAX_RESPONSE_BYTES = 1 << 26
+"""Size of a response that ask() reads, against a socket that somebody else serves."""
 MAX_CLIENTS = 8
+"""Clients at once, against a crowd that uses up file descriptors."""
+MAX_SILENT_SECONDS = 60.0
+"""Time in which a client must send something, or read a response, against one that holds a place."""
 MAX_TIMEOUT = 3600.0
-SILENT_SECONDS = 60.0
+"""Longest timeout of a request, in seconds, against one that holds a place."""
+END_SECONDS = 0.2
+"""Time for the last responses when the transfer has ended."""
+
+logger = logging.getLogger(__name__)
 
 
 class ControlSocket:
-    """Serves orders to job on a Unix socket at path, as an async context manager.
+    """Serves requests to a job on a Unix socket, as an asynchronous context manager.
 
-    A socket that a crashed run has left at path is replaced. Entering raises OSError where the path is in use, taken by
-    another kind of file, or cannot be made.
+    Args:
+        path: where the socket is to be. One that a crashed run has left there is replaced. It is removed at the end.
+        job: the job that gets the commands.
+
+    Entering it raises OSError where path is in use, is a file of another kind, or cannot be made.
     """
 
     def __init__(self, path: str | os.PathLike[str], job: Job) -> None:
         self.path = os.fspath(path)
-        self._job = job
-        self._clients: set[asyncio.Task[None]] = set()
-        self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._identity: tuple[int, int] | None = None
+        """Path of the socket."""
 
-    async def __aenter__(self) -> ControlSocket:
+        self._job = job
+        # The listening socket; None before it is open.
+        self._listener: socket.socket | None = None
+        # Device and inode of the socket, so that nothing else is removed at the end.
+        self._identity: tuple[int, int] | None = None
+        # Accepts clients.
+        self._accepting: asyncio.Task[None] | None = None
+        # Serve a client each.
+        self._clients: set[asyncio.Task[None]] = set()
+        # The clients have had their time for the last responses.
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
         self._listener = _listen(self.path)
         about = os.lstat(self.path)
         self._identity = (about.st_dev, about.st_ino)
-        self._accepting = asyncio.ensure_future(self._accept(self._listener))
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+        logger.info("control socket %s opened", self.path)
         return self
 
     async def __aexit__(
@@ -88,81 +117,75 @@ class ControlSocket:
             about = os.lstat(self.path)
             if (about.st_dev, about.st_ino) == self._identity:  # not one that somebody else has put there
                 os.unlink(self.path)
-        if self._clients:  # whoever waits for an answer gets it: the end of the transfer is one
-            await asyncio.wait(set(self._clients), timeout=0.2)
-        await end_all(self._clients)
+        # Whoever waits for a reply gets it, as the end of the transfer is one.
+        if self._clients:
+            await asyncio.wait(set(self._clients), timeout=END_SECONDS)
+        self._ended = True
+        for client in self._clients:
+            client.cancel()
+        if self._clients:
+            await asyncio.wait(set(self._clients))
+        logger.info("control socket %s closed", self.path)
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            try:
-                client, _address = await loop.sock_accept(listener)
-            except OSError:  # too many open files: better times may come
-                await asyncio.sleep(ACCEPT_PAUSE)
-                continue
-            task = asyncio.ensure_future(self._serve(client))
+            client = await accept(listener)
+            task = asyncio.create_task(self._serve(client))
             self._clients.add(task)
             task.add_done_callback(self._clients.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError, asyncio.CancelledError):  # the client has gone, or the transfer has
+        """Respond to the requests of one client, until it or the transfer ends."""
+        loop = asyncio.get_running_loop()
+        with client, contextlib.suppress(OSError):  # the client has gone, or was silent for too long
             client.setblocking(False)
             if len(self._clients) > MAX_CLIENTS:
+                logger.info("control socket %s refused a client: there are %d", self.path, MAX_CLIENTS)
                 await _respond(client, {"error": f"more than {MAX_CLIENTS} clients at once"})
-            else:
-                await self._converse(client)
-
-    async def _converse(self, client: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        waiting = b""
-        while True:
-            line, ended, rest = waiting.partition(b"\n")
-            if len(line) > MAX_REQUEST_BYTES:
-                await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
                 return
-            if ended:
-                waiting = rest
-                await _respond(client, await self._answer(line))
-            elif data := await _in_time(loop.sock_recv(client, MAX_REQUEST_BYTES)):
-                waiting += data
-            else:
-                return
+            received = b""
+            while not self._ended:
+                line, ended, rest = received.partition(b"\n")
+                if len(line) > MAX_REQUEST_BYTES:
+                    await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
+                    return
+                if ended:
+                    received = rest
+                    await _respond(client, await self._response(line))
+                    continue
+                async with asyncio.timeout(MAX_SILENT_SECONDS):
+                    data = await loop.sock_recv(client, MAX_REQUEST_BYTES)
+                if not data:
+                    return
+                received += data
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _response(self, line: bytes) -> dict[str, Any]:
+        """Do what a request says; the response to it."""
         try:
             request = json.loads(line)
-            order = request["order"]
-            if order == "status":
+            name = request["command"]
+            if name == "status":
                 return {"transfers": [transfer.to_dict() for transfer in self._job.transfers]}
-            if order not in ORDERS:
-                return {"error": f"no such order: {str(order)[:40]}"}
-            command = ORDERS[order](**request.get("arguments", {}))
+            if name not in COMMANDS:
+                return {"error": f"unknown command: {str(name)[:40]}"}
+            command = COMMANDS[name](**request.get("arguments", {}))
             timeout = float(request.get("timeout", REPLY_TIMEOUT))
             command.encode()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            return {"error": f"not a request: {error}"}
-        answer = await self._job.send(command, max(0.0, min(timeout, MAX_TIMEOUT)))
-        return attrs.asdict(answer)
+            return {"error": f"invalid request: {error}"}
+        reply = await self._job.send(command, max(0.0, min(timeout, MAX_TIMEOUT)))
+        logger.info("control socket %s: %s: %s", self.path, name, reply)
+        return {"accepted": reply.accepted, "message": reply.message}
 
 
-async def _respond(client: socket.socket, response: dict[str, Any]) -> None:
-    data = json.dumps(response).encode() + b"\n"
-    await _in_time(asyncio.get_running_loop().sock_sendall(client, data))
-
-
-async def _in_time(operation: Awaitable[T]) -> T:
-    """Wait for a client, and end its task if it is silent. asyncio.wait_for can lose a cancellation (before 3.12), and
-    with it the end of the transfer."""
-    task = asyncio.current_task()
-    assert task
-    timer = asyncio.get_running_loop().call_later(SILENT_SECONDS, task.cancel)
-    try:
-        return await operation
-    finally:
-        timer.cancel()
+async def _respond(client: socket.socket, response: Mapping[str, Any]) -> None:
+    data = json.dumps(response, separators=(",", ":")).encode() + b"\n"
+    async with asyncio.timeout(MAX_SILENT_SECONDS):
+        await asyncio.get_running_loop().sock_sendall(client, data)
 
 
 def _listen(path: str) -> socket.socket:
+    """Open the listening socket. An OSError names the path."""
     listener = socket.socket(socket.AF_UNIX)
     try:
         try:
@@ -189,7 +212,7 @@ def _bind(listener: socket.socket, path: str) -> None:
 
 
 def _is_stale(path: str) -> bool:
-    """Is there a socket that nobody listens on?"""
+    """Tell if there is a socket that nobody listens on."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -201,10 +224,19 @@ def _is_stale(path: str) -> bool:
 
 
 def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    """Send one request to the control socket at path, and wait, timeout seconds at most, for the response.
+    """Send a request to a control socket, and wait for the response.
 
-    Raises OSError where there is no transfer at that path or it does not answer, ValueError for a response that is
-    none.
+    Args:
+        path: the path of the control socket.
+        request: such as ``{"command": "status"}``.
+        timeout: seconds to wait at most.
+
+    Returns:
+        The response, such as ``{"transfers": […]}``.
+
+    Raises:
+        OSError: there is no transfer at that path, or it does not respond.
+        ValueError: the response is not valid.
     """
     name = os.fspath(path)
     with socket.socket(socket.AF_UNIX) as client:
@@ -212,7 +244,7 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
         try:
             client.connect(name)
             line = b""
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # sent away: the response says why
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused: the response says why
                 client.sendall(json.dumps(request).encode() + b"\n")
             with contextlib.suppress(ConnectionResetError):
                 line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
@@ -220,5 +252,5 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
             raise OSError(error.errno, error.strerror or str(error), name) from error
     response = json.loads(line) if line else {"error": "the transfer has ended"}
     if not isinstance(response, dict):
-        raise ValueError("the response is no object")
+        raise ValueError("the response is not an object")
     return response

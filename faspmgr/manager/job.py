@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import itertools
 import logging
 import os
@@ -35,6 +34,7 @@ from faspmgr.ascp import (
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
+from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result
@@ -60,7 +60,7 @@ SECRET_VARIABLES = (
 ArgvOrSpec = Sequence[str | os.PathLike[str]] | TransferSpec | Mapping[str, Any]
 """A command line of ascp, the program first, or a transfer spec."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -141,7 +141,7 @@ class Job:
             raise ValueError(f"invalid udp_port: {udp_port}, there must be as many ports from there on as sessions")
         _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
         _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
-        _check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
+        check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
 
         self.tracker = tracker or Tracker()
         self.attempts: list[Attempt] = []
@@ -211,7 +211,7 @@ class Job:
         work.result()
         self._report_progress()
         result = self._result()
-        log.info("transfer: %s", result.verdict)
+        logger.info("transfer: %s", result.verdict)
         return result
 
     def stop(self, reason: str, interrupted: bool = True) -> None:
@@ -352,7 +352,7 @@ class Job:
             return False
         wait = retry_delay(attempt.number, self._retry_wait)
         words = f"attempt {attempt.number} {attempt.summary}; retry {attempt.number} of {self._retry} in {wait:.1f} s"
-        log.warning("%s", words)
+        logger.warning("%s", words)
         self._message(words)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
@@ -451,13 +451,3 @@ def _check_positive(**numbers: float | None) -> None:
     for name, number in numbers.items():
         if number is not None and number <= 0:
             raise ValueError(f"invalid {name}: {number}, must be positive")
-
-
-def _check_callbacks(**callbacks: Callable[..., object] | None) -> None:
-    for name, callback in callbacks.items():
-        # An object may have a coroutine function as its __call__.
-        if callback and any(inspect.iscoroutinefunction(one) for one in (callback, type(callback).__call__)):
-            raise TypeError(
-                f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
-                " in it for what has to wait"
-            )

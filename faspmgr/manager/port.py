@@ -1,26 +1,34 @@
-"""The management port: where ascp connects to and tells how it is getting on.
+"""The management port: ascp connects to it, sends its messages, and receives commands.
 
 What it must do
-    Take connections, 32 at once and the others in turn; give the events of each; send commands. Nothing that arrives on
-    one connection may harm another. What is open when the port closes is closed with it.
+    Accept connections, a limited number at once and the others in turn; give the events of each; send commands. Nothing
+    that arrives on one connection may harm another. What has arrived is never lost: not by a reset that follows it, not
+    by a reader that is cancelled, not by closing. What is open when the port closes is closed with it.
 How
-    Everything is pulled. There is no task and no queue: asking for the next connection accepts it, asking for the next
-    events reads them. A reader that is slow stops reading, the socket fills up, and ascp waits: that is the
-    back-pressure. For each connection at most two pieces of CHUNK_BYTES and one message are in memory.
+    Everything is pulled. There is no task in the background and no queue: asking for the next connection accepts it,
+    asking for the next events reads them. A slow reader stops reading, the socket fills up, and ascp waits: that is the
+    back-pressure. For each connection, two reads of the event loop and one message are in memory at most.
 Worst case
-    Nothing authenticates a connection. One that says nothing is closed after hello_timeout, so that it does not hold
-    one of the places for ever. An ascp that does not read its commands gets no more of them than MAX_UNSENT_BYTES.
+    Nothing authenticates a connection. One that sends no message is closed after hello_timeout, so that it cannot hold
+    a place for ever. An ascp that does not read its commands is sent no more of them than MAX_UNSENT_BYTES. A message
+    longer than max_frame_bytes is skipped. Without file descriptors, accepting waits for better times.
+Here belongs
+    What a socket does, and no meaning of any message: which ascp a connection belongs to and what its events amount to
+    is the business of identify.py, listener.py and tracking.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self, cast
 
+from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.protocol.commands import Command
 from faspmgr.protocol.events import Event
@@ -29,59 +37,67 @@ from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES
 
 MAX_CONNECTIONS = 32
-CHUNK_BYTES = 1 << 16
-MAX_UNSENT_BYTES = 1 << 16
+"""Connections that are served at once, against a crowd that uses up memory and file descriptors."""
 HELLO_TIMEOUT = 30.0
+"""Seconds until the first message, against connections that hold a place and stay silent."""
+MAX_UNSENT_BYTES = 1 << 16
+"""Bytes of commands that ascp has not read, against an ascp that never reads them."""
+MAX_UNREAD_BYTES = 1 << 16
+"""Received bytes that nobody has asked for: from here on the socket is not read, and ascp waits."""
 BACKLOG = 128
+"""Connections that the system keeps waiting until they are accepted."""
 ACCEPT_PAUSE = 0.2
-CANCEL_AGAIN = 0.1
+"""Seconds to wait after a connection that could not be accepted."""
+
+logger = logging.getLogger(__name__)
 
 
 class _Wire(asyncio.Protocol):
-    """The socket of a connection: what has arrived and was not read yet. When that is much, the socket has to wait.
+    """The receiving side of a socket: what has arrived and was not read yet.
 
-    asyncio's own streams would do, but for a reset: they drop what came in before it.
+    asyncio's streams would do, but for a reset: they drop what has arrived before it.
     """
 
     def __init__(self) -> None:
+        # The socket, from the start of the connection on.
         self.transport: asyncio.Transport
+        # What the connection broke off with; None while it is open and after an orderly end.
         self.error: OSError | None = None
+
+        # Received and not read yet.
         self._data = bytearray()
+        # Nothing more will arrive.
         self._ended = False
+        # The transport was told not to read.
         self._paused = False
-        self._news = asyncio.Event()
+        # Set when data has arrived, or the end.
+        self._arrival = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        self._news.set()
-        if len(self._data) >= CHUNK_BYTES and not self._paused:
+        self._arrival.set()
+        if len(self._data) >= MAX_UNREAD_BYTES and not self._paused:
             self._paused = True
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         self._ended = True
-        self._news.set()
-        return True  # who has closed his side may still listen
+        self._arrival.set()
+        return True  # keeps our side open: an ascp that has closed its own may still listen
 
     def connection_lost(self, error: Exception | None) -> None:
         self._ended = True
         self.error = error if isinstance(error, OSError) else None
-        self._news.set()
-
-    @property
-    def has_news(self) -> bool:
-        """Is there something to read at once: bytes, or the end?"""
-        return bool(self._data) or self._ended
+        self._arrival.set()
 
     async def read(self) -> bytes:
-        """What has arrived, at least one byte; none at the end."""
-        while not self.has_news:
-            self._news.clear()
-            await self._news.wait()
+        """Wait for data: at least one byte, or none at the end. Cancelling it loses nothing."""
+        while not self._data and not self._ended:
+            self._arrival.clear()
+            await self._arrival.wait()
         data = bytes(self._data)
         self._data.clear()
         if self._paused:
@@ -91,11 +107,9 @@ class _Wire(asyncio.Protocol):
 
 
 class Connection:
-    """One ascp on the line: its events, by ``async for`` or read(), and the way to send it commands.
+    """A connection from ascp: gives its events, by ``async for`` or ``read()``, and sends commands to it.
 
-    number: counts the connections of the port from 1. peer: its address, ``127.0.0.1:40816``. parser: has its
-    ``problems``. tap: if set, called with the bytes as they come, before they are parsed (``Recorder.write``, say).
-    error: why the connection broke off, None while it is open and after an orderly end.
+    A ``ManagementPort`` makes it.
     """
 
     def __init__(
@@ -104,51 +118,70 @@ class Connection:
         wire: _Wire,
         on_close: Callable[[Connection], None],
         *,
-        max_frame_bytes: int = MAX_FRAME_BYTES,
-        hello_timeout: float | None = HELLO_TIMEOUT,
-        on_problem: Callable[[Connection, Problem], None] | None = None,
+        max_frame_bytes: int,
+        hello_timeout: float | None,
+        on_problem: Callable[[Connection, Problem], None] | None,
     ) -> None:
         self.number = number
-        self.peer = _shown(wire.transport.get_extra_info("peername"))
-        tell = None if on_problem is None else lambda problem: on_problem(self, problem)
-        self.parser = Parser(max_frame_bytes=max_frame_bytes, on_problem=tell)
+        """Number of the connection on its port, from 1."""
+
+        self.peer = _format_address(wire.transport.get_extra_info("peername"))
+        """Address of the other end, such as ``127.0.0.1:40816``."""
+
+        self.parser = Parser(
+            max_frame_bytes=max_frame_bytes,
+            on_problem=None if on_problem is None else lambda problem: on_problem(self, problem),
+        )
+        """The parser of this connection; its ``problems`` are those of the stream."""
+
         self.tap: Callable[[bytes], object] | None = None
+        """Called with the bytes as they arrive, before they are parsed; None for nothing. ``Recorder.write`` fits."""
+
         self.error: OSError | None = None
+        """Why the connection broke off; None while it is open and after an orderly end."""
+
         self.closed = False
+        """True when the connection is closed. What arrived before can still be read."""
+
+        # The socket.
         self._wire = wire
+        # Gives the place on the port back.
         self._on_close = on_close
+        # When the first message must have arrived, in the loop's time; None when it has, or need not.
         self._hello_by = None if hello_timeout is None else asyncio.get_running_loop().time() + hello_timeout
-        self._events: list[Event] = []  # read but not yet given by __anext__, latest first
+        # Everything that has arrived was read, and nothing more will arrive.
+        self._ended = False
+        # Read but not yet given by "async for", the next one last.
+        self._events: list[Event] = []
 
     async def read(self) -> list[Event]:
-        """The next events, as many as have arrived, at least one; none at the end of the connection."""
-        while not self.closed:
-            data = await self._receive()
-            if data and self.tap:
-                self.tap(data)
-            events = self.parser.feed(data) if data else self.parser.close()
-            if not data:
+        """Wait for the next events.
+
+        Returns:
+            As many events as have arrived, at least one; an empty list at the end of the connection.
+        """
+        while not self._ended:
+            try:
+                async with asyncio.timeout_at(self._hello_by):
+                    data = await self._wire.read()
+            except TimeoutError:
+                data = b""
+                self.error = TimeoutError("the connection sent no message")
+            if data:
+                if self.tap:
+                    self.tap(data)
+                events = self.parser.feed(data)
+            else:
+                self.error = self.error or self._wire.error
                 await self.aclose()
+                self._ended = True
+                events = self.parser.close()
             if events:
                 self._hello_by = None
                 return events
         return []
 
-    async def _receive(self) -> bytes:
-        try:
-            if self._hello_by is None or self._wire.has_news:
-                data = await self._wire.read()
-            else:
-                left = self._hello_by - asyncio.get_running_loop().time()
-                data = await asyncio.wait_for(self._wire.read(), max(0.0, left))
-        except TimeoutError:
-            self.error = TimeoutError("the connection sent no message")
-            return b""
-        if not data:
-            self.error = self._wire.error
-        return data
-
-    def __aiter__(self) -> Connection:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
@@ -159,9 +192,14 @@ class Connection:
         return self._events.pop()
 
     async def send(self, command: Command) -> None:
-        """Send a command. Never waits for ascp, so that reading goes on.
+        """Send a command. It never waits for ascp, so that reading goes on.
 
-        Raises ConnectionError when the connection is closed, and when ascp leaves more than 64 KiB of commands unread.
+        Args:
+            command: one of those in ``faspmgr.commands``.
+
+        Raises:
+            ConnectionError: the connection is closed, or ascp has left more than 64 KiB of commands unread (a limit
+                for security).
         """
         transport = self._wire.transport
         if self.closed or transport.is_closing():
@@ -172,39 +210,57 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close the connection; harmless when it is closed already."""
-        if self.closed:
-            return
+        if not self.closed:
+            self._close()
+            await asyncio.sleep(0)  # lets the event loop close the socket
+
+    def _close(self) -> None:
         self.closed = True
         self._on_close(self)
         if self._wire.transport.get_write_buffer_size():
             self._wire.transport.abort()  # nobody reads these commands: waiting for it could take for ever
         else:
             self._wire.transport.close()
-        await asyncio.sleep(0)  # lets the loop close the socket
+        if self.error:
+            logger.info("connection %d from %s broke off: %s", self.number, self.peer, self.error)
+        else:
+            logger.info("connection %d from %s closed", self.number, self.peer)
 
     def __repr__(self) -> str:
         return f"<Connection {self.number} from {self.peer}{', closed' if self.closed else ''}>"
 
 
 class ManagementPort:
-    """Listens for ascp, and iterates over the connections as they come in.
+    """Listens for ascp, as an asynchronous context manager, and iterates over the connections as they come in.
 
-    host, port: where to listen; port 0 takes a free one, ``port`` tells which. allow_remote: without it an address that
-    is not on loopback is refused, as whoever reaches the port can forge and watch what is said there. publish: write an
-    ``.optport`` file, so that the ascp of others connects too: True for ascp's run directory, or a directory.
-    max_connections: how many are served at once; more wait in turn. hello_timeout: seconds within which a connection
-    must send its first message, or is closed. max_frame_bytes: the longest message. The last three limits are there for
-    security. on_problem: called with the connection and each Problem of its stream.
+    Args:
+        host: where to listen.
+        port: TCP port; 0 takes a free one, and the attribute ``port`` says which.
+        allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
+            port can forge messages, and read commands.
+        publish: write an ``.optport`` file, so that every ascp on the machine connects: True for the run directory of
+            an installed ascp, or the path of a run directory.
+        max_connections: how many connections are served at once; more wait in turn. A limit for security.
+        hello_timeout: seconds within which a connection must send its first message, or it is closed; None for any
+            time. A limit for security.
+        max_frame_bytes: size of the longest message; a longer one is skipped and reported as a problem. A limit for
+            security.
+        on_problem: called with the connection and each problem of its stream; a plain function.
 
-    Entering it raises ValueError for a host that is not allowed and OSError where the address is taken or the file
-    cannot be written.
+    Raises:
+        ValueError: max_connections is not positive.
+        TypeError: on_problem is a coroutine function.
 
-    >>> async def watch():
-    ...     async with ManagementPort() as port:
-    ...         print("ascp -M", port.address)
-    ...         async for connection in port:
-    ...             async for event in connection:
-    ...                 print(event)
+    Entering it raises ValueError for a host that is not allowed, and OSError where the address is in use or the
+    ``.optport`` file cannot be written.
+
+    Example:
+        >>> async def watch():
+        ...     async with ManagementPort() as port:
+        ...         print("ascp -M", port.address)
+        ...         async for connection in port:
+        ...             async for event in connection:
+        ...                 print(event)
     """
 
     def __init__(
@@ -220,39 +276,63 @@ class ManagementPort:
         on_problem: Callable[[Connection, Problem], None] | None = None,
     ) -> None:
         if max_connections < 1:
-            raise ValueError("max_connections must be positive")
+            raise ValueError(f"invalid max_connections: {max_connections}")
+        check_callbacks(on_problem=on_problem)
+
         self.host = host
+        """Address it listens on, as it was given; the numeric one when the port is open."""
+
         self.port = port
+        """TCP port it listens on, as it was given; the real one when the port is open."""
+
+        # What entering uses.
         self._allow_remote = allow_remote
         self._publish = publish
+        # What each connection gets.
         self._hello_timeout = hello_timeout
         self._max_frame_bytes = max_frame_bytes
         self._on_problem = on_problem
-        self._slots = asyncio.Semaphore(max_connections)
+
+        # The port was opened; stays True when it is closed.
+        self._entered = False
+        # The listening socket; None before the port is open and after it was closed.
         self._listener: socket.socket | None = None
+        # The .optport file; None when it is not wanted, and before the port is open.
         self._published: PublishedPort | None = None
-        self._accepting: asyncio.Task[Connection] | None = None
+
+        # Free places for connections.
+        self._places = asyncio.Semaphore(max_connections)
+        # The open connections.
         self._connections: set[Connection] = set()
+        # How many connections there have been.
         self._count = 0
+        # Accepts the next connection; None when nobody has asked for it. It outlives a caller that is cancelled: what
+        # it has accepted is there for the next one who asks.
+        self._accepting: asyncio.Task[Connection] | None = None
 
     @property
     def address(self) -> str:
-        """``127.0.0.1:33333``, as ascp's option -M takes it."""
-        return _shown((self.host, self.port))
+        """Address as ascp's option ``-M`` takes it, such as ``127.0.0.1:33333``."""
+        return _format_address((self.host, self.port))
 
-    async def __aenter__(self) -> ManagementPort:
+    async def __aenter__(self) -> Self:
+        if self._listener:
+            raise RuntimeError("this ManagementPort is open already: make another one")
         try:
             self._listener = await self._listen()
         except OSError as error:
-            words = f"cannot listen on {self.address}: {error.strerror or error}"
-            raise OSError(error.errno, words) from error
+            message = f"cannot listen on {self.address}: {error.strerror or error}"
+            raise OSError(error.errno, message) from error
         self.host, self.port = self._listener.getsockname()[:2]
         try:
             if self._publish is not False:
                 self._published = PublishedPort(self.address, None if self._publish is True else self._publish)
         except BaseException:
             self._listener.close()
+            self._listener = None
             raise
+        self._entered = True
+        logger.info("listening on %s", self.address)
         return self
 
     async def __aexit__(
@@ -261,11 +341,12 @@ class ManagementPort:
         await self.aclose()
 
     async def _listen(self) -> socket.socket:
+        """Open the listening socket."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _kind, _proto, _name, address = found[0]
         if not self._allow_remote and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-            raise ValueError(f"{self.host} is not on loopback: anybody who reaches the port could forge what ascp says")
+            raise ValueError(f"{self.host} is not on loopback: whoever reaches the port can forge messages of ascp")
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             if os.name == "posix":
@@ -278,13 +359,14 @@ class ManagementPort:
             raise
         return listener
 
-    def __aiter__(self) -> ManagementPort:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Connection:
-        # The task outlives a caller that is cancelled: what it has accepted is there for the next one who asks.
+        if not self._entered:
+            raise RuntimeError("the port is not open: iterate inside of 'async with ManagementPort(…) as port:'")
         while self._listener:
-            task = self._accepting = self._accepting or asyncio.ensure_future(self._accept(self._listener))
+            task = self._accepting = self._accepting or asyncio.create_task(self._accept(self._listener))
             await asyncio.wait({task})
             if task is self._accepting and not task.cancelled():
                 self._accepting = None
@@ -292,63 +374,67 @@ class ManagementPort:
         raise StopAsyncIteration
 
     async def _accept(self, listener: socket.socket) -> Connection:
-        loop = asyncio.get_running_loop()
-        await self._slots.acquire()
+        """Wait for a free place, and then for a connection."""
+        await self._places.acquire()
         try:
-            while True:
-                try:
-                    accepted, _address = await loop.sock_accept(listener)
-                    break
-                except OSError:  # the peer gave up, or there are too many open files: better times may come
-                    await asyncio.sleep(ACCEPT_PAUSE)
+            accepted = await accept(listener)
             try:
-                _transport, wire = await loop.connect_accepted_socket(_Wire, accepted)
+                _transport, wire = await asyncio.get_running_loop().connect_accepted_socket(_Wire, accepted)
             except BaseException:
                 accepted.close()
                 raise
         except BaseException:
-            self._slots.release()
+            self._places.release()
             raise
         self._count += 1
         connection = Connection(
             self._count,
             wire,
-            self._closed,
+            self._give_back,
             max_frame_bytes=self._max_frame_bytes,
             hello_timeout=self._hello_timeout,
             on_problem=self._on_problem,
         )
         self._connections.add(connection)
+        logger.info("connection %d from %s opened", connection.number, connection.peer)
         return connection
 
-    def _closed(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
+        """Give the place of a connection to the next one."""
         self._connections.discard(connection)
-        self._slots.release()
+        self._places.release()
 
     async def aclose(self) -> None:
-        """Stop listening and close all connections; iterating ends. Harmless when it is closed already."""
+        """Stop listening and close all connections; iterating ends. Harmless when the port is closed already."""
         listener, self._listener = self._listener, None
+        if not listener:
+            return
         if self._published:
             self._published.remove()
-        if self._accepting:
-            self._accepting.cancel()
-            await asyncio.wait({self._accepting})
-        if listener:
+        try:
+            if self._accepting:
+                self._accepting.cancel()
+                await asyncio.wait({self._accepting})
+        finally:  # also when this is cancelled
             listener.close()
-        for connection in list(self._connections):
-            await connection.aclose()
+            for connection in list(self._connections):
+                connection._close()
+            logger.info("stopped listening on %s", self.address)
+        await asyncio.sleep(0)  # lets the event loop close the sockets
 
 
-async def end_all(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel tasks that leave the set when they are done, until it is empty: asyncio.wait_for, which they may be in,
-    can lose a cancellation (before Python 3.12)."""
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(set(tasks), timeout=CANCEL_AGAIN)
+async def accept(listener: socket.socket) -> socket.socket:
+    """Wait for the next connection to a listening socket, through everything that can go wrong with one of them."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            accepted, _address = await loop.sock_accept(listener)
+            return accepted
+        except OSError:  # the peer has given up, or there are too many open files
+            await asyncio.sleep(ACCEPT_PAUSE)
 
 
-def _shown(address: object) -> str:
+def _format_address(address: object) -> str:
     if not isinstance(address, tuple) or len(address) < 2:
         return str(address)
     host, port = address[:2]

@@ -41,7 +41,7 @@ SIGNALS = {StopStep.SIGTERM: signal.SIGTERM, StopStep.SIGKILL: signal.SIGKILL}
 MAX_STDERR_LOOKS = 100
 """Looks after the exit, at most, for what is left of standard error: somebody else may write to it for ever."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -181,8 +181,8 @@ class Process:
             stderr=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C in the terminal must not reach it, and all it starts can be signalled
         )
-        if log.isEnabledFor(logging.INFO):
-            log.info("ascp %d: started: %s", popen.pid, shlex.join(map(self._stderr.redact, argv)))
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("ascp %d: started: %s", popen.pid, shlex.join(map(self._stderr.redact, argv)))
         return popen
 
     async def _supervise(self, popen: subprocess.Popen[bytes], port: ManagementPort) -> None:
@@ -220,13 +220,13 @@ class Process:
                 if hit:
                     if self.connected:
                         # Whatever it has started holds the connection open.
-                        log.warning("ascp %d: %s", popen.pid, hit.reason)
+                        logger.warning("ascp %d: %s", popen.pid, hit.reason)
                         self._reason = self._reason or hit.reason
                         _signal(popen, signal.SIGKILL)
                     return
             else:
                 if hit and not stopping.begun:
-                    log.warning("ascp %d: %s", popen.pid, hit.reason)
+                    logger.warning("ascp %d: %s", popen.pid, hit.reason)
                     self._stalled = hit.phase is Phase.CONNECTED
                     self.stop(hit.reason)
                 # A session that has ended has nothing left to cancel.
@@ -243,7 +243,7 @@ class Process:
     async def _carry_out(self, step: StopStep, popen: subprocess.Popen[bytes]) -> None:
         """Do what a step of stopping says."""
         level = logging.INFO if step is StopStep.CANCEL else logging.WARNING
-        log.log(level, "ascp %d: stopping: %s (%s)", popen.pid, STOP_STEPS[step].action, self._reason)
+        logger.log(level, "ascp %d: stopping: %s (%s)", popen.pid, STOP_STEPS[step].action, self._reason)
         if step is StopStep.CANCEL:
             with contextlib.suppress(ConnectionError):
                 await self.send(Cancel())  # does not wait for ascp
@@ -262,7 +262,9 @@ class Process:
         """Kill what still runs when a hook or a cancellation has ended the supervision, and wait for its end."""
         if popen.poll() is not None or self._stopping.step is StopStep.GIVEN_UP:
             return
-        log.warning("ascp %d: the supervision has ended before it: %s", popen.pid, STOP_STEPS[StopStep.SIGKILL].action)
+        logger.warning(
+            "ascp %d: the supervision has ended before it: %s", popen.pid, STOP_STEPS[StopStep.SIGKILL].action
+        )
         _signal(popen, signal.SIGKILL)
         left = STOP_STEPS[StopStep.SIGKILL].wait(0.0)
         while popen.poll() is None and left > 0:
@@ -281,7 +283,7 @@ class Process:
         if visitor is None:
             return
         assert self._popen
-        log.info("ascp %d: connected from %s", self._popen.pid, connection.peer)
+        logger.info("ascp %d: connected from %s", self._popen.pid, connection.peer)
         self._watchdog.connected()
         connection.tap = self._hooks.on_data
         self._hand_on(visitor)
@@ -306,7 +308,7 @@ class Process:
         self._watchdog.received(self.session, moved)
 
     def _report_refused(self, refusal: str) -> None:
-        log.warning("%s", refusal)
+        logger.warning("%s", refusal)
         if self._hooks.on_message:
             self._hooks.on_message(refusal)
 
@@ -323,7 +325,7 @@ class Process:
             connection_error=connection.error if connection else None,
         )
         attempt = self._attempt(verdict, reason)
-        log.info("ascp %d: %s", popen.pid, attempt.summary)
+        logger.info("ascp %d: %s", popen.pid, attempt.summary)
         return attempt
 
     def _attempt(self, verdict: Verdict, reason: str) -> Attempt:

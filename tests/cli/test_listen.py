@@ -278,7 +278,7 @@ def test_other_machines_only_on_request(tmp_path: Path) -> None:
     assert len(err.splitlines()) == 1
     with listening(tmp_path, "--host", "0.0.0.0", "--allow-remote", "--connections", "1") as (process, port):
         send(port, SESSION)
-        assert "warning: whoever reaches this port can forge what ascp says" in finish(process)[2]
+        assert "warning: whoever reaches this port can forge messages of ascp" in finish(process)[2]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""``faspmgr ctl``: order a running transfer about."""
+"""``faspmgr ctl``: control a running transfer. The module of the control socket has the requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -15,8 +16,8 @@ from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol.commands import Command
 from faspmgr.verdicts import ExitStatus
 
-PATIENCE = 5.0
-"""Seconds beyond --timeout, for a transfer that is busy."""
+RESPONSE_SECONDS = 5.0
+"""Time for a response beyond --timeout, for a transfer that is busy."""
 
 
 @click.group("ctl")
@@ -27,13 +28,13 @@ PATIENCE = 5.0
     default=REPLY_TIMEOUT,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for what ascp makes of the order.",
+    help="How long to wait for the reply of ascp.",
 )
 @click.pass_context
 def command(ctx: click.Context, socket: str, timeout: float) -> None:
-    """Order a transfer about that runs with --control SOCKET, and tell whether ascp took the order.
+    """Control a transfer that runs with --control SOCKET, and report whether ascp accepted the command.
 
-    ExitStatus 0 if it did, 1 if it did not, 3 if it said nothing in time.
+    Exit status: 0 accepted, 1 rejected, 3 no reply in time.
 
     \b
     Example:
@@ -41,60 +42,70 @@ def command(ctx: click.Context, socket: str, timeout: float) -> None:
       faspmgr ctl /tmp/t.sock rate --target 50m --policy fixed
       faspmgr ctl /tmp/t.sock status
     """
-    ctx.obj = _Line(socket, timeout)
+    ctx.obj = _Client(socket, timeout)
 
 
 @attrs.frozen
-class _Line:
-    """To the transfer."""
+class _Client:
+    """Sends requests to a control socket.
+
+    Attributes:
+        socket: path of the control socket.
+        timeout: seconds to wait for the reply of ascp.
+    """
 
     socket: str
     timeout: float
 
-    def ask(self, order: str, **arguments: Any) -> dict[str, Any]:
-        request = {"order": order, "arguments": arguments, "timeout": self.timeout}
+    def ask(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request; the response to it. Raises CommandError where there is none, or one that reports an error."""
+        request = {"command": name, "arguments": arguments, "timeout": self.timeout}
         try:
-            response = control.ask(self.socket, request, self.timeout + PATIENCE)
+            response = control.ask(self.socket, request, self.timeout + RESPONSE_SECONDS)
         except (OSError, ValueError) as error:
-            words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise CommandError(f"{self.socket}: {words}") from error
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise CommandError(f"{self.socket}: {reason}") from error
         if "error" in response:
             raise CommandError(f"{self.socket}: {printable(str(response['error']))}", ExitStatus.FAILED)
         return response
 
 
-_NAMES = {kind: name for name, kind in control.ORDERS.items()}
-_WORDS = {True: "Taken", False: "Not taken", None: "Unknown"}
-_STATUS = {True: ExitStatus.DONE, False: ExitStatus.FAILED, None: ExitStatus.NO_RESULT}
+_NAMES = {kind: name for name, kind in control.COMMANDS.items()}
+_OUTCOMES: Mapping[bool | None, tuple[str, ExitStatus]] = {
+    True: ("Accepted", ExitStatus.DONE),
+    False: ("Rejected", ExitStatus.FAILED),
+    None: ("No reply", ExitStatus.NO_RESULT),
+}
+"""What is printed for a reply, and the exit status."""
 
 
-def _send(order: Command) -> int:
-    line: _Line = click.get_current_context().find_object(_Line)  # type: ignore[assignment]  # made above
-    arguments = attrs.asdict(order, filter=lambda _attribute, value: value is not None)
-    response = line.ask(_NAMES[type(order)], **arguments)
-    accepted = response.get("accepted")
-    output.write([f"{_WORDS[accepted]}: {printable(str(response.get('message', '')))}"])
-    return _STATUS[accepted]
+def _send(command: Command) -> int:
+    client: _Client = click.get_current_context().find_object(_Client)  # type: ignore[assignment]  # made above
+    arguments = attrs.asdict(command, filter=lambda _attribute, value: value is not None)
+    response = client.ask(_NAMES[type(command)], arguments)
+    word, status = _OUTCOMES[response.get("accepted")]
+    output.write([f"{word}: {printable(str(response.get('message', '')))}"])
+    return status
 
 
 command_arguments.add_commands(command, _send)
 
 
 @command.command("status")
-@click.option("--json", "as_json", is_flag=True, help="All that is known, as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as one JSON object.")
 @click.pass_obj
-def status(line: _Line, as_json: bool) -> int:
-    """Tell how far the transfer is."""
-    response = line.ask("status")
+def status(client: _Client, as_json: bool) -> int:
+    """Show how far the transfer is."""
+    response = client.ask("status", {})
     if as_json:
         output.write([output.to_json(response)])
-        return ExitStatus.DONE
-    output.write([_facts(transfer) for transfer in response["transfers"]] or ["no connection yet"])
+    else:
+        output.write([_facts(transfer) for transfer in response["transfers"]] or ["no connection yet"])
     return ExitStatus.DONE
 
 
 def _facts(transfer: dict[str, Any]) -> str:
-    """A line about a transfer, of which there is no more here than Transfer.to_dict() says."""
+    """A line about a transfer, from what Transfer.to_dict() gives."""
     eta, expected = transfer["eta_seconds"], transfer["expected_bytes"]
     parts = [
         transfer["state"],

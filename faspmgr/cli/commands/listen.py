@@ -1,4 +1,5 @@
-"""``faspmgr listen``: open a management port, and merge what connects."""
+"""``faspmgr listen``: open a management port, and merge what connects. The work is the Listener's: here are options and
+output."""
 
 from __future__ import annotations
 
@@ -8,40 +9,38 @@ import errno
 import os
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from faspmgr.captures.recorder import Recording
 from faspmgr.cli import output, running
-from faspmgr.cli.progress import MODES, Output, Progress, make_progress
+from faspmgr.cli.progress import MODES, Output, make_progress
 from faspmgr.cli.text import printable
 from faspmgr.cli.verdict import verdict_lines, verdict_status
 from faspmgr.errors import CommandError
-from faspmgr.manager import Connection, ManagementPort
-from faspmgr.protocol.events import Event
+from faspmgr.manager.listener import Listener, Received
+from faspmgr.manager.port import Connection
 from faspmgr.protocol.problems import Problem
 from faspmgr.verdicts import ExitStatus
 
 UPDATE_SECONDS = 0.1
-SHOWN_OF_A_CONNECTION = 10
-"""Problems of one stream that are told one by one; with --record, check lists them all."""
+"""Time between two updates of progress and views."""
+MAX_LOGGED_PROBLEMS = 10
+"""Problems of one connection that are logged, against a flood of them; with --record, check lists them all."""
 
 
 @click.command("listen")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port; 0 (default) takes a free one.")
-@click.option("--port-file", metavar="FILE", help="Write the port to FILE when it is open; FILE is removed at the end.")
-@click.option("--allow-remote", is_flag=True, help="Let other machines connect. Nothing tells them from a real ascp.")
+@click.option("--port-file", metavar="FILE", help="Write the port to FILE when it is open; remove it at the end.")
+@click.option("--allow-remote", is_flag=True, help="Let other machines connect. Nothing authenticates them.")
 @click.option(
-    "--publish", is_flag=True, help="Make every ascp on this machine connect, by a file in its run directory."
+    "--publish", is_flag=True, help="Make every ascp on this machine connect, with a file in its run directory."
 )
 @click.option("--publish-in", metavar="DIR", help="The same, for an ascp whose run directory is DIR.")
 @click.option("--connections", type=click.IntRange(1), metavar="N", help="End when N connections have come and gone.")
-@click.option("--record", metavar="DIR", help="Write down each connection's bytes, in a file of its own in DIR.")
+@click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR.")
 @click.option(
     "--progress",
     "mode",
@@ -51,12 +50,12 @@ SHOWN_OF_A_CONNECTION = 10
 @running.view_option
 @click.option("--show-secrets", is_flag=True, help="Show tokens and passwords, which are *** otherwise.")
 def command(**options: Any) -> int:
-    """Listen for ascp (ascp -M PORT), and write what it says to standard output as JSON Lines.
+    """Listen for ascp (ascp -M PORT), and write its messages to standard output as JSON Lines.
 
-    Each line is a message as decode writes it, behind "time" (when it arrived, UTC), "connection" (1, 2, …) and
+    Each line is a message as decode writes it, after "time" (when it arrived, UTC), "connection" (1, 2, …) and
     "session_id". Up to 32 connections are served at once, more wait in turn. Ctrl-C ends it.
 
-    With --connections the status is that of the transfers: 0 done, 1 failed, 3 lost. 2 if the recording is not
+    With --connections the exit status is that of the transfers: 0 done, 1 failed, 3 lost. 2 if the recording is not
     complete, 130 if interrupted.
 
     \b
@@ -65,148 +64,101 @@ def command(**options: Any) -> int:
       faspmgr listen --connections 1 --progress auto --record captures/
       faspmgr listen --port-file port.txt --publish
     """
-    try:
-        return asyncio.run(_Listener(**options).run())
-    except ValueError as error:
-        raise CommandError(f"{error}; --allow-remote listens all the same") from error
+    return asyncio.run(_listen(**options))
 
 
-class _Listener:
-    def __init__(
-        self,
-        *,
-        mode: str | None,
-        record: str | None,
-        connections: int | None,
-        port_file: str | None,
-        publish: bool,
-        publish_in: str | None,
-        views: tuple[tuple[str, str], ...],
-        show_secrets: bool,
-        **where: Any,
-    ) -> None:
-        self._progress: Progress = make_progress(mode or "none", sys.stdout)
-        self._mode = mode
-        self._writes_lines = mode is None
-        self._recording = None if record is None else Recording(os.path.join(record, ""))
-        self._wanted = connections
-        self._port_file = port_file
-        self._views = views
-        self._redact = not show_secrets
-        self._warn = where["allow_remote"]
-        self._port = ManagementPort(**where, publish=publish_in or publish, on_problem=self._tell_problem)
-        self._tracker = running.tracker_for(views)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._told: Counter[int] = Counter()
-        self._interrupted = asyncio.Event()
-        self._failure: BaseException | None = None
-        self._output_error: OSError | None = None
+async def _listen(
+    *,
+    mode: str | None,
+    views: tuple[tuple[str, str], ...],
+    show_secrets: bool,
+    port_file: str | None,
+    publish: bool,
+    publish_in: str | None,
+    **options: Any,
+) -> int:
+    progress = make_progress(mode or "none", sys.stdout)
+    tracker = running.tracker_for(views)
 
-    async def run(self) -> int:
-        running.on_signals(lambda _number: self._interrupted.set())
+    def log(text: str) -> None:
+        progress.message(f"faspmgr: {printable(text)}")
+
+    def log_problem(connection: Connection, problem: Problem) -> None:
+        if connection.parser.problem_count <= MAX_LOGGED_PROBLEMS:
+            log(f"{connection.peer}:{problem.line}: {problem}")
+
+    interrupted = asyncio.Event()
+    running.on_signals(lambda _number: interrupted.set())
+    listener = Listener(
+        **options, publish=publish_in or publish, tracker=tracker, on_problem=log_problem, on_message=log
+    )
+    output_error: OSError | None = None
+    async with contextlib.AsyncExitStack() as stack:
         try:
-            async with self._port as port:
-                with (
-                    self._progress,
-                    running.writing(self._views, self._tracker, self._say) as update_views,
-                    _port_file(self._port_file, port.port),
-                ):
-                    self._say(f"listening on {port.address}")
-                    if self._warn:
-                        self._say("warning: whoever reaches this port can forge what ascp says")
-                    await self._listen(port, update_views)
-                    self._tracker.close()
-        finally:
-            if self._recording:
-                self._recording.close()
-        if self._failure:
-            raise self._failure
-        return self._tell()
+            await stack.enter_async_context(listener)
+        except ValueError as error:
+            raise CommandError(f"{error}; use --allow-remote to listen there") from error
+        stack.enter_context(progress)
+        update_views = stack.enter_context(running.writing(views, tracker, log))
+        stack.enter_context(_port_file(port_file, listener.port))
+        log(f"listening on {listener.address}")
+        if options["allow_remote"]:
+            log("warning: whoever reaches this port can forge messages of ascp")
 
-    async def _listen(self, port: ManagementPort, update_views: Callable[[], None]) -> None:
-        accepting = self._spawn(self._accept(port))
-        interrupted = asyncio.ensure_future(self._interrupted.wait())
-        try:
-            while self._tasks and not interrupted.done() and not self._failure and not self._is_useless():
-                await asyncio.wait({interrupted, *self._tasks}, timeout=UPDATE_SECONDS, return_when="FIRST_COMPLETED")
-                self._progress.update(self._tracker.transfers.values())
+        loop = asyncio.get_running_loop()
+        update_at = loop.time()
+        received: list[Received] | None = None
+        while received != []:  # the end
+            # Wait for events, but no longer than until the next update.
+            received = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(update_at):
+                    received = await listener.read()
+            if received and mode is None and not output_error:
+                try:
+                    output.write(_lines(received, redact=not show_secrets))
+                except OSError as error:
+                    output_error = error
+            if loop.time() >= update_at or received == []:
+                progress.update(tracker.transfers.values())
                 update_views()
-        finally:
-            interrupted.cancel()
-            accepting.cancel()
-            await port.aclose()  # ends the readers, which then have read all there was
-            if self._tasks:
-                await asyncio.wait(set(self._tasks))
+                update_at = loop.time() + UPDATE_SECONDS
+            # Stop, but write what has arrived. Also when the messages reach nobody, and there is nothing else to do.
+            if interrupted.is_set() or (output_error and options["record"] is None and not views):
+                await listener.aclose()
 
-    def _is_useless(self) -> bool:
-        """The messages reach nobody any more, and there is nothing else to do."""
-        return self._output_error is not None and self._recording is None and not self._views
+    transfers = list(tracker.transfers.values())
+    if mode is not None:
+        stream = sys.stderr if mode == "json" else sys.stdout
+        Output(stream).write("".join(f"{line}\n" for line in verdict_lines(transfers)))
+    if output_error and output_error.errno != errno.EPIPE:
+        raise output_error
+    if listener.record_error:
+        return ExitStatus.USAGE
+    if interrupted.is_set():
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.DONE if options["connections"] is None else verdict_status(transfers)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            self._failure = self._failure or task.exception()
-
-    async def _accept(self, port: ManagementPort) -> None:
-        async for connection in port:
-            self._spawn(self._read(connection))
-            if connection.number == self._wanted:
-                return
-
-    async def _read(self, connection: Connection) -> None:
-        if self._recording:
-            connection.tap = self._recording.tap(self._say)
-        while events := await connection.read():
-            self._take(connection.number, events)
-        self._tracker.end(connection.number)
-        if connection.error:
-            self._say(f"{connection.peer}: {connection.error.strerror or connection.error}")
-
-    def _take(self, connection: int, events: list[Event]) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        lines = []
-        for event in events:
-            session = self._tracker.update(event, connection)
-            if self._writes_lines:
-                head = {"time": now, "connection": connection, "session_id": session.id or None}
-                lines.append(output.to_json({**head, **event.to_dict(redact=self._redact)}))
-        if self._output_error is None:
-            try:
-                output.write(lines)
-            except OSError as error:
-                self._output_error = error
-
-    def _tell_problem(self, connection: Connection, problem: Problem) -> None:
-        self._told[connection.number] += 1
-        if self._told[connection.number] <= SHOWN_OF_A_CONNECTION:
-            self._say(f"{connection.peer}:{problem.line}: {problem}")
-
-    def _say(self, words: str) -> None:
-        self._progress.message(f"faspmgr: {printable(words)}")
-
-    def _tell(self) -> int:
-        transfers = list(self._tracker.transfers.values())
-        if not self._writes_lines:
-            stream = sys.stderr if self._mode == "json" else sys.stdout
-            Output(stream).write("".join(f"{line}\n" for line in verdict_lines(transfers)))
-        if self._output_error and self._output_error.errno != errno.EPIPE:
-            raise self._output_error
-        if self._recording and self._recording.error:
-            return ExitStatus.USAGE
-        if self._interrupted.is_set():
-            return ExitStatus.INTERRUPTED
-        return ExitStatus.DONE if self._wanted is None else verdict_status(transfers)
+def _lines(received: list[Received], redact: bool) -> list[str]:
+    """JSON for events that arrived at once, so at one time."""
+    time = received[0].time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return [
+        output.to_json(
+            {
+                "time": time,
+                "connection": each.connection,
+                "session_id": each.session.id or None,
+                **each.event.to_dict(redact=redact),
+            }
+        )
+        for each in received
+    ]
 
 
 @contextlib.contextmanager
 def _port_file(path: str | None, port: int) -> Iterator[None]:
-    """The port in a file that is complete from the moment at which it is there."""
+    """Keep the port in a file. As soon as the file is there, it is complete."""
     if path is None:
         yield
         return
