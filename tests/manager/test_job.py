@@ -60,6 +60,14 @@ def test_numbers_that_make_no_sense(name: str, number: float, words: str) -> Non
         Job(["ascp", "a", "h:b"], **options)
 
 
+def test_the_sessions_of_a_spec_need_ports_too() -> None:
+    paths = [{"source": "a"}]
+    spec = {"direction": "send", "remote_host": "h", "paths": paths, "multi_session": 3, "destination_root": "/"}
+    Job(spec, udp_port=65_533)
+    with pytest.raises(ValueError, match="invalid udp_port: 65534"):
+        Job(spec, udp_port=65_534)
+
+
 def test_a_job_runs_once(scripted_ascp: MakeAscp) -> None:
     async def twice() -> None:
         job = Job([scripted_ascp("wire = began(); wire.sendall(DONE)")])
