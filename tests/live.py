@@ -54,8 +54,7 @@ def stop(size=1000, name="/data/a"):
     return message("STOP", File=name, Size=size, Written=size, TransferBytes=size, FileBytes=size,
                    Elapsedusec=2000 + size)
 
-def command(wire):
-    # the next one, as a dict
+def receive(wire):  # the next command, as a dict
     text = b""
     while not text.endswith(b"\\n\\n"):
         text += wire.recv(1) or sys.exit(9)

@@ -41,7 +41,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from faspmgr.manager.job import Job
-from faspmgr.manager.port import accept
+from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol import commands
 
@@ -92,8 +92,10 @@ class ControlSocket:
         self._identity: tuple[int, int] | None = None
         # Accepts clients.
         self._accepting: asyncio.Task[None] | None = None
-        # Serve a client each.
+        # Serve, or refuse, a client each.
         self._clients: set[asyncio.Task[None]] = set()
+        # How many clients are served.
+        self._served = 0
         # The clients have had their time for the last responses.
         self._ended = False
 
@@ -135,29 +137,37 @@ class ControlSocket:
             task.add_done_callback(self._clients.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        """Respond to the requests of one client, until it or the transfer ends."""
-        loop = asyncio.get_running_loop()
+        """Respond to the requests of one client, if there is a place for it."""
         with client, contextlib.suppress(OSError):  # the client has gone, or was silent for too long
             client.setblocking(False)
-            if len(self._clients) > MAX_CLIENTS:
-                logger.info("control socket %s refused a client: there are %d", self.path, MAX_CLIENTS)
+            if self._served >= MAX_CLIENTS:
+                logger.warning("control socket %s refused a client: there are %d already", self.path, MAX_CLIENTS)
                 await _respond(client, {"error": f"more than {MAX_CLIENTS} clients at once"})
                 return
-            received = b""
-            while not self._ended:
-                line, ended, rest = received.partition(b"\n")
-                if len(line) > MAX_REQUEST_BYTES:
-                    await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
-                    return
-                if ended:
-                    received = rest
-                    await _respond(client, await self._response(line))
-                    continue
-                async with asyncio.timeout(MAX_SILENT_SECONDS):
-                    data = await loop.sock_recv(client, MAX_REQUEST_BYTES)
-                if not data:
-                    return
-                received += data
+            self._served += 1
+            try:
+                await self._respond_to_all(client)
+            finally:
+                self._served -= 1
+
+    async def _respond_to_all(self, client: socket.socket) -> None:
+        """Respond to one request after the other, until the client or the transfer ends."""
+        loop = asyncio.get_running_loop()
+        received = b""
+        while not self._ended:
+            line, ended, rest = received.partition(b"\n")
+            if len(line) > MAX_REQUEST_BYTES:
+                await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
+                return
+            if ended:
+                received = rest
+                await _respond(client, await self._response(line))
+                continue
+            async with asyncio.timeout(MAX_SILENT_SECONDS):
+                data = await loop.sock_recv(client, MAX_REQUEST_BYTES)
+            if not data:
+                return
+            received += data
 
     async def _response(self, line: bytes) -> dict[str, Any]:
         """Do what a request says; the response to it."""
@@ -195,7 +205,7 @@ def _listen(path: str) -> socket.socket:
                 raise
             os.unlink(path)
             _bind(listener, path)
-        listener.listen(MAX_CLIENTS)
+        listener.listen(BACKLOG)  # more than are served: each of them is to get a response
         listener.setblocking(False)
     except OSError as error:
         listener.close()

@@ -1,4 +1,4 @@
-"""faspmgr ctl: orders to a transfer that runs in another process, and what became of them."""
+"""faspmgr ctl: commands to a transfer that runs in another process, and what ascp made of them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def big_file(tmp_path: Path) -> list[str]:
     return ["--simulate-copy", "-l", "1m", str(tmp_path / "big.bin"), f"xfer@localhost:{tmp_path / 'target'}"]
 
 
-def test_a_running_transfer_is_ordered_about(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
+def test_a_running_transfer_is_controlled(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
     with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         status, out, _ = faspmgr("ctl", path, "status", "--json")
         assert json.loads(out)["transfers"][0]["sessions"][0]["target_rate_kbps"] == 1_000
         status, out, _ = faspmgr("ctl", path, "rate", "--target", "2m", "--min", "100k", "--policy", "fixed")
-        assert (status, out) == (0, "Taken: target 2000 Kbps, minimum 100 Kbps, policy Fixed\n")
+        assert (status, out) == (0, "Accepted: target 2000 Kbps, minimum 100 Kbps, policy Fixed\n")
         status, out, _ = faspmgr("ctl", path, "rate", "--target", "1g")
         assert status == 0
         status, out, _ = finish(process)
@@ -56,7 +56,7 @@ def test_cancel(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> Non
     with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
         status, out, _ = faspmgr("ctl", path, "cancel")
         assert status == 0
-        assert out.startswith("Taken: the session failed: 28 USER_CANCEL")
+        assert out.startswith("Accepted: the session failed: 28 USER_CANCEL")
         status, out, _ = finish(process)
     assert status == 130
     assert "Failed: 28 USER_CANCEL" in out
@@ -66,31 +66,32 @@ def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, sock
     (tmp_path / "target").mkdir()
     (tmp_path / "a").write_bytes(b"a" * 100_000)
     path = str(socket_folder / "control")
-    argv = [
-        simulated_ascp,
-        "--simulate-copy",
-        "--keepalive",
-        "--mode=send",
-        "--host=h",
-        "-l",
-        "100m",
-        str(tmp_path / "target"),
-    ]
+    options = ["--simulate-copy", "--keepalive", "--mode=send", "--host=h", "-l", "100m"]
+    argv = [simulated_ascp, *options, str(tmp_path / "target")]
     with start("run", "--progress", "none", "--control", path, "--", *argv) as process:
         wait_until(lambda: os.path.exists(path))
         wait_until(lambda: "negotiated" in faspmgr("ctl", path, "status")[1])
         status, out, err = faspmgr("ctl", path, "start", str(tmp_path / "a"), "b")
-        assert (status, out.partition(":")[0]) == (0, "Taken"), out + err
+        assert (status, out.partition(":")[0]) == (0, "Accepted"), out + err
         assert faspmgr("ctl", path, "finish")[0] == 0
         assert finish(process)[0] == 0
     assert (tmp_path / "target" / "b").read_bytes() == b"a" * 100_000
 
 
-def test_an_order_that_is_not_taken(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
+def test_a_command_without_a_reply(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
     program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
     with running(socket_folder, program) as (_, path):
         status, out, _ = faspmgr("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
-        assert (status, out) == (3, "Unknown: no answer from ascp within 0.2 s\n")
+        assert (status, out) == (3, "No reply: no reply from ascp within 0.2 s\n")
+
+
+def test_a_command_that_is_rejected(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
+    program = scripted_ascp(
+        "wire = began(); wire.sendall(stats(4)); wire.recv(999); wire.sendall(error(16)); sys.exit(1)"
+    )
+    with running(socket_folder, program) as (_, path):
+        status, out, _ = faspmgr("ctl", path, "rate", "--target", "1m")
+        assert (status, out) == (1, "Rejected: the session failed: 16 CONNECTION_LOST: it failed\n")
 
 
 def test_nobody_there(socket_folder: Path) -> None:

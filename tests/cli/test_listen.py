@@ -9,17 +9,18 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import faspmgr
-from tests.launcher import finish, start
+from tests.launcher import FASPMGR, finish, start
 from tests.launcher import run as program
 from tests.live import free_port, message, nothing_left, wait_until
+from tests.manager.peers import Peer
 
 __all__ = ["nothing_left"]
 
@@ -45,68 +46,67 @@ def listening(tmp_path: Path, *args: str | Path, **options: Any) -> Iterator[tup
 
 
 def send(port: int, *pieces: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as peer:
-        for piece in pieces:
-            peer.sendall(piece)
+    with Peer(port) as peer:
+        peer.send(*pieces)
 
 
 def test_messages_as_json_lines(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "1") as (process, port):
         send(port, SESSION)
-        status, out, err = finish(process)
-    assert status == 0
-    lines = [json.loads(line) for line in out.splitlines()]
+        outcome = finish(process)
+    assert outcome.status == 0
+    lines = outcome.objects
+    assert [list(line)[:3] for line in lines] == [["time", "connection", "session_id"]] * 5
     assert [line["type"] for line in lines] == ["INIT", "STATS", "STOP", "ARGSTOP", "DONE"]
     assert {line["connection"] for line in lines} == {1}
-    assert {line["session_id"] for line in lines} == {"s"}  # ARGSTOP too, which does not say
+    assert {line["session_id"] for line in lines} == {"s"}  # ARGSTOP too, which has none
     assert lines[1]["written"] == 5
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"]) for line in lines)
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
-    assert err == f"faspmgr: listening on 127.0.0.1:{port}\n"
-    assert "t0ken" not in out
+    assert outcome.err == f"faspmgr: listening on 127.0.0.1:{port}\n"
+    assert "t0ken" not in outcome.out
 
 
 def test_secrets_on_request(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "1", "--show-secrets") as (process, port):
         send(port, message("SESSION", SessionId="s", Token="t0ken"))
-        assert json.loads(finish(process)[1])["token"] == "t0ken"
+        assert finish(process).objects[0]["token"] == "t0ken"
 
 
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "1") as (process, port):
         send(port, b"FASPMGR 2\nType: STATS\nFile: caf\xe9\n\n")
-        line = finish(process)[1]
-    assert json.loads(line)["file"] == os.fsdecode(b"caf\xe9")
-    line.encode("utf-8")
+        outcome = finish(process)
+    assert outcome.objects[0]["file"] == os.fsdecode(b"caf\xe9")
+    outcome.out.encode("utf-8")
 
 
 def test_several_connections_merged(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "3") as (process, port):
-        for name in ("a", "b", "a"):  # the same SessionId twice
+        for name in ("a#b", "b", "a#b"):  # the same SessionId twice
             send(port, message("INIT", SessionId=name), message("DONE", SessionId=name))
         status, out, _ = finish(process)
     assert status == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert sorted((line["connection"], line["session_id"], line["type"]) for line in lines) == [
-        (1, "a", "DONE"),
-        (1, "a", "INIT"),
-        (2, "b", "DONE"),
-        (2, "b", "INIT"),
-        (3, "a", "DONE"),
-        (3, "a", "INIT"),
+        (number, name, kind) for number, name in enumerate(("a#b", "b", "a#b"), 1) for kind in ("DONE", "INIT")
     ]
 
 
 @pytest.mark.parametrize(
-    ("ends", "status"),
-    [([message("DONE", SessionId="s")], 0), ([message("ERROR", SessionId="s", Code=16)], 1), ([], 3)],
+    ("ends", "status", "verdict"),
+    [
+        ([message("DONE", SessionId="s")], 0, "Completed: "),
+        ([message("ERROR", SessionId="s", Code=16)], 1, "Failed: 16 CONNECTION_LOST"),
+        ([], 3, "Lost: "),
+    ],
 )
-def test_the_status_is_that_of_the_transfers(tmp_path: Path, ends: list[bytes], status: int) -> None:
+def test_the_status_is_that_of_the_transfers(tmp_path: Path, ends: list[bytes], status: int, verdict: str) -> None:
     with listening(tmp_path, "--connections", "1", "--progress", "none") as (process, port):
         send(port, message("INIT", SessionId="s"), *ends)
-        got, out, _ = finish(process)
-    assert got == status
-    assert out.startswith({0: "Completed: ", 1: "Failed: 16 CONNECTION_LOST", 3: "Lost: "}[status])
+        outcome = finish(process)
+    assert outcome.status == status
+    assert outcome.out.startswith(verdict)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -116,8 +116,7 @@ def test_a_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
         assert process.stdout
         assert json.loads(process.stdout.readline())["type"] == "INIT"
         process.send_signal(number)
-        status, out, _ = finish(process)
-        assert (status, out) == (130, "")
+        assert finish(process)[:2] == (130, "")
         assert peer.recv(1) == b""
 
 
@@ -129,24 +128,35 @@ def test_lines_come_as_the_messages_do(tmp_path: Path) -> None:
             assert json.loads(process.stdout.readline())["written"] == number
 
 
-def test_garbage_is_told_of_and_harms_nobody(tmp_path: Path) -> None:
+def test_garbage_is_reported_and_harms_nobody(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "2") as (process, port):
         send(port, b"\xff\x00 rubbish \x1b[31m\n" * 50, b"FASPMGR 2\nnonsense\n" * 50)
         send(port, SESSION)
-        _, out, err = finish(process)
-    assert [json.loads(line)["type"] for line in out.splitlines()][-1] == "DONE"
-    problems = [line for line in err.splitlines() if "127.0.0.1:" in line and "listening" not in line]
-    assert 1 <= len(problems) <= 10
-    assert "\x1b" not in err
+        outcome = finish(process)
+    assert outcome.objects[-1]["type"] == "DONE"
+    problems = [line for line in outcome.errors if "127.0.0.1:" in line and "listening" not in line]
+    assert len(problems) == 10
+    assert "\x1b" not in outcome.err
+
+
+def test_a_connection_that_breaks_off_is_reported(tmp_path: Path) -> None:
+    with listening(tmp_path, "--connections", "1") as (process, port):
+        peer = Peer(port)
+        peer.send(SESSION)
+        assert process.stdout
+        assert [json.loads(process.stdout.readline())["type"] for _ in range(5)][-1] == "DONE"
+        peer.reset()
+        outcome = finish(process)
+    assert outcome.status == 0
+    assert outcome.errors[1:] == [f"faspmgr: {peer.address}: Connection reset by peer"]
 
 
 def test_progress_instead_of_messages(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "1", "--progress", "json") as (process, port):
         send(port, SESSION)
-        _, out, err = finish(process)
-    last = json.loads([line for line in out.splitlines() if line.startswith("{")][-1])
-    assert (last["state"], last["bytes_done"]) == ("done", 10)
-    assert "Completed: " in err
+        outcome = finish(process)
+    assert (outcome.objects[-1]["state"], outcome.objects[-1]["bytes_done"]) == ("done", 10)
+    assert "Completed: " in outcome.err
 
 
 def test_records(tmp_path: Path) -> None:
@@ -154,7 +164,7 @@ def test_records(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "2", "--record", record) as (process, port):
         for end in (b"", b"FASPMGR 2\nType: ST"):
             send(port, SESSION + end)
-        assert finish(process)[0] == 0
+        assert finish(process).status == 0
     files = sorted(record.iterdir())
     assert sorted(file.read_bytes() for file in files) == [SESSION, SESSION + b"FASPMGR 2\nType: ST"]
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
@@ -162,26 +172,18 @@ def test_records(tmp_path: Path) -> None:
 
 
 def test_a_record_that_stops_in_the_middle(tmp_path: Path) -> None:
-    """As when the disk is full: here the size of files is limited. What came is shown all the same."""
-    limited = ["bash", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "bash"]
-    with start("--version") as process:
-        words = list(process.args)[:-1]  # type: ignore[arg-type]
-        finish(process)
-    file = tmp_path / "port"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    arguments = ["listen", "--port-file", str(file), "--connections", "1", "--record", str(tmp_path / "records")]
-    with subprocess.Popen(
-        [*limited, *map(str, words), *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        wait_until(file.exists)
-        stream = message("INIT", SessionId="s") + message("STATS", SessionId="s", File="/a" * 100) * 500
-        stream += message("DONE", SessionId="s")
-        send(int(file.read_text()), stream)
-        status, out, err = finish(process)
-    assert status == 2
-    assert [json.loads(line)["type"] for line in out.splitlines()] == ["INIT", *["STATS"] * 500, "DONE"]
-    assert "the recording is not complete: " in err
-    (record,) = (tmp_path / "records").iterdir()
+    """As when the disk is full: here the size of files is limited. What came is written to the output all the same."""
+    limited = ("bash", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "bash", *FASPMGR)
+    records = tmp_path / "records"
+    with listening(tmp_path, "--connections", "1", "--record", records, program=limited) as (process, port):
+        stats = message("STATS", SessionId="s", File="/a" * 100)
+        stream = message("INIT", SessionId="s") + stats * 500 + message("DONE", SessionId="s")
+        send(port, stream)
+        outcome = finish(process)
+    assert outcome.status == 2
+    assert [line["type"] for line in outcome.objects] == ["INIT", *["STATS"] * 500, "DONE"]
+    assert "the recording is not complete: " in outcome.err
+    (record,) = records.iterdir()
     assert stream.startswith(record.read_bytes())
 
 
@@ -189,7 +191,7 @@ def test_a_view(tmp_path: Path) -> None:
     view = tmp_path / "connection.json"
     with listening(tmp_path, "--connections", "1", "--view", f"connection={view}") as (process, port):
         send(port, SESSION)
-        assert finish(process)[0] == 0
+        assert finish(process).status == 0
     assert json.loads(view.read_text())
 
 
@@ -213,7 +215,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
             for _ in range(3):
                 peer.sendall(SESSION)
         process.stdout = None
-        assert finish(process)[0] == 0
+        assert finish(process).status == 0
 
 
 def test_a_reader_that_goes_away_while_recording(tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_a_reader_that_goes_away_while_recording(tmp_path: Path) -> None:
         process.stdout.close()
         send(port, SESSION * 50)
         process.stdout = None
-        assert finish(process)[0] == 0
+        assert finish(process).status == 0
     (record,) = (tmp_path / "r").iterdir()
     assert record.read_bytes() == SESSION * 50
 
@@ -234,23 +236,18 @@ def test_standard_output_on_a_full_disk(tmp_path: Path) -> None:
         listening(tmp_path, "--connections", "1", stdout=full) as (process, port),
     ):
         send(port, SESSION)
-        status, _, err = finish(process)
-    assert status == 2
-    assert "No space left on device" in err
+        outcome = finish(process)
+    assert outcome.status == 2
+    assert "No space left on device" in outcome.err
 
 
 def test_many_at_once(tmp_path: Path) -> None:
-    with listening(tmp_path, "--connections", "40") as (process, port):
-        data = [message("INIT", SessionId=n) + message("DONE", SessionId=n) for n in range(40)]
-        threads = [threading.Thread(target=send, args=(port, one)) for one in data]
-        for thread in threads:
-            thread.start()
-        status, out, _ = finish(process)
-        for thread in threads:
-            thread.join()
-    assert status == 0
-    done = {line["session_id"] for line in map(json.loads, out.splitlines()) if line["type"] == "DONE"}
-    assert done == {str(n) for n in range(40)}
+    streams = [message("INIT", SessionId=n) + message("DONE", SessionId=n) for n in range(40)]
+    with listening(tmp_path, "--connections", "40") as (process, port), ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda stream: send(port, stream), streams))
+        outcome = finish(process)
+    assert outcome.status == 0
+    assert {line["session_id"] for line in outcome.objects if line["type"] == "DONE"} == {str(n) for n in range(40)}
 
 
 def test_a_million_messages_are_few(tmp_path: Path) -> None:
@@ -258,7 +255,7 @@ def test_a_million_messages_are_few(tmp_path: Path) -> None:
     stats = message("STATS", SessionId="s", File="/data/a", Size=10**9, Written=10**6, Elapsedusec=12345, Delay=7)
     with listening(tmp_path, "--connections", "1", "--progress", "none") as (process, port):
         send(port, message("INIT", SessionId="s"), stats * 50_000, message("DONE", SessionId="s"))
-        assert finish(process)[0] == 0
+        assert finish(process).status == 0
 
 
 # -- usage
@@ -278,7 +275,7 @@ def test_other_machines_only_on_request(tmp_path: Path) -> None:
     assert len(err.splitlines()) == 1
     with listening(tmp_path, "--host", "0.0.0.0", "--allow-remote", "--connections", "1") as (process, port):
         send(port, SESSION)
-        assert "warning: whoever reaches this port can forge messages of ascp" in finish(process)[2]
+        assert "warning: whoever reaches this port can forge messages of ascp" in finish(process).err
 
 
 @pytest.mark.parametrize(
@@ -291,14 +288,14 @@ def test_other_machines_only_on_request(tmp_path: Path) -> None:
         (["--view", "channel"], "KIND=FILE"),
     ],
 )
-def test_what_cannot_be(tmp_path: Path, args: list[str], words: str) -> None:
+def test_what_cannot_be_opened(tmp_path: Path, args: list[str], words: str) -> None:
     (tmp_path / "file").write_text("")
     status, out, err = program("listen", *args, cwd=tmp_path)
     assert (status, out) == (2, "")
     assert words in err
 
 
-def test_the_port_that_was_asked_for(tmp_path: Path) -> None:
+def test_the_port_that_is_asked_for(tmp_path: Path) -> None:
     wanted = free_port()
     with listening(tmp_path, "--port", str(wanted)) as (_, port):
         assert port == wanted

@@ -1,4 +1,4 @@
-"""Orders to a running transfer: what ascp took, and a socket that only its owner can use."""
+"""The control socket: a socket that only its owner can use, and that no client can harm."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import gc
 import json
+import logging
 import os
 import socket
 import stat
-import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from faspmgr.manager import Job, Result, control
+from faspmgr.manager import Job, control
 from faspmgr.manager.control import ControlSocket, ask
-from tests.live import MakeAscp
+from tests.manager.peers import in_loop
+
+STATUS = b'{"command": "status"}\n'
 
 
 @pytest.fixture
@@ -29,23 +30,45 @@ def path(socket_folder: Path) -> Path:
     return socket_folder / "s"
 
 
-def served(path: Path, act: Callable[[], Any], job: Job | None = None) -> Any:
-    """What act gives, called in a thread while the socket is served."""
+@contextlib.asynccontextmanager
+async def _checked() -> Any:
+    """No task may be left after the block, but for the one that runs it."""
+    yield
+    for _ in range(20):  # asyncio's own, for connections that came at the last moment
+        await asyncio.sleep(0 if asyncio.all_tasks() == {asyncio.current_task()} else 0.05)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def served(path: Path, act: Callable[[], Any]) -> Any:
+    """What act returns, called in a thread while the socket of a job that is not running is served."""
 
     async def go() -> Any:
-        async with ControlSocket(path, job or Job(["ascp", "a", "h:b"])):
-            given = await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, act), 30)
-        for _ in range(20):  # asyncio's own tasks for connections that came at the last moment
-            await asyncio.sleep(0 if asyncio.all_tasks() == {asyncio.current_task()} else 0.05)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        return given
+        async with _checked(), ControlSocket(path, Job(["ascp", "a", "h:b"])):
+            return await asyncio.wait_for(asyncio.to_thread(act), 30)
 
     return asyncio.run(go())
 
 
+@contextlib.contextmanager
+def client_of(path: Path) -> Any:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)  # with it, connecting fails at once where no more clients may wait
+        client.connect(str(path))
+        yield client
+
+
+def raw(path: Path, data: bytes) -> bytes:
+    """The response to a line that ask() would not send."""
+    with client_of(path) as client:
+        client.sendall(data)
+        return bytes(client.makefile("rb").readline())
+
+
+# -- where it is
+
+
 def test_the_socket_is_its_owners_alone_and_goes_away(path: Path) -> None:
-    os.umask(os.umask(0))  # the rights must not depend on it
-    before = os.umask(0)
+    before = os.umask(0)  # the rights must not depend on it
     try:
         assert served(path, lambda: stat.S_IMODE(path.stat().st_mode)) == 0o600
         assert os.umask(0) == 0
@@ -57,7 +80,7 @@ def test_the_socket_is_its_owners_alone_and_goes_away(path: Path) -> None:
 def test_the_socket_of_a_crashed_run_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(str(path))
-    assert served(path, lambda: ask(path, {"order": "status"}, 5)) == {"transfers": []}
+    assert served(path, lambda: ask(path, {"command": "status"}, 5)) == {"transfers": []}
 
 
 def test_the_socket_of_a_living_run_is_not(path: Path) -> None:
@@ -82,36 +105,31 @@ def test_a_path_where_no_socket_can_be(path: Path, name: str) -> None:
         served(path.parent / name, lambda: None)
 
 
+# -- requests and responses
+
+
 @pytest.mark.parametrize(
-    ("request_", "words"),
+    ("request_", "error"),
     [
-        ({"order": "dance"}, "no such order: dance"),
-        ({}, "not a request"),
-        ([], "not a request"),
-        ({"order": "rate"}, "nothing to change"),
-        ({"order": "rate", "arguments": {"speed": 1}}, "speed"),
-        ({"order": "rate", "arguments": {"target_kbps": "1"}}, "whole number"),
-        ({"order": "rate", "arguments": 7}, "not a request"),
-        ({"order": "stop", "arguments": {"source": "\udcff\ud800"}}, "not a request"),
-        ({"order": "query", "timeout": "soon"}, "not a request"),
-        ({"order": ["rate"]}, "not a request"),
+        ({"command": "dance"}, "unknown command: dance"),
+        ({}, "invalid request"),
+        ([], "invalid request"),
+        ({"command": "rate"}, "nothing to change"),
+        ({"command": "rate", "arguments": {"speed": 1}}, "speed"),
+        ({"command": "rate", "arguments": {"target_kbps": "1"}}, "target_kbps"),
+        ({"command": "rate", "arguments": 7}, "invalid request"),
+        ({"command": "stop", "arguments": {"source": "\udcff\ud800"}}, "invalid request"),
+        ({"command": "query", "timeout": "soon"}, "invalid request"),
+        ({"command": ["rate"]}, "invalid request"),
     ],
 )
-def test_requests_that_are_none(path: Path, request_: Any, words: str) -> None:
-    assert words in served(path, lambda: ask(path, request_, 5))["error"]
-
-
-def raw(path: Path, data: bytes) -> bytes:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
-        client.connect(str(path))
-        client.sendall(data)
-        return client.makefile("rb").readline()
+def test_invalid_requests(path: Path, request_: Any, error: str) -> None:
+    assert error in served(path, lambda: ask(path, request_, 5))["error"]
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\n", b"[" * 30_000 + b"\n", b"null\n", b"{}\n"])
 def test_lines_that_are_no_requests(path: Path, data: bytes) -> None:
-    assert "not a request" in json.loads(served(path, lambda: raw(path, data)))["error"]
+    assert "invalid request" in json.loads(served(path, lambda: raw(path, data)))["error"]
 
 
 def test_a_line_without_end(path: Path) -> None:
@@ -120,44 +138,101 @@ def test_a_line_without_end(path: Path) -> None:
 
 
 def test_several_requests_on_one_connection(path: Path) -> None:
+    def act() -> list[bytes]:
+        with client_of(path) as client:
+            client.sendall(STATUS + b'{"command": "query"}\n')
+            file = client.makefile("rb")
+            return [file.readline(), file.readline()]
 
-    def act() -> list[Any]:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(path))
-            file = client.makefile("rwb")
-            file.write(b'{"order": "status"}\n{"order": "query"}\n')
-            file.flush()
-            return [json.loads(file.readline()), json.loads(file.readline())]
+    assert served(path, act) == [
+        b'{"transfers":[]}\n',
+        b'{"accepted":false,"message":"no ascp is connected now"}\n',
+    ]
 
-    assert served(path, act) == [{"transfers": []}, {"accepted": False, "message": "no ascp is connected now"}]
+
+@in_loop
+async def test_commands_over_the_socket(
+    scripted_ascp: Callable[[str], str], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, control.__name__)
+    program = scripted_ascp(
+        "wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive(wire)['Rate']))\n"
+        "receive(wire); wire.sendall(DONE)"
+    )
+    requests: list[dict[str, Any]] = [
+        {"command": "rate", "arguments": {"target_kbps": 9_000}, "timeout": 20},
+        {"command": "status"},
+        {"command": "finish", "timeout": 20},
+    ]
+    job = Job([program])
+    async with ControlSocket(path, job):
+        running = asyncio.ensure_future(job.run())
+        while not any(session.negotiated for session in job.tracker.sessions):
+            await asyncio.sleep(0.02)
+        responses = asyncio.create_task(asyncio.to_thread(lambda: [ask(path, each, 20) for each in requests]))
+        result = await running
+    assert result.verdict == "done"
+    rate, status, finish = await responses
+    assert rate == {"accepted": True, "message": "target 9000 Kbps"}
+    assert status["transfers"][0]["sessions"][0]["target_rate_kbps"] == 9_000
+    assert finish == {"accepted": True, "message": "the session is done"}
+    assert caplog.messages == [
+        f"control socket {path} opened",
+        f"control socket {path}: rate: Reply(accepted=True, message='target 9000 Kbps')",
+        f"control socket {path}: finish: Reply(accepted=True, message='the session is done')",
+        f"control socket {path} closed",
+    ]
+
+
+# -- clients that do not behave
 
 
 def test_too_many_clients(path: Path) -> None:
-
     def act() -> list[Any]:
         with contextlib.ExitStack() as crowd:
             for _ in range(control.MAX_CLIENTS):
-                client = crowd.enter_context(socket.socket(socket.AF_UNIX))
-                client.connect(str(path))
-                client.sendall(b'{"order": "status"}\n')
+                client = crowd.enter_context(client_of(path))
+                client.sendall(STATUS)
                 client.recv(100)
-            return [ask(path, {"order": "status"}, 10) for _ in range(100)]  # sent away before it asks, or after
+            return [ask(path, {"command": "status"}, 10) for _ in range(100)]  # refused before it asks, or after
 
     assert served(path, act) == [{"error": "more than 8 clients at once"}] * 100
 
 
-def test_a_client_that_is_silent_is_sent_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "SILENT_SECONDS", 0.2)
-    assert served(path, lambda: raw(path, b'{"order"')) == b""
+@in_loop
+async def test_a_crowd_that_comes_at_once(path: Path) -> None:
+    with contextlib.ExitStack() as crowd:
+        async with ControlSocket(path, Job(["ascp", "a", "h:b"])):
+            clients = [crowd.enter_context(client_of(path)) for _ in range(100)]  # nobody is accepted meanwhile
+            for client in clients:
+                client.sendall(STATUS)
+            await asyncio.sleep(0.2)
+            responses = [client.recv(100) for client in clients]
+    assert responses == [b'{"transfers":[]}\n'] * 8 + [b'{"error":"more than 8 clients at once"}\n'] * 92
+
+
+@pytest.mark.parametrize("data", [b'{"command"', STATUS * 100_000])
+def test_a_client_that_neither_sends_nor_reads_is_sent_away(
+    path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(control, "MAX_SILENT_SECONDS", 0.2)
+
+    def act() -> bytes:
+        with client_of(path) as client, contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(BrokenPipeError):
+                client.sendall(data)
+            while client.recv(1 << 16):
+                pass
+        return b"closed"
+
+    assert served(path, act) == b"closed"
 
 
 def test_a_client_that_goes_away(path: Path) -> None:
-
     def act() -> None:
         for _ in range(20):
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(path))
-                client.sendall(b'{"order": "status"}\n' * 50)
+            with client_of(path) as client:
+                client.sendall(STATUS * 50)
 
     served(path, act)
 
@@ -168,9 +243,7 @@ def test_the_end_leaves_nothing_of_clients_that_do_not_read(path: Path, rounds: 
         with contextlib.ExitStack() as crowd:
             async with ControlSocket(path, Job(["ascp", "a", "h:b"])):
                 for _ in range(6):
-                    client = crowd.enter_context(socket.socket(socket.AF_UNIX))
-                    client.connect(str(path))
-                    client.sendall(b'{"order": "status"}\n' * 3000)
+                    crowd.enter_context(client_of(path)).sendall(STATUS * 3000)
                 for _ in range(rounds):
                     await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -185,53 +258,23 @@ def test_the_end_leaves_nothing_of_clients_that_do_not_read(path: Path, rounds: 
     assert set(os.listdir("/dev/fd")) == before
 
 
-def test_one_who_is_not_let_in_any_more(path: Path) -> None:
-    def listen() -> None:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-            listener.listen()
-            ready.set()
-            time.sleep(0.3)  # for the client to connect and ask; it is never accepted
+# -- asking
 
-    ready = threading.Event()
-    thread = threading.Thread(target=listen)
-    thread.start()
-    assert ready.wait(10)
-    assert ask(path, {"order": "status"}, 10) == {"error": "the transfer has ended"}
-    thread.join()
+
+def test_one_who_is_not_accepted_any_more(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        async def go() -> Any:
+            asking = asyncio.create_task(asyncio.to_thread(ask, path, {"command": "status"}, 10))
+            await asyncio.sleep(0.3)  # for the client to connect and ask
+            listener.close()
+            return await asking
+
+        assert asyncio.run(go()) == {"error": "the transfer has ended"}
 
 
 def test_nobody_there(path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         ask(path, {}, 1)
-
-
-def test_an_order_over_the_socket(scripted_ascp: MakeAscp, path: Path) -> None:
-    program = scripted_ascp(
-        "wire = began(); got = command(wire); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
-        "command(wire); wire.sendall(DONE)"
-    )
-    responses: list[Any] = []
-
-    async def go() -> Result:
-        job = Job([program])
-
-        def act() -> None:
-            responses.append(ask(path, {"order": "rate", "arguments": {"target_kbps": 9_000}, "timeout": 20}, 20))
-            responses.append(ask(path, {"order": "status"}, 20))
-            responses.append(ask(path, {"order": "finish", "timeout": 20}, 20))
-
-        async with ControlSocket(path, job):
-            running = asyncio.ensure_future(job.run())
-            while not any(session.negotiated for session in job.tracker.sessions):
-                await asyncio.sleep(0.02)
-            thread = threading.Thread(target=act)
-            thread.start()
-            result = await running
-        thread.join()
-        return result
-
-    assert asyncio.run(asyncio.wait_for(go(), 30)).verdict == "done"
-    assert responses[0] == {"accepted": True, "message": "target 9000 Kbps"}
-    assert responses[1]["transfers"][0]["sessions"][0]["target_rate_kbps"] == 9_000
-    assert responses[2] == {"accepted": True, "message": "the session is done"}

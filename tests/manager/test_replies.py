@@ -1,4 +1,4 @@
-"""Commands to a running ascp, and what it made of them: by what it reports, as the protocol page has it."""
+"""What ascp made of a command: by what it does next, and by what one event tells."""
 
 from __future__ import annotations
 
@@ -6,66 +6,61 @@ import asyncio
 
 import pytest
 
-from faspmgr import Event, Tracker, parse
 from faspmgr.manager import Job, Reply
 from faspmgr.manager.replies import combine, reply_to
 from faspmgr.protocol import commands
+from faspmgr.protocol.events import Event
+from faspmgr.protocol.parser import parse
+from faspmgr.tracking import Tracker
 from tests.live import MakeAscp, message
 from tests.manager.transfers import run_and
 
 
-def test_a_rate_that_is_accepted(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp(
-        "wire = began(); got = command(wire)\n"
-        "wire.sendall(message('NOTIFICATION', PMTU=1492))\n"  # about something else
-        "wire.sendall(message('NOTIFICATION', Rate=got['Rate'], MinRate=got['MinRate'], Adaptive=got['Adaptive']))\n"
-        "time.sleep(0.3); wire.sendall(DONE)"
-    )
-    rate = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
-    reply, result = run_and([path], lambda job: job.send(rate, timeout=20))
-    assert reply == Reply(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed")
-    assert result.verdict == "done"
-
-
-def test_a_rate_that_the_peer_caps_is_rejected(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp(
-        "wire = began(); command(wire); wire.sendall(message('NOTIFICATION', Rate=30000)); time.sleep(1)\n"
-        "wire.sendall(DONE)"
-    )
-    reply, _ = run_and([path], lambda job: job.send(commands.SetRate(target_kbps=50_000), timeout=0.4))
-    assert reply.accepted is False
-    assert reply.message == "ascp has set target 30000 Kbps instead"
-
-
-def test_a_command_that_is_unanswered(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp("wire = began(); command(wire); time.sleep(1); wire.sendall(DONE)")
-    reply, result = run_and([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=0.2))
-    assert reply == Reply(None, "no reply from ascp within 0.2 s")
-    assert result.verdict == "done"
-
-
-def test_a_transfer_that_ends_instead(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp("wire = began(); command(wire); wire.sendall(error(16)); sys.exit(1)")
-    reply, _ = run_and([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
-    assert reply == Reply(False, "the session failed: 16 CONNECTION_LOST: it failed")
-
-
-def test_an_ascp_that_exits_without_a_message(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp("wire = began(); command(wire); sys.exit(1)")
-    reply, _ = run_and([path], lambda job: job.send(commands.SetRate(target_kbps=1), timeout=20))
-    assert reply == Reply(False, "ascp has ended")
+@pytest.mark.parametrize(
+    ("script", "timeout", "reply", "verdict"),
+    [
+        (
+            "wire.sendall(message('NOTIFICATION', PMTU=1492))\n"  # about something else
+            "wire.sendall(message('NOTIFICATION', **{name: got[name] for name in ('Rate', 'MinRate', 'Adaptive')}))\n"
+            "time.sleep(0.3); wire.sendall(DONE)",
+            20,
+            Reply(True, "target 50000 Kbps, minimum 1000 Kbps, policy Fixed"),
+            "done",
+        ),
+        (
+            "wire.sendall(message('NOTIFICATION', Rate=30000)); time.sleep(1); wire.sendall(DONE)",
+            0.4,
+            Reply(False, "ascp has set target 30000 Kbps instead"),
+            "done",
+        ),
+        ("time.sleep(1); wire.sendall(DONE)", 0.2, Reply(None, "no reply from ascp within 0.2 s"), "done"),
+        (
+            "wire.sendall(error(16)); sys.exit(1)",
+            20,
+            Reply(False, "the session failed: 16 CONNECTION_LOST: it failed"),
+            "failed",
+        ),
+        ("sys.exit(1)", 20, Reply(False, "ascp has ended"), "lost"),
+    ],
+    ids=["accepted", "capped by the peer", "unanswered", "the session fails instead", "ascp goes away"],
+)
+def test_a_rate(scripted_ascp: MakeAscp, script: str, timeout: float, reply: Reply, verdict: str) -> None:
+    path = scripted_ascp(f"wire = began(); got = receive(wire)\n{script}")
+    command = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
+    given, result = run_and([path], lambda job: job.send(command, timeout=timeout))
+    assert (given, result.verdict) == (reply, verdict)
 
 
 def test_a_cancel(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp(
-        "wire = began(); assert command(wire)['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
+        "wire = began(); assert receive(wire)['Type'] == 'CANCEL'\nwire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
     reply, result = run_and([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=20, retry=3)
     assert reply == Reply(True, "the session failed: 28 USER_CANCEL: cancelled")
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
 
 
-def test_a_cancel_that_ascp_does_not_read(scripted_ascp: MakeAscp) -> None:
+def test_a_cancel_that_ascp_ignores(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
     reply, result = run_and([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=0.3)
     assert reply.accepted is False
@@ -87,7 +82,7 @@ def test_a_cancel_between_two_attempts(scripted_ascp: MakeAscp) -> None:
 
 def test_all_sessions_get_the_command(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp(
-        "wire = began(); got = command(wire); wire.sendall(message('NOTIFICATION', Rate=got['Rate']))\n"
+        "wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive(wire)['Rate']))\n"
         "time.sleep(0.3); wire.sendall(DONE)"
     )
 
@@ -101,21 +96,19 @@ def test_all_sessions_get_the_command(scripted_ascp: MakeAscp) -> None:
 
 
 def test_no_command_before_there_is_a_connection() -> None:
-    async def act() -> Reply:
+    async def send() -> Reply:
         return await Job(["ascp", "a", "h:b"]).send(commands.Query())
 
-    assert asyncio.run(act()) == Reply(False, "no ascp is connected now")
+    assert asyncio.run(send()) == Reply(False, "no ascp is connected now")
 
 
-# -- what an event tells about a command, by the protocol page
+# -- what an event tells about a command, by the protocol
 
 
-def last_reply(command: commands.Command, *messages: bytes) -> Reply | None:
+def reply_after(command: commands.Command, *messages: bytes) -> Reply | None:
+    """What the last of these messages tells about a command."""
     tracker = Tracker()
-    replies = []
-    for event in parse(b"".join(messages)):
-        replies.append(reply_to(command, event, tracker.update(event)))
-    return replies[-1]
+    return [reply_to(command, event, tracker.update(event)) for event in parse(b"".join(messages))][-1]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +142,13 @@ def last_reply(command: commands.Command, *messages: bytes) -> Reply | None:
     ],
 )
 def test_what_an_event_tells_about_a_command(command: commands.Command, event: bytes, accepted: bool | None) -> None:
-    reply = last_reply(command, message("INIT", SessionId="s"), event)
+    reply = reply_after(command, message("INIT", SessionId="s"), event)
     assert (reply and reply.accepted) == accepted
+
+
+def test_an_unknown_command_has_no_reply_by_chance() -> None:
+    session = Tracker().update(parse(message("INIT", SessionId="s"))[0])
+    assert reply_to(commands.Command(), Event(), session) is None
 
 
 def test_replies_of_several_sessions() -> None:
@@ -159,8 +157,3 @@ def test_replies_of_several_sessions() -> None:
     assert combine([yes, yes]) == Reply(True, "yes (2 of 2 sessions)")
     assert combine([yes, unknown]) == Reply(None, "? (1 of 2 sessions)")
     assert combine([yes, unknown, no]) == Reply(False, "no (1 of 3 sessions)")
-
-
-def test_a_command_that_nothing_is_known_about() -> None:
-    """It is not accepted by chance."""
-    assert reply_to(commands.Command(), Event(), Tracker().update(parse(message("INIT", SessionId="s"))[0])) is None
