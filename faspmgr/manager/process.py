@@ -26,7 +26,7 @@ import attrs
 
 from faspmgr.ascp import start_problem
 from faspmgr.manager.attempt import Attempt, Limits, judge
-from faspmgr.manager.identify import HELLO_TIMEOUT, Identification, Visitor
+from faspmgr.manager.identify import IDENTIFY_TIMEOUT, Identification, Visitor
 from faspmgr.manager.port import Connection, ManagementPort
 from faspmgr.manager.stderr import StandardError
 from faspmgr.manager.stopping import STOP_STEPS, Stopping, StopStep
@@ -129,7 +129,7 @@ class Process:
             return self._attempt("not started", self._reason)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                port = await stack.enter_async_context(ManagementPort(hello_timeout=HELLO_TIMEOUT))
+                port = await stack.enter_async_context(ManagementPort(hello_timeout=IDENTIFY_TIMEOUT))
             except OSError as error:
                 return self._attempt("not started", error.strerror or str(error))
             try:
@@ -193,7 +193,7 @@ class Process:
                 stderr = tasks.create_task(self._stderr.read(popen.stderr))
                 tasks.create_task(self._accept(port, tasks))
                 try:
-                    await self._look(popen)
+                    await self._watch(popen)
                     await self._read_rest_of_stderr(stderr)
                 finally:
                     try:
@@ -205,7 +205,7 @@ class Process:
         if held_back:
             self._hand_on(held_back)
 
-    async def _look(self, popen: subprocess.Popen[bytes]) -> None:
+    async def _watch(self, popen: subprocess.Popen[bytes]) -> None:
         """The supervision: look again and again, until ascp has exited and all that it has sent was read."""
         watchdog, stopping = self._watchdog, self._stopping
         clock = asyncio.get_running_loop().time

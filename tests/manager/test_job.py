@@ -103,12 +103,15 @@ def test_a_coroutine_function_is_no_callback(name: str, callback: Any) -> None:
 def test_what_a_callback_raises_ends_the_transfer_and_is_raised(scripted_ascp: MakeAscp, hook: str) -> None:
     path = scripted_ascp("print('hello', file=sys.stderr, flush=True); wire = began(); time.sleep(60)")
 
+    cause = KeyError("why")
+
     def callback(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "No space left on device") from cause
 
     options: dict[str, Any] = {hook: callback}
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as raised:
         run([path], **options)
+    assert (raised.value.__cause__, raised.value.__context__) == (cause, None)
 
 
 # -- retry
