@@ -1,4 +1,7 @@
-"""Every exception of faspmgr, in one place. A leaf: imports no room.
+"""Every exception of faspmgr, in one place.
+
+A class may stand here if faspmgr raises it; no other module defines an exception. This module is a leaf: it imports no
+room. Every exception can be pickled and copied with its attributes, as multiprocessing and asyncio need it.
 
 ::
 
@@ -7,17 +10,17 @@
     ├── CaptureError (ValueError)           a source that cannot be read to its end
     ├── SpecError (ValueError)              a transfer spec that cannot be run
     ├── AscpError (OSError)                 ascp cannot be used
-    │   └── AscpNotFoundError               there is none where one was looked for
+    │   └── AscpNotFoundError               no ascp where one was looked for
     ├── CommandError                        ends a command of the command line with a line and an exit status
     └── SimulatorError                      of the simulated ascp; none of them leaves it
         ├── FaultError (ValueError)         FASPMGR_ASCP_FAULT names an unknown fault
-        ├── OptionError (ValueError)        ascp would refuse this command line
+        ├── OptionError (ValueError)        a command line that ascp would refuse
         ├── FileError                       a file cannot be moved
         ├── SessionOverError                the session ends in ERROR
         └── ShutdownError                   a persistent session ends at once
 
-Each is also the builtin that it is a kind of, so that ``except ValueError`` and ``except OSError`` catch it. What is
-wrong with an argument is a plain ValueError or TypeError, what is wrong with a connection a plain ConnectionError.
+Each is also the builtin in brackets, so that ``except ValueError`` and ``except OSError`` catch it. An invalid argument
+is a plain ValueError or TypeError, a connection that fails a plain ConnectionError.
 """
 
 from __future__ import annotations
@@ -32,7 +35,16 @@ if TYPE_CHECKING:
 
 
 class FaspmgrError(Exception):
-    """The base of every exception of faspmgr."""
+    """The base of every exception of faspmgr.
+
+    Example:
+        >>> from faspmgr import TransferSpec
+        >>> try:
+        ...     TransferSpec.from_json("{}")
+        ... except FaspmgrError as error:
+        ...     print(f"{type(error).__name__}: {error}")
+        SpecError: direction: is missing
+    """
 
 
 class ProtocolError(FaspmgrError, ValueError):
@@ -42,6 +54,14 @@ class ProtocolError(FaspmgrError, ValueError):
         problem: the Problem.
         results: what the ``feed()`` or ``close()`` that raises had already made, Frames or Events, so that nothing
             that came before the problem is lost.
+
+    Example:
+        >>> from faspmgr import Parser
+        >>> try:
+        ...     Parser(strict=True).feed(b"FASPMGR 2\\nType: DONE\\n\\nnoise\\n\\n")
+        ... except ProtocolError as error:
+        ...     print(error.problem.kind, error.problem.line, error.results)
+        noise 4 [DoneEvent()]
     """
 
     def __init__(self, problem: Problem, results: list[Any] | None = None) -> None:
@@ -54,7 +74,15 @@ class ProtocolError(FaspmgrError, ValueError):
 
 
 class CaptureError(FaspmgrError, ValueError):
-    """A source that cannot be read to its end, such as a damaged gzip file."""
+    """A source that cannot be read to its end, such as a damaged gzip file.
+
+    Example:
+        >>> import gzip, io
+        >>> from faspmgr import read
+        >>> list(read(io.BytesIO(gzip.compress(b"FASPMGR 2\\n")[:20])))
+        Traceback (most recent call last):
+        faspmgr.errors.CaptureError: the gzip data is cut off
+    """
 
 
 class SpecError(FaspmgrError, ValueError):
@@ -63,6 +91,14 @@ class SpecError(FaspmgrError, ValueError):
     Attributes:
         property: the name of the property, such as ``target_rate_kbps`` or ``paths[3].source``.
         problem: what is wrong, without any value that is secret.
+
+    Example:
+        >>> from faspmgr import TransferSpec
+        >>> try:
+        ...     TransferSpec(direction="send", remote_host="example.com", ssh_port=0)
+        ... except SpecError as error:
+        ...     print(error.property, "-", error.problem)
+        ssh_port - must be from 1 to 65,535
     """
 
     def __init__(self, name: str, problem: str) -> None:
@@ -75,18 +111,32 @@ class SpecError(FaspmgrError, ValueError):
 
 
 class AscpError(FaspmgrError, OSError):
-    """ascp cannot be used; the text is one line that says why."""
+    """ascp cannot be used. The text is one line that says why.
+
+    Example:
+        >>> from faspmgr.ascp import describe_ascp
+        >>> describe_ascp("/no/such/ascp")
+        Traceback (most recent call last):
+        faspmgr.errors.AscpError: /no/such/ascp: No such file or directory
+    """
 
 
 class AscpNotFoundError(AscpError):
-    """There is no ascp where one was looked for."""
+    """No ascp where one was looked for.
+
+    Example:
+        >>> from faspmgr.ascp import find_ascp
+        >>> find_ascp("/no/such/ascp")
+        Traceback (most recent call last):
+        faspmgr.errors.AscpNotFoundError: /no/such/ascp: no such file
+    """
 
 
 class CommandError(FaspmgrError):
     """Ends a command of the command line with one line on standard error and an exit status.
 
     Attributes:
-        status: the ExitStatus.
+        status: the exit status.
     """
 
     def __init__(self, message: str, status: ExitStatus = ExitStatus.USAGE) -> None:
@@ -106,7 +156,7 @@ class OptionError(SimulatorError, ValueError):
     """A command line that ascp would refuse. The text is the line that ascp writes to standard error.
 
     Attributes:
-        unknown: there is no such option; ascp prints its usage then.
+        unknown: whether ascp has no such option; it prints its usage then.
     """
 
     def __init__(self, message: str, unknown: bool = False) -> None:
@@ -118,14 +168,17 @@ class FileError(SimulatorError):
     """A file cannot be moved.
 
     Attributes:
-        code: for its FILEERROR.
-        description: for its FILEERROR.
+        code: the Code of its FILEERROR.
+        description: the Description of its FILEERROR.
     """
 
     def __init__(self, code: int, description: str) -> None:
-        super().__init__(description)
+        super().__init__(code, description)
         self.code = code
         self.description = description
+
+    def __str__(self) -> str:
+        return self.description
 
 
 class SessionOverError(SimulatorError):
@@ -136,8 +189,11 @@ class SessionOverError(SimulatorError):
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.description)
+        super().__init__(refusal)
         self.refusal = refusal
+
+    def __str__(self) -> str:
+        return self.refusal.description
 
 
 class ShutdownError(SimulatorError):

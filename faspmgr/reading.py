@@ -1,10 +1,14 @@
-"""The events of whatever was recorded, recognised by its content. Today that is a capture of the management stream."""
+"""The events of whatever was recorded, recognised by its content. Today that is a capture of the management stream.
+
+A line of code may stand here if it chooses who reads a source, or hands on what that one made of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faspmgr.captures.sources import Source, pump
+from faspmgr.captures.feed import pump
+from faspmgr.captures.sources import Source
 from faspmgr.captures.unwrap import Unwrap
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
@@ -13,19 +17,22 @@ from faspmgr.protocol.parser import Parser
 def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[Event]:
     """Read the events of a recorded or live stream, as they come.
 
-    Problems are passed over: use ``faspmgr.captures.pump`` with a Parser of your own to hear of them.
+    Problems are skipped without a word: to learn of them, use ``faspmgr.captures.pump`` with a Parser of your own.
 
     Args:
-        source: path, ``-`` for standard input, or a binary file; plain or gzip.
-        follow: go on when the end of the file is reached, and wait for more, for ever.
+        source: a path, ``-`` for standard input, or a binary file; plain or gzip.
+        follow: wait for more at the end of the file, without end. For paths; other sources are read to their end.
         unwrap: None, or how to find messages inside of another log: ``"auto"``, ``"bullets"``, ``"brackets"``, or a
             regular expression; see ``faspmgr.captures.unwrap``.
 
+    Yields:
+        The events, each as soon as its message is complete.
+
     Raises:
         OSError: the source cannot be opened or read.
-        CaptureError: the source is damaged.
-        ValueError: unwrap is no regular expression.
-        TypeError: a text file instead of a binary one.
+        CaptureError: the source is damaged. The events before the damage have been yielded.
+        ValueError: unwrap is an invalid regular expression.
+        TypeError: the source is a text file instead of a binary one.
 
     Example:
         >>> import io

@@ -1,4 +1,8 @@
-"""How a transfer can end, in one word, and the exit status that says the same to a script. A leaf: imports no room."""
+"""How a transfer can end, in one word, and the exit status that says the same to a script.
+
+A line of code may stand here if it is a word for a result, a status for a result, or what connects the two. This module
+is a leaf: it imports no room.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,12 @@ started, or never connected."""
 
 
 class ExitStatus(enum.IntEnum):
-    """The exit statuses of the command line."""
+    """The exit statuses of the command line.
+
+    Example:
+        >>> EXIT_STATUS["lost"]
+        <ExitStatus.NO_RESULT: 3>
+    """
 
     DONE = 0
     """Done; for ``decode`` and ``check``: nothing wrong that was asked about."""

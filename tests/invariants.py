@@ -11,6 +11,7 @@ from faspmgr.errors import ProtocolError
 from faspmgr.protocol import layouts
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import KINDS, Problem, excerpt
 from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
@@ -43,6 +44,31 @@ def read(reader: StreamReader[T], parts: Iterable[bytes]) -> Outcome:
     return Outcome(results, problems)
 
 
+def read_by_line(data: bytes, max_frame_bytes: int = 1 << 20) -> Outcome:
+    """What the grammar makes of a whole stream, line by line: the plainest reader there can be."""
+    frames: list[Frame] = []
+    problems: list[Problem] = []
+    grammar = Grammar(problems.append, max_frame_bytes)
+    start, number = 0, 1
+    while True:
+        skipped = min(grammar.payload, len(data) - start)
+        grammar.payload -= skipped
+        number += data.count(b"\n", start, start + skipped)
+        start += skipped
+        end = data.find(b"\n", start)
+        if end < 0:
+            break
+        frame = grammar.read_line(data[start:end], start, number)
+        frames += [frame] if frame else []
+        start, number = end + 1, number + 1
+    rest = len(data) - start
+    too_long = rest > MAX_HEADER_BYTES and (grammar.message.size if grammar.message else 0) + rest > max_frame_bytes
+    if rest and (too_long or not grammar.message):
+        assert grammar.read_line(data[start:], start, number, whole=not too_long) is None
+    grammar.end(start, number)
+    return Outcome(frames, problems)
+
+
 def single_bytes(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
@@ -54,7 +80,8 @@ def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20) -> N
     typed = read(Parser(max_frame_bytes=max_frame_bytes), [data])
     check_problems(data, typed.problems, max_frame_bytes)
 
-    # Where the stream was cut makes no difference, and neither does what was learnt.
+    # The buffer and the fast path make no difference, and neither does where the stream was cut and what was learnt.
+    assert read_by_line(data, max_frame_bytes) == whole
     for sightings in (1, layouts.SIGHTINGS, NEVER):
         with mock.patch.object(layouts, "SIGHTINGS", sightings):
             assert read(Tokenizer(max_frame_bytes=max_frame_bytes), parts) == whole

@@ -1,7 +1,18 @@
-"""Recorded and live streams: sources of bytes, messages inside of other logs, and writing down what arrives."""
+"""Recorded and live streams: where bytes come from, messages inside of other logs, and writing down what arrives.
 
-from faspmgr.captures.recorder import Recorder, Recording
-from faspmgr.captures.sources import Source, chunks, pump
-from faspmgr.captures.unwrap import Unwrap
+sources    bytes in: a path, a pipe, gzip, a file that grows. Knows no format: ascp's own log comes through it too
+unwrap     the lines of another log in, the lines of the management stream inside of it out
+feed       a source, unwrapped or not, into a Parser or a Tokenizer
+recorder   bytes out: write down what arrives
 
-__all__ = ["Recorder", "Recording", "Source", "Unwrap", "chunks", "pump"]
+This room blocks: it reads with plain calls and waits with ``time.sleep``. What runs in an event loop uses nothing
+of it but the recorder. Memory does not grow with the size of a source.
+"""
+
+# The public names of this room, once: each "as" says that the name is public.
+from faspmgr.captures.feed import pump as pump
+from faspmgr.captures.recorder import Recorder as Recorder
+from faspmgr.captures.recorder import Recording as Recording
+from faspmgr.captures.sources import Source as Source
+from faspmgr.captures.sources import chunks as chunks
+from faspmgr.captures.unwrap import Unwrap as Unwrap

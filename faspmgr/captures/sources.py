@@ -1,12 +1,18 @@
-"""Recorded and live streams as sources of bytes: open, recognise, follow.
+"""Sources of bytes: open, unpack, follow.
 
-A source is a path, ``-`` for standard input, or a binary file. What arrives is handed on as it arrives: nothing waits
-for a full buffer. A gzip file is recognised by its first bytes. Memory does not grow with the source.
+A line of code may stand here if it would be right for any file of bytes. Nothing here knows what the bytes mean.
 
-Following a file is done by asking for more some times a second, as the file may lie on any kind of file system. When
-the path has become another file (rotation), the old one is read to its end first; when the file has become shorter than
-what was read (truncation), it is read from its start. A file that was truncated and has grown beyond that place again
-between two looks cannot be told from one that just grew.
+What a source must do:
+
+- Give bytes as they arrive. Nothing waits for a full buffer, compressed or not.
+- Recognise gzip by its first bytes, whatever the name; several members in a row are one stream.
+- Use memory that does not grow with the source: pieces have at most CHUNK_BYTES, those of a gzip bomb too.
+- Give what is intact before it reports what is damaged.
+
+Following a file is done by polling, as the file may lie on any kind of file system. When the path names another file
+(rotation), the old one is read to its end first; when the file is shorter than what was read (truncation), it is read
+from its start. A file that was truncated and has grown beyond that place again between two polls looks like one that
+only grew: no reader can tell.
 """
 
 from __future__ import annotations
@@ -17,59 +23,66 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from typing import IO, TypeVar, Union
+from typing import IO, TypeAlias
 
-from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError
-from faspmgr.protocol.tokenizer import StreamReader
 
 CHUNK_BYTES = 1 << 16
+"""Bytes: the longest piece."""
+
 POLL_SECONDS = 0.1
+"""Seconds between two polls of a source that has nothing new."""
+
 GZIP_MAGIC = b"\x1f\x8b"
+"""What every gzip member starts with (RFC 1952)."""
 
-Source = Union[str, "os.PathLike[str]", IO[bytes]]
-T = TypeVar("T")
-
-
-def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[list[T]]:
-    """Feed a source to a Parser or Tokenizer; give what each piece that arrives makes complete.
-
-    The lists may be empty; while a followed file has nothing new, an empty one comes about ten times a second, so that
-    the caller can do something else or stop. Arguments and errors are those of read(), and the reader's ProtocolError.
-    """
-    feeder: Unwrapper[T] | StreamReader[T] = reader if unwrap in (None, False) else Unwrapper(reader, unwrap)
-    try:
-        for piece in chunks(source, follow=follow):
-            yield feeder.feed(piece) if piece else []
-    except CaptureError:
-        yield feeder.close()
-        raise
-    yield feeder.close()
+Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
+"""A path, ``-`` for standard input, or a binary file."""
 
 
 def chunks(source: Source, *, follow: bool = False) -> Iterator[bytes]:
-    """The bytes of a source as they arrive, unpacked; when following, an empty piece for each look without news."""
-    if isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-":
-        if follow:
-            return _follow(os.fspath(source))
-        return _unpack(_read_path(os.fspath(source)))
-    stream = sys.stdin.buffer if isinstance(source, (str, os.PathLike)) else source
-    return _unpack(_read_stream(stream))
+    """Read the bytes of a source as they arrive, unpacked if they are gzip.
+
+    Args:
+        source: a path, ``-`` for standard input, or a binary file. A path is opened at the first piece, and closed
+            after the last one or with the iterator; a binary file is left open.
+        follow: wait for more at the end of the file, without end. For paths; other sources are read to their end.
+
+    Yields:
+        Pieces of 1 to CHUNK_BYTES bytes; while a followed file has nothing new, an empty one for each poll.
+
+    Raises:
+        OSError: the source cannot be opened or read.
+        CaptureError: the gzip data is damaged or cut off, or a file to follow is gzip.
+        TypeError: the source is a text file instead of a binary one.
+
+    Example:
+        >>> import gzip, io
+        >>> list(chunks(io.BytesIO(gzip.compress(b"hello"))))
+        [b'hello']
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return _unpack(_read(source))
+    path = os.fspath(source)
+    if path == "-":
+        return _unpack(_read(sys.stdin.buffer))
+    return _follow(path) if follow else _unpack(_read_path(path))
 
 
 def _read_path(path: str) -> Iterator[bytes]:
     with open(path, "rb", buffering=0) as file:
-        yield from _read_stream(file)
+        yield from _read(file)
 
 
-def _read_stream(stream: IO[bytes]) -> Iterator[bytes]:
-    take = getattr(stream, "read1", stream.read)  # read1 gives what is there, read waits for all of it
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    # read1 gives what is there, read of a buffered file waits for all of it
+    read = getattr(file, "read1", file.read)
     while True:
-        data = take(CHUNK_BYTES)
+        data = read(CHUNK_BYTES)
         if data is None:  # a descriptor that does not block, and has nothing yet
             time.sleep(POLL_SECONDS)
         elif isinstance(data, str):
-            raise TypeError("a capture is bytes: open the file in binary mode")
+            raise TypeError("the source gives str, not bytes: open the file in binary mode")
         elif data:
             yield data
         else:
@@ -84,26 +97,33 @@ def _follow(path: str) -> Iterator[bytes]:
             data = file.read(CHUNK_BYTES)
             if data:
                 if first and data.startswith(GZIP_MAGIC):
-                    raise CaptureError("a compressed capture cannot be followed")
+                    raise CaptureError("a compressed file cannot be followed")
                 first = False
                 yield data
                 continue
-            here = os.fstat(file.fileno())
+
+            # The end of the file, for now. Is the path still this file?
+            ours = os.fstat(file.fileno())
             try:
-                there = os.stat(path)
-            except FileNotFoundError:  # between two names of a rotation, or for good: wait
-                there = here
-            if not os.path.samestat(here, there):
-                rest = file.read(CHUNK_BYTES)  # written between the read above and the rotation
+                named = os.stat(path)
+            except FileNotFoundError:  # between the two steps of a rotation, or for good: wait
+                named = ours
+
+            if not os.path.samestat(ours, named):
+                # Something may have been written between the read above and the rotation.
+                rest = file.read(CHUNK_BYTES)
                 if rest:
                     yield rest
                     continue
                 file.close()
                 file = open(path, "rb", buffering=0)  # noqa: SIM115
                 continue
-            if stat.S_ISREG(here.st_mode) and here.st_size < file.tell():
+
+            # Shorter than what was read: truncated. A pipe has no size.
+            if stat.S_ISREG(ours.st_mode) and ours.st_size < file.tell():
                 file.seek(0)
                 continue
+
             yield b""
             time.sleep(POLL_SECONDS)
     finally:
@@ -111,7 +131,7 @@ def _follow(path: str) -> Iterator[bytes]:
 
 
 def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces of a stream, unpacked if it starts as gzip does."""
+    """The pieces of a stream, unpacked if the stream starts as gzip does."""
     start = b""
     for piece in pieces:
         start += piece
@@ -128,10 +148,11 @@ def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def _gunzip(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     # The gzip module reads from files that block until they have enough; a live pipe must give what it has.
     unpacker = zlib.decompressobj(wbits=31)
-    data = start
-    while True:
+    data: bytes | None = start
+    while data is not None:
         while data:
-            if unpacker.eof:  # members may follow each other; zeros may pad the end
+            if unpacker.eof:
+                # Members may follow each other, and zeros may pad the end.
                 data = data.lstrip(b"\0")
                 if not data:
                     break
@@ -143,9 +164,6 @@ def _gunzip(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
             data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
             if unpacked:
                 yield unpacked
-        more = next(pieces, None)
-        if more is None:
-            break
-        data = more
+        data = next(pieces, None)
     if not unpacker.eof:
         raise CaptureError("the gzip data is cut off")

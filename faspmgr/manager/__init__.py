@@ -5,6 +5,7 @@ decides what to do about that. What is on the wire is the matter of ``protocol``
 ``tracking``.
 
 port        the management port, and the connections that come in
+listener    many connections and one state
 identify    is this connection our ascp?
 watchdog    the limits of time that an ascp is held to, and the clock that measures them; no process, no clock
 stopping    the steps by which an ascp is stopped, as a table; no process, no clock
@@ -23,11 +24,23 @@ import logging
 
 from faspmgr.manager.attempt import Attempt
 from faspmgr.manager.job import Job
+from faspmgr.manager.listener import Listener, Received
 from faspmgr.manager.port import Connection, ManagementPort
 from faspmgr.manager.replies import Reply
 from faspmgr.manager.result import Result
 from faspmgr.manager.running import run, run_sync
 
-__all__ = ["Attempt", "Connection", "Job", "ManagementPort", "Reply", "Result", "run", "run_sync"]
+__all__ = [
+    "Attempt",
+    "Connection",
+    "Job",
+    "Listener",
+    "ManagementPort",
+    "Received",
+    "Reply",
+    "Result",
+    "run",
+    "run_sync",
+]
 
 logging.getLogger("faspmgr").addHandler(logging.NullHandler())  # else warnings are printed

@@ -13,7 +13,7 @@ request and one response are a line of JSON each, any number of them on one conn
     {"error": "unknown command: dance"}
 
 command
-    One of COMMANDS, or ``status``.
+    A name in ``protocol.commands.COMMANDS``, or ``status``.
 arguments
     The attributes of the command; ``status`` has none.
 timeout
@@ -43,17 +43,7 @@ from typing import Any, Self
 from faspmgr.manager.job import Job
 from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
-from faspmgr.protocol import commands
-
-COMMANDS: Mapping[str, type[commands.Command]] = {
-    "rate": commands.SetRate,
-    "start": commands.StartFile,
-    "stop": commands.StopFile,
-    "finish": commands.Finish,
-    "cancel": commands.Cancel,
-    "query": commands.Query,
-}
-"""The commands to ascp, by the names that they have in requests and on the command line."""
+from faspmgr.protocol.commands import COMMANDS
 
 MAX_REQUEST_BYTES = 1 << 16
 """Size of a request, against a line that never ends."""
@@ -178,7 +168,7 @@ class ControlSocket:
                 return {"transfers": [transfer.to_dict() for transfer in self._job.transfers]}
             if name not in COMMANDS:
                 return {"error": f"unknown command: {str(name)[:40]}"}
-            command = COMMANDS[name](**request.get("arguments", {}))
+            command = COMMANDS[name].cls(**request.get("arguments", {}))
             timeout = float(request.get("timeout", REPLY_TIMEOUT))
             command.encode()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

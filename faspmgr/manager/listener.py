@@ -11,6 +11,8 @@ How
 Worst case
     A caller who is slow, or has stopped asking. Then no connection is read, the sockets fill up, and each ascp waits:
     for each connection no more than a parsed piece is in memory, beside what the port holds of it.
+Here belongs
+    The order of events and the life of the tasks. What is shown, counted or stored is the business of the caller.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from faspmgr.tracking import Session, Tracker
 logger = logging.getLogger(__name__)
 
 
-@attrs.define
+@attrs.frozen
 class Received:
     """An event, and where it came from.
 
@@ -155,7 +157,7 @@ class Listener:
         # A task waits for the next piece.
         self._waiting = False
         # The latest piece, and its events that were not given yet.
-        self._piece = _Piece(0, datetime.min, [])
+        self._piece: _Piece
         self._events: deque[Event] = deque()
         # Connections of which there were events, and not the end.
         self._open: set[int] = set()
@@ -187,6 +189,8 @@ class Listener:
             self._recording = Recording(os.path.join(self._record, ""))
         await self._port.__aenter__()
         self._receiving = asyncio.create_task(self._receive())
+        if self._record is not None:
+            logger.info("recording to %s", os.fspath(self._record))
         return self
 
     async def __aexit__(
@@ -229,17 +233,22 @@ class Listener:
     async def _read(self, connection: Connection) -> None:
         """Hand over what arrives on a connection, piece by piece, and then its end."""
         if self._recording:
-            connection.tap = self._recording.tap(self._report)
+            connection.tap = self._recording.tap(self._report_recording)
         while events := await connection.read():
             await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
+        if self._recording and connection.tap:
+            self._recording.end(connection.tap)
         await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
 
     def _report(self, message: str) -> None:
-        logger.info("%s", message)
         if self._on_message:
             self._on_message(message)
+
+    def _report_recording(self, message: str) -> None:
+        logger.warning("%s", message)
+        self._report(message)
 
     # -- to the caller
 

@@ -222,7 +222,7 @@ class Connection:
         else:
             self._wire.transport.close()
         if self.error:
-            logger.info("connection %d from %s broke off: %s", self.number, self.peer, self.error)
+            logger.warning("connection %d from %s broke off: %s", self.number, self.peer, self.error)
         else:
             logger.info("connection %d from %s closed", self.number, self.peer)
 

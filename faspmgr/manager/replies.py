@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from faspmgr.protocol.commands import POLICIES, Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
+from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.events import (
     DoneEvent,
     ErrorEvent,
@@ -25,6 +25,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
+from faspmgr.protocol.fields import POLICIES
 from faspmgr.tracking import Failure, Session
 
 REPLY_TIMEOUT = 5.0

@@ -1,1 +1,16 @@
-"""The management protocol without I/O, clock and logging: fields, error codes, frames, events, commands, the parser."""
+"""The management protocol. No I/O, no clock, no logging: bytes and values in, values and bytes out.
+
+What may stand here is what is true of the protocol whoever speaks it. Every fact stands once, in a table that decoding,
+JSON, ``faspmgr describe`` and the documentation read::
+
+    fields, codes, problems     the tables of fields, error codes and deviations
+    frames                      a message as text
+    grammar                     lines in, messages and problems out: the one authority on what is a message
+    events                      a message as a typed event, and back
+    layouts                     learnt layouts: the fast way from bytes to frame and event
+    tokenizer                   bytes in any pieces in, frames out
+    parser                      bytes in any pieces in, events out
+    commands                    what a manager sends
+
+Imports go up in this list, never down.
+"""

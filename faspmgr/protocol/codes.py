@@ -1,7 +1,7 @@
 """The error codes of ascp: the only place that knows a code.
 
-A code arrives in the field `Code` of ERROR (the session failed) and FILEERROR (a file failed). `explain` says what a
-code means, whether the same transfer is worth another try, and what to check first.
+A code arrives in the field ``Code`` of ERROR (the session failed) and FILEERROR (a file failed). ``explain`` says what
+a code means, whether the same transfer is worth another try, and what to check first.
 
 Where the facts come from:
 
@@ -9,7 +9,7 @@ Where the facts come from:
   are called is not known here.
 - retryable: what the vendor's own client does. The protocol says nothing about it. That client waits 2 s before the
   first retry, doubles the wait each time up to 60 s, and gives up after 7 retries.
-- advice: what follows from the meaning. Options are spelled as `ascp -h` of 3.9.0 spells them.
+- advice: what follows from the meaning. Options are spelled as ``ascp -h`` of 3.9.0 spells them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class ErrorCode:
     """What is known about one error code.
 
     Attributes:
-        code: the number in the field `Code`.
-        name: the vendor's name without its prefix `ERR_`, such as `NO_PERMS`; `UNKNOWN` where there is no name.
+        code: the number in the field ``Code``.
+        name: the vendor's name without its prefix ``ERR_``, such as ``NO_PERMS``; ``UNKNOWN`` where there is no name.
         retryable: True where the vendor's own client tries the same transfer again after this code.
         meaning: what went wrong, as a phrase without a full stop.
         advice: one sentence on what to check first.
@@ -199,11 +199,11 @@ def explain(code: int) -> ErrorCode:
     """Say what an error code means.
 
     Args:
-        code: the value of the field `Code`; any int.
+        code: the value of the field ``Code``; any int.
 
     Returns:
-        The row of the table. A code that is not in it gives the name `UNKNOWN`, not retryable, and a meaning that says
-        so; no int raises.
+        The row of the table. A code that is not in it gives the name ``UNKNOWN``, not retryable, and a meaning that
+        says so; no int raises.
 
     Example:
         >>> explain(25).advice
@@ -223,9 +223,9 @@ def find(name: str) -> ErrorCode | None:
     """Look an error code up by its name.
 
     Args:
-        name: such as `NO_PERMS`, in upper or lower case.
+        name: such as ``NO_PERMS``, in upper or lower case.
 
     Returns:
-        The row of the table, or None where no code has that name. `UNKNOWN` is code 0, the one that is called so.
+        The row of the table, or None where no code has that name. ``UNKNOWN`` is code 0, the one that is called so.
     """
     return _BY_NAME.get(name.upper())

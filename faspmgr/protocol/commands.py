@@ -1,5 +1,8 @@
 """Commands to ascp: what a manager may send on the connection that ascp opened.
 
+What may stand here: a class for each command, which cannot be made with values that would not reach ascp as they are
+meant, and the table COMMANDS, where command line, control socket and ``faspmgr describe`` find them by name.
+
 >>> SetRate(target_kbps=50_000, policy="fair").encode()
 b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 """
@@ -7,23 +10,14 @@ b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
-from faspmgr.protocol.fields import MAX_INTEGER, escape_path
+from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
 from faspmgr.protocol.frames import Frame
 
-POLICIES: Mapping[str, tuple[str, int | None]] = {
-    "fair": ("Adaptive", None),
-    "high": ("Adaptive", 1),
-    "fixed": ("Fixed", None),
-    "low": ("Trickle", None),
-    "Adaptive": ("Adaptive", None),
-    "Fixed": ("Fixed", None),
-    "Trickle": ("Trickle", None),
-}
-"""Words for a transfer policy, those of ascp's command line and the wire's own: value of Adaptive, and of Priority."""
+__all__ = ["Cancel", "Command", "Finish", "Query", "SetRate", "StartFile", "StopFile"]
 
 _Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -48,17 +42,24 @@ def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 @attrs.frozen
 class Command:
-    """What is common to all commands."""
+    """What is common to all commands.
+
+    Attributes:
+        type: message type, as on the wire.
+    """
+
+    type: ClassVar[str] = ""
 
     def to_frame(self) -> Frame:
-        """The command as a Frame."""
+        """Make the command's Frame."""
         raise NotImplementedError
 
     def encode(self) -> bytes:
-        """The command as bytes for the wire.
+        """Encode the command for the wire. Line breaks in paths are escaped.
 
-        Line breaks in paths are escaped; one anywhere else was refused with ValueError when the command was made, as it
-        would forge a field. Text that no bytes decode to raises UnicodeEncodeError, which is a ValueError too.
+        Raises:
+            UnicodeEncodeError: for text that no bytes decode to; it is a ValueError. A line break anywhere else than in
+                a path would forge a field: it was refused with ValueError when the command was made.
         """
         return self.to_frame().encode()
 
@@ -67,9 +68,21 @@ class Command:
 class StartFile(Command):
     """START: transfer one more file in a persistent session (``ascp --keepalive``).
 
-    source, destination: paths. start, end: first and last byte of a range, either may be left out. Raises ValueError
-    for an empty path and for a range that ends before it begins.
+    Args:
+        source: path of the file, where this ascp reads it.
+        destination: path where the file goes to.
+        start: first byte of a range.
+        end: last byte of a range.
+
+    Raises:
+        ValueError: for an empty path, and for a range that ends before it begins.
+
+    Example:
+        >>> StartFile("/data/a.bin", "/inbox/a.bin", start=10).to_frame()
+        Frame('START', {'Source': '/data/a.bin', 'Destination': '/inbox/a.bin', 'FileBytes': '10:'}, version=2)
     """
+
+    type: ClassVar[str] = "START"
 
     source: str = attrs.field(validator=_path)
     destination: str = attrs.field(validator=_path)
@@ -85,27 +98,43 @@ class StartFile(Command):
         if self.start is not None or self.end is not None:
             low, high = ("" if bound is None else str(bound) for bound in (self.start, self.end))
             fields["FileBytes"] = f"{low}:{high}"
-        return Frame("START", fields)
+        return Frame(self.type, fields)
 
 
 @attrs.frozen
 class StopFile(Command):
-    """STOP: stop a file. source: its path as its STATS report it."""
+    """STOP: stop a file.
+
+    Args:
+        source: path of the file as its STATS report it.
+
+    Raises:
+        ValueError: for an empty path.
+    """
+
+    type: ClassVar[str] = "STOP"
 
     source: str = attrs.field(validator=_path)
 
     def to_frame(self) -> Frame:
-        return Frame("STOP", {"Source": escape_path(self.source)})
+        return Frame(self.type, {"Source": escape_path(self.source)})
 
 
 @attrs.frozen
 class SetRate(Command):
     """RATE: change rate or policy of a running transfer; what is left out stays as it is.
 
-    target_kbps, min_kbps: kilobits per second. policy: fair, fixed, low, high, or the wire's Adaptive, Fixed, Trickle.
-    priority: 1 high, 2 regular; ``high`` is Adaptive with priority 1. Raises ValueError for anything else, for a policy
-    that contradicts the priority, and if nothing is to change.
+    Args:
+        target_kbps: target rate, kilobits per second.
+        min_kbps: minimum rate, kilobits per second.
+        policy: fair, fixed, low, high, or the wire's Adaptive, Fixed, Trickle. ``high`` is Adaptive with priority 1.
+        priority: 1 high, 2 regular.
+
+    Raises:
+        ValueError: for any other value, for a policy that contradicts the priority, and if nothing is to change.
     """
+
+    type: ClassVar[str] = "RATE"
 
     target_kbps: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
     min_kbps: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
@@ -126,30 +155,71 @@ class SetRate(Command):
             "Adaptive": adaptive,
             "Priority": self.priority if priority is None else priority,
         }
-        return Frame("RATE", {name: str(value) for name, value in values.items() if value is not None})
+        return Frame(self.type, {name: str(value) for name, value in values.items() if value is not None})
 
 
 @attrs.frozen
 class Cancel(Command):
-    """CANCEL: end the session; ascp answers with ERROR 28."""
+    """CANCEL: cancel the session; ascp replies with ERROR 28."""
+
+    type: ClassVar[str] = "CANCEL"
 
     def to_frame(self) -> Frame:
-        return Frame("CANCEL", {})
+        return Frame(self.type, {})
 
 
 @attrs.frozen
 class Finish(Command):
-    """DONE: end a persistent session; when its queue is empty, or with now=True at once."""
+    """DONE: end a persistent session.
+
+    Args:
+        now: at once, instead of when its queue is empty.
+    """
+
+    type: ClassVar[str] = "DONE"
 
     now: bool = False
 
     def to_frame(self) -> Frame:
-        return Frame("DONE", {"Operation": "Shutdown" if self.now else "Linger"})
+        return Frame(self.type, {"Operation": "Shutdown" if self.now else "Linger"})
 
 
 @attrs.frozen
 class Query(Command):
-    """QUERY: ask ascp for its state; it answers with QUERYRSP."""
+    """QUERY: ask ascp for its state; it replies with QUERYRSP."""
+
+    type: ClassVar[str] = "QUERY"
 
     def to_frame(self) -> Frame:
-        return Frame("QUERY", {})
+        return Frame(self.type, {})
+
+
+@attrs.frozen
+class CommandRow:
+    """One row of the table of commands.
+
+    Attributes:
+        cls: the class.
+        description: what the command does, one line.
+        fields: the fields that it may have, by their names on the wire, in their order there.
+    """
+
+    cls: type[Command]
+    description: str
+    fields: tuple[str, ...]
+
+    @property
+    def type(self) -> str:
+        """The message type, as on the wire."""
+        return self.cls.type
+
+
+COMMANDS: Mapping[str, CommandRow] = {
+    "rate": CommandRow(SetRate, "change rate or policy", ("Rate", "MinRate", "Adaptive", "Priority")),
+    "start": CommandRow(StartFile, "start a file in a persistent session", ("Source", "Destination", "FileBytes")),
+    "stop": CommandRow(StopFile, "stop a file; Source as its STATS report it", ("Source",)),
+    "finish": CommandRow(Finish, "end a persistent session", ("Operation",)),
+    "cancel": CommandRow(Cancel, "cancel the session", ()),
+    "query": CommandRow(Query, "ask for the state", ()),
+}
+"""Every command, by its name for people: in ``encode``, ``ctl`` and requests to a control socket."""

@@ -1,37 +1,38 @@
 """Typed events: a class for each type of message that ascp sends.
 
-Attributes are the names of the field table (fields.py), which also has kinds, units and meanings; a test holds
-the two together. An attribute is None where the stream did not say. What a class does not name, and texts that are no
-value of their field, are in ``extra`` by their name on the wire, so that nothing is lost.
+What may stand here: the classes, and how any frame becomes an event and an event a frame or a dict. Attributes have the
+names of the field table (fields.py), which also has kinds, units and meanings; a test holds the two together. An
+attribute is None where the stream did not say. What a class does not name, and texts that are no value of their field,
+are in ``extra`` by their name on the wire, so that nothing is lost.
 
-Making an event of a frame must be cheap, as a transfer of many small files is a stream of little else. For a layout
-that the tokenizer has learnt, a plan is made once: which texts become integers, and in which order the class takes its
-values. Then an event costs one ``map(int, …)``, one rearrangement and one constructor. Every other frame is decoded
-field by field, with the same result.
+Here a frame is decoded field by field. A transfer of many small files is a stream of little else than STATS and STOP:
+for the frames of a learnt layout the parser has a faster way to the same event (layouts.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import attrs
 
 from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, redact, redact_text, snake_case
 from faspmgr.protocol.frames import VERSION, Frame
-from faspmgr.protocol.layouts import Layout
 
 Report = Callable[[Frame, int, str, str], None]
-"""Told of a value that does not fit: the frame, the index of the field in it, its name on the wire, what is wrong."""
+"""Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""
 
 
 @attrs.define(repr=False)
 class Event:
-    """What is common to all events. They are compared by value, and can be changed with attrs.evolve.
+    """What is common to all events. They are compared by value, and can be changed with ``attrs.evolve``.
 
-    type: message type, as on the wire. session_id: UUID of the session. user_str: what the application gave with -u.
-    extra: texts by their name on the wire: fields the class does not name, and values that do not fit.
+    Attributes:
+        type: message type, as on the wire.
+        session_id: UUID of the session.
+        user_str: what the application gave with ``-u``.
+        extra: texts by their name on the wire: fields that the class does not name, and values that do not fit.
     """
 
     type: ClassVar[str] = ""
@@ -39,19 +40,29 @@ class Event:
     session_id: str | None = None
     user_str: str | None = None
     extra: dict[str, str] = attrs.field(factory=dict)
+    # The frame that the event was made of; None for one made by hand. For the order and the spelling in to_frame.
     _frame: Frame | None = attrs.field(default=None, eq=False)
 
     @classmethod
     def from_frame(cls, frame: Frame) -> Event:
-        """The event of the class for this frame's type; never fails. Called on any of the classes, gives the same."""
+        """Make the event of a frame. Never fails, and gives the same on each of the classes.
+
+        Args:
+            frame: any frame.
+
+        Returns:
+            An event of the class for the frame's type, OtherEvent where there is none.
+        """
         return make_event(frame)
 
     def to_frame(self) -> Frame:
-        """The message that says this event: the one it came from, with order and spelling, as far as it still says so.
+        """Make the message that says what this event says.
 
-        An event made by hand has its fields in the order of the field table, then those of ``extra``.
+        Returns:
+            The frame that the event came from, with its order and spelling, as far as it still says the same. An event
+            made by hand has its fields in the order of the field table, then those of ``extra``.
         """
-        names = _NAMED[self.__class__]
+        names = ATTRIBUTES[self.__class__]
         texts: dict[str, str] = {}
         for wire, text in self._frame.fields.items() if self._frame else ():
             value = getattr(self, names[wire]) if wire in names else None
@@ -67,11 +78,15 @@ class Event:
         return Frame(self.type, texts, self._frame.version if self._frame else VERSION)
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """The event as a JSON-ready dict: "type", then what the stream said in the order of the field table, typed,
-        by Python name; then what is in ``extra`` as text, by its name in snake case.
+        """Make a dict of the event that is ready for JSON.
 
-        redact: show secrets, also those inside of tags, as ``***``. A name that is taken already gets an underscore.
-        Text that is no UTF-8 holds surrogates, as surrogateescape makes them.
+        Args:
+            redact: show secrets, also those inside of tags, as ``***``.
+
+        Returns:
+            "type", then what the stream said in the order of the field table, typed, by Python name; then what is in
+            ``extra`` as text, by its name in snake case. Where two names would be the same, the later one gets an
+            underscore. Text that was no UTF-8 holds surrogates, as surrogateescape makes them.
         """
         names, get_values, special = _SHOWN[self.__class__]
         shown: dict[str, Any] = {"type": self.type}
@@ -109,7 +124,14 @@ class InitEvent(Event):
 class SessionEvent(Event):
     """SESSION: the session is negotiated; seen also when the peer cannot be reached, just before ERROR.
 
-    rate and min_rate are kilobits per second, or text such as ``50%``; source has one path for each source argument.
+    Its 80 attributes are the rows of the field table that a real ascp 3.9.0 sends or the vendor's document lists; units
+    and meanings are there, too. Rates and caps are kilobits per second.
+
+    Attributes:
+        rate: target rate, or text such as ``50%``.
+        min_rate: minimum rate, or text such as ``50%``.
+        source: one path for each source argument.
+        rate_cap: fields.CAP_NONE or fields.CAP_UNKNOWN where there is no limit to show.
     """
 
     type: ClassVar[str] = "SESSION"
@@ -207,7 +229,12 @@ class SessionEvent(Event):
 class NotificationEvent(Event):
     """NOTIFICATION: path MTU and bandwidth known, job size known, or rate or policy changed.
 
-    rate, min_rate and bw_measurement are kilobits per second; pmtu and pre_transfer_bytes are bytes.
+    Attributes:
+        rate: target rate in kilobits per second, or text such as ``50%``.
+        min_rate: minimum rate in kilobits per second, or text such as ``50%``.
+        bw_measurement: measured bandwidth, kilobits per second.
+        pmtu: bytes.
+        pre_transfer_bytes: size of the whole job, bytes.
     """
 
     type: ClassVar[str] = "NOTIFICATION"
@@ -232,8 +259,20 @@ class NotificationEvent(Event):
 class FileEvent(Event):
     """What is common to the events about one file.
 
-    Bytes: size, written and bytes_cont of the file; loss, transfer_bytes (sent over the network) and file_bytes
-    (written) of the session so far. elapsed_usec: microseconds since the session began. delay: milliseconds.
+    Attributes:
+        file: path of the file.
+        size: size of the file, bytes.
+        written: bytes of the file at the destination.
+        bytes_cont: bytes of the file at the destination without a gap.
+        loss: bytes lost in the session so far.
+        elapsed_usec: microseconds since the session began.
+        start_byte: where the file starts or resumes, byte.
+        end_byte: last byte of the range.
+        transfer_bytes: bytes sent over the network in the session so far.
+        file_bytes: bytes written in the session so far; a text such as ``10:99`` would be a range.
+        delay: last round-trip time, milliseconds.
+        fasp_file_arg_index: which source argument the file came from.
+        fasp_file_id: hash of argument index, source and destination path.
     """
 
     file: str | None = None
@@ -282,7 +321,12 @@ class SkipEvent(FileEvent):
 
 @attrs.define(repr=False)
 class FileErrorEvent(FileEvent):
-    """FILEERROR: a file failed; sent instead of its STOP. code: see codes.py."""
+    """FILEERROR: a file failed; sent instead of its STOP.
+
+    Attributes:
+        code: see ``faspmgr.explain``.
+        description: the text of ascp.
+    """
 
     type: ClassVar[str] = "FILEERROR"
 
@@ -292,7 +336,7 @@ class FileErrorEvent(FileEvent):
 
 @attrs.define(repr=False)
 class ArgStopEvent(Event):
-    """ARGSTOP: all files of one source argument, or of one line of a file list, are through. Counts are files."""
+    """ARGSTOP: all files of one source argument, or of one line of a file list, are finished. Counts are files."""
 
     type: ClassVar[str] = "ARGSTOP"
 
@@ -340,7 +384,12 @@ class DoneEvent(EndEvent):
 
 @attrs.define(repr=False)
 class ErrorEvent(EndEvent):
-    """ERROR: the session failed; sent instead of DONE. code: see codes.py."""
+    """ERROR: the session failed; sent instead of DONE.
+
+    Attributes:
+        code: see ``faspmgr.explain``.
+        description: the text of ascp.
+    """
 
     type: ClassVar[str] = "ERROR"
 
@@ -372,68 +421,36 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
 }
 """The class for each message type that has one."""
 
-_DECODERS = {wire: decoder(field) for wire, field in FIELDS.items()}
 
-
-def _named(cls: type[Event]) -> dict[str, str]:
-    """Attributes of an event class by their name on the wire, in the order of the field table."""
+def _attributes(cls: type[Event]) -> dict[str, str]:
     names = {attribute.name for attribute in attrs.fields(cls)}
     return {wire: field.name for wire, field in FIELDS.items() if field.name in names and wire != "Type"}
 
 
-_NAMED: Mapping[type[Event], dict[str, str]] = {cls: _named(cls) for cls in (*EVENT_CLASSES.values(), OtherEvent)}
+ATTRIBUTES: Mapping[type[Event], dict[str, str]] = {
+    cls: _attributes(cls) for cls in (*EVENT_CLASSES.values(), OtherEvent)
+}
+"""The attributes of each class by their names on the wire, in the order of the field table; without type and extra."""
 
 
-def _show_secret(value: Any, redacted: bool) -> Any:
-    return REDACTED if redacted else value
+# ---------------------------------------------------------------------------------------------------------------------
+# Frame to event
 
-
-def _show_json(value: Any, redacted: bool) -> Any:
-    return redact(value) if redacted else value
-
-
-def _show_paths(value: Any, redacted: bool) -> Any:
-    return list(value)
-
-
-_SHOW_KIND = {"secret": _show_secret, "json": _show_json, "paths": _show_paths}
-_Shown = tuple[tuple[str, ...], Callable[[Event], tuple[Any, ...]], list[tuple[str, Callable[[Any, bool], Any]]]]
-
-
-def _shown(names: tuple[str, ...]) -> _Shown:
-    """What to_dict needs of a class: its names, a getter of all their values, and the names that need a hand."""
-    kinds = ((name, BY_NAME[name].kind) for name in names)
-    return names, attrgetter(*names), [(name, _SHOW_KIND[kind]) for name, kind in kinds if kind in _SHOW_KIND]
-
-
-_SHOWN: Mapping[type[Event], _Shown] = {cls: _shown(tuple(named.values())) for cls, named in _NAMED.items()}
-
-
-def _says(wire: str, text: str, value: Any) -> bool:
-    """Is this text of the wire one for this value?"""
-    try:
-        said = _DECODERS[wire](text)
-    except ValueError:
-        return False
-    if FIELDS[wire].kind == "json":  # in Python 1 == True == 1.0, in JSON they are three values
-        return encode(FIELDS[wire], said) == encode(FIELDS[wire], value)
-    return bool(said == value)
+_DECODERS = {wire: decoder(field) for wire, field in FIELDS.items()}
 
 
 def make_event(frame: Frame, report: Report | None = None) -> Event:
-    """The event of a frame. report: told of each value that does not fit its field."""
-    layout = frame.layout
-    if layout is not None:
-        make = layout.make or _plan(layout)
-        event: Event | None = make(frame)
-        if event is not None:
-            return event
-    return _decode(frame, report)
+    """Make the event of a frame, field by field.
 
+    Args:
+        frame: any frame.
+        report: called for each value that does not fit its field, in the order of the frame.
 
-def _decode(frame: Frame, report: Report | None) -> Event:
+    Returns:
+        An event of the class for the frame's type, OtherEvent where there is none.
+    """
     cls = EVENT_CLASSES.get(frame.type, OtherEvent)
-    names = _NAMED[cls]
+    names = ATTRIBUTES[cls]
     values: dict[str, Any] = {}
     extra: dict[str, str] = {}
     for index, (wire, text) in enumerate(frame.fields.items()):
@@ -454,44 +471,34 @@ def _decode(frame: Frame, report: Report | None) -> Event:
     return cls(extra=extra, frame=frame, **values)
 
 
-_PLAIN_KINDS = {"integer", "range", "string", "path"}
+# ---------------------------------------------------------------------------------------------------------------------
+# Event to frame, event to dict
 
 
-def _plan(layout: Layout) -> Callable[[Frame], Event | None]:
-    """How to make events of a layout at once; for a layout with other kinds than these, a plan that always declines."""
-    layout.make = _plan_files(layout) if _is_plain(layout) else _decline
-    return layout.make
+def _says(wire: str, text: str, value: Any) -> bool:
+    """Is this text of the wire one for this value?"""
+    try:
+        said = _DECODERS[wire](text)
+    except ValueError:
+        return False
+    if FIELDS[wire].kind == "json":  # in Python 1 == True == 1.0, in JSON they are three values
+        return encode(FIELDS[wire], said) == encode(FIELDS[wire], value)
+    return bool(said == value)
 
 
-def _is_plain(layout: Layout) -> bool:
-    cls = EVENT_CLASSES.get(layout.type)
-    return cls is not None and all(wire in _NAMED[cls] and FIELDS[wire].kind in _PLAIN_KINDS for wire in layout.names)
+_SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {
+    "secret": lambda value, hide: REDACTED if hide else value,
+    "json": lambda value, hide: redact(value) if hide else value,
+    "paths": lambda value, _: list(value),
+}
+"""What to_dict does to the values of a kind, when that is to hide secrets and when it is not."""
+_Shown = tuple[tuple[str, ...], Callable[[Event], tuple[Any, ...]], list[tuple[str, Callable[[Any, bool], Any]]]]
 
 
-def _decline(frame: Frame) -> Event | None:
-    return None
+def _shown(names: tuple[str, ...]) -> _Shown:
+    """What to_dict needs of a class: its names, a getter of all their values, and the names that need a hand."""
+    kinds = ((name, BY_NAME[name].kind) for name in names)
+    return names, attrgetter(*names), [(name, _SHOW_KIND[kind]) for name, kind in kinds if kind in _SHOW_KIND]
 
 
-def _plan_files(layout: Layout) -> Callable[[Frame], Event | None]:
-    cls = EVENT_CLASSES[layout.type]
-    names = [_NAMED[cls][wire] for wire in layout.names]
-    kinds = [FIELDS[wire].kind for wire in layout.names]
-    # The pattern of the layout lets only digits through for these two kinds, and no more than fit into 64 bits.
-    integers = [index for index, kind in enumerate(kinds) if kind in ("integer", "range")]
-    paths = [index for index, kind in enumerate(kinds) if kind == "path"]
-    # The values at hand, in this order: the texts, the integers, None, the empty extra, the frame.
-    at = {name: index for index, name in enumerate(names)}
-    at.update((names[index], len(names) + place) for place, index in enumerate(integers))
-    none = len(names) + len(integers)
-    at["extra"], at["_frame"] = none + 1, none + 2
-    arrange = itemgetter(*(at.get(attribute.name, none) for attribute in attrs.fields(cls)))
-    pick = itemgetter(*integers, 0, 0)  # two more, so that it always gives a tuple
-
-    def make(frame: Frame) -> Event | None:
-        texts = frame.texts
-        for index in paths:
-            if "\x1b" in texts[index]:
-                return None
-        return cls(*arrange((*texts, *map(int, pick(texts)[:-2]), None, {}, frame)))
-
-    return make
+_SHOWN: Mapping[type[Event], _Shown] = {cls: _shown(tuple(names.values())) for cls, names in ATTRIBUTES.items()}

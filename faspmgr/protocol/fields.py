@@ -22,7 +22,9 @@ secret     text                                          str, shown as ``***``
 string     text                                          str
 =========  ============================================  ======================================================
 
-A text that is no value of its kind is kept as it came by whoever decodes it; ``decode`` here only raises ValueError.
+A text that is no value of its kind is kept as it came by whoever decodes it; the decoders here only raise ValueError.
+
+What may stand here: facts about one field, and what can be done with one text by itself.
 """
 
 from __future__ import annotations
@@ -41,20 +43,41 @@ MAX_JSON_DEPTH = 64
 
 REDACTED = "***"
 
-POLICIES = frozenset({"Adaptive", "Fixed", "Trickle", "Unset"})
+CAP_UNKNOWN = MAX_INTEGER // 1000
+"""RateCap and MinRateCap, Kbps, where no cap is known: 18446744073709551 (seen, 3.9.0)."""
+CAP_NONE = 2**52 - 1
+"""RateCap and MinRateCap, Kbps, where the peer sets no cap: 4503599627370495 (seen, 3.9.0)."""
+
+POLICIES: Mapping[str, tuple[str, int | None]] = {
+    "fair": ("Adaptive", None),
+    "high": ("Adaptive", 1),
+    "fixed": ("Fixed", None),
+    "low": ("Trickle", None),
+    "Adaptive": ("Adaptive", None),
+    "Fixed": ("Fixed", None),
+    "Trickle": ("Trickle", None),
+}
+"""Words for a transfer policy, those of ascp's command line and the wire's own: value of Adaptive, and of Priority."""
+_POLICY_WORDS = frozenset({word for word, _ in POLICIES.values()} | {"Unset"})
+
 TOKENS: Mapping[str, frozenset[str]] = {
     "Direction": frozenset({"Send", "Receive"}),
     "Operation": frozenset({"Transfer", "BWMeasurement", "Stream", "Linger", "Shutdown"}),
 }
+"""Fields of kind token, by their name on the wire, and the words that they may have."""
 
 
 @attrs.frozen
 class Field:
     """One row of the table.
 
-    wire: name on the wire. name: name in Python, JSON and CSV. kind: see the module. unit: ``bytes``, ``Kbps``,
-    ``microseconds``, ``milliseconds``, ``seconds`` or empty. meaning: one line. position: place in the table, which is
-    the order of fields in JSON.
+    Attributes:
+        wire: name on the wire.
+        name: name in Python, JSON and CSV.
+        kind: see the module.
+        unit: ``bytes``, ``Kbps``, ``microseconds``, ``milliseconds``, ``seconds`` or empty.
+        meaning: one line.
+        position: place in the table, which is the order of the fields on the wire and in JSON.
     """
 
     wire: str
@@ -65,17 +88,19 @@ class Field:
     position: int
 
 
+_CAPS = f"{CAP_NONE}: no cap, {CAP_UNKNOWN}: not known"
+
 # fmt: off
 _TABLE = (
     ("Type", "type", "token", "", "message type"),
     ("File", "file", "path", "", "file being reported"),
     ("Size", "size", "integer", "bytes", "size of the file"),
-    ("Written", "written", "integer", "bytes", "written of this file at the destination"),
+    ("Written", "written", "integer", "bytes", "bytes of this file written at the destination"),
     ("Bytescont", "bytes_cont", "integer", "bytes", "contiguous bytes of this file at the destination"),
     ("Rate", "rate", "rate", "Kbps", "target rate: Kbps, or a percentage such as 50%"),
-    ("Loss", "loss", "integer", "bytes", "lost, aggregate of the session"),
+    ("Loss", "loss", "integer", "bytes", "bytes lost, aggregate of the session"),
     ("Query", "query", "string", "", "what is asked"),
-    ("Code", "code", "integer", "", "error code, see the table"),
+    ("Code", "code", "integer", "", "error code; describe explains each"),
     ("Password", "password", "secret", "", "password of the login"),
     ("Progress", "progress", "string", "", "progress as text; older ascp"),
     ("Remaining", "remaining", "string", "", "time left as text; older ascp"),
@@ -92,7 +117,7 @@ _TABLE = (
     ("User", "user", "string", "", "login user"),
     ("Host", "host", "string", "", "remote address; IPv6 without brackets"),
     ("Encryption", "encryption", "boolean", "", "is the data encrypted on its way"),
-    ("Adaptive", "adaptive", "policy", "", "Adaptive, Fixed, Trickle; Unset seen"),
+    ("Adaptive", "adaptive", "policy", "", "transfer policy: Adaptive, Fixed, Trickle; Unset seen"),
     ("Direction", "direction", "token", "", "Send or Receive"),
     ("Remote", "remote", "boolean", "", "Yes: this ascp acts as the server"),
     ("Port", "port", "integer", "", "UDP port of FASP"),
@@ -101,24 +126,24 @@ _TABLE = (
     ("StartByte", "start_byte", "integer", "bytes", "offset where the file starts or resumes"),
     ("EndByte", "end_byte", "integer", "bytes", "last byte of the range"),
     ("Token", "token", "secret", "", "security token"),
-    ("Cookie", "cookie", "string", "", "application-specified"),
-    ("QueryResponse", "query_response", "string", "", "the answer to a QUERY"),
+    ("Cookie", "cookie", "string", "", "text that the application gave"),
+    ("QueryResponse", "query_response", "string", "", "the reply to a QUERY"),
     ("Source", "source", "paths", "", "source arguments, joined by TAB"),
     ("Destination", "destination", "path", "", "path where the files go to"),
     ("BWMeasurement", "bw_measurement", "integer", "Kbps", "measured bandwidth"),
     ("BWInfo", "bw_info", "string", "", "details of the bandwidth measurement"),
     ("PMTU", "pmtu", "integer", "bytes", "path MTU"),
-    ("TransferBytes", "transfer_bytes", "integer", "bytes", "sent over the network in this session, aggregate"),
-    ("FileBytes", "file_bytes", "range", "bytes", "written in this session, aggregate; in START a range such as 10:99"),
-    ("Operation", "operation", "token", "", "Transfer, BWMeasurement, Stream; in DONE to ascp: Linger, Shutdown"),
+    ("TransferBytes", "transfer_bytes", "integer", "bytes", "bytes sent over the network in this session, aggregate"),
+    ("FileBytes", "file_bytes", "range", "bytes", "bytes written, aggregate; in START a range such as 10:99"),
+    ("Operation", "operation", "token", "", "Transfer, BWMeasurement, Stream; in DONE to ascp Linger, Shutdown"),
     ("Delay", "delay", "integer", "milliseconds", "last round-trip time"),
-    ("PreTransferFiles", "pre_transfer_files", "integer", "", "regular files"),
-    ("PreTransferDirs", "pre_transfer_dirs", "integer", "", "directories"),
-    ("PreTransferSpecial", "pre_transfer_special", "integer", "", "special files"),
-    ("PreTransferFailed", "pre_transfer_failed", "integer", "", "files or directories with errors"),
-    ("PartialPreTransferBytes", "partial_pre_transfer_bytes", "integer", "bytes", "counted so far"),
-    ("PreTransferBytes", "pre_transfer_bytes", "integer", "bytes", "total job size"),
-    ("Priority", "priority", "integer", "", "1 high, 2 regular"),
+    ("PreTransferFiles", "pre_transfer_files", "integer", "", "regular files of the job"),
+    ("PreTransferDirs", "pre_transfer_dirs", "integer", "", "directories of the job"),
+    ("PreTransferSpecial", "pre_transfer_special", "integer", "", "special files of the job"),
+    ("PreTransferFailed", "pre_transfer_failed", "integer", "", "files or directories of the job with errors"),
+    ("PartialPreTransferBytes", "partial_pre_transfer_bytes", "integer", "bytes", "size of the job so far"),
+    ("PreTransferBytes", "pre_transfer_bytes", "integer", "bytes", "size of the whole job"),
+    ("Priority", "priority", "integer", "", "priority of the transfer: 1 high, 2 regular"),
     ("Transport", "transport", "string", "", "transport in use"),
     ("VlinkID", "vlink_id", "integer", "", "identifier of the virtual link"),
     ("VlinkOn", "vlink_on", "boolean", "", "is the virtual link in force"),
@@ -140,21 +165,21 @@ _TABLE = (
     ("TransfersFailed", "transfers_failed", "integer", "", "file transfers with errors"),
     ("TransfersPassed", "transfers_passed", "integer", "", "file transfers completed or skipped"),
     ("TransfersSkipped", "transfers_skipped", "integer", "", "file transfers skipped"),
-    ("FallbackProtocol", "fallback_protocol", "string", "", "e.g. http"),
+    ("FallbackProtocol", "fallback_protocol", "string", "", "protocol of the fallback, e.g. http"),
     ("RetryTimeout", "retry_timeout", "integer", "seconds", "retry timeout, given with -o RetryTimeout"),
-    ("PreTransferExcluded", "pre_transfer_excluded", "integer", "", "left out by an exclude pattern"),
+    ("PreTransferExcluded", "pre_transfer_excluded", "integer", "", "files of the job left out by an exclude pattern"),
     ("XferId", "xfer_id", "string", "", "the tags' xfer_id: groups the sessions of one transfer"),
     ("XferRetry", "xfer_retry", "integer", "seconds", "the tags' xfer_retry"),
     ("Tags", "tags", "json", "", "metadata given with --tags"),
     ("FaspFileArgIndex", "fasp_file_arg_index", "integer", "", "which source argument the file came from"),
-    ("ArgTransfersStatus", "arg_transfers_status", "string", "", "e.g. Complete"),
+    ("ArgTransfersStatus", "arg_transfers_status", "string", "", "status of this argument, e.g. Complete"),
     ("ArgTransfersAttempted", "arg_transfers_attempted", "integer", "", "files of this argument"),
     ("ArgTransfersFailed", "arg_transfers_failed", "integer", "", "files of this argument with errors"),
     ("ArgTransfersPassed", "arg_transfers_passed", "integer", "", "files of this argument transferred or skipped"),
     ("ArgTransfersSkipped", "arg_transfers_skipped", "integer", "", "files of this argument skipped; omitted if zero"),
     ("FaspFileID", "fasp_file_id", "string", "", "hash of argument index, source and destination path"),
-    ("RateCap", "rate_cap", "integer", "Kbps", "target rate allowed by the server; 18446744073709551: none"),
-    ("MinRateCap", "min_rate_cap", "integer", "Kbps", "minimum rate allowed by the server; as RateCap"),
+    ("RateCap", "rate_cap", "integer", "Kbps", f"target rate the server allows; {_CAPS}"),
+    ("MinRateCap", "min_rate_cap", "integer", "Kbps", f"minimum rate the server allows; {_CAPS}"),
     ("PolicyCap", "policy_cap", "policy", "", "transfer policy allowed, enforced by the server"),
     ("PriorityCap", "priority_cap", "integer", "", "transfer priority allowed, enforced by the server"),
     ("RateLock", "rate_lock", "boolean", "", "is changing the target rate locked by the server"),
@@ -174,9 +199,9 @@ _TABLE = (
     ("SourcePrefix", "source_prefix", "path", "", "prefix of each source path"),
     ("RemoteAddress", "remote_address", "string", "", "address of the peer"),
     ("TCPPort", "tcp_port", "integer", "", "SSH port"),
-    ("Cipher", "cipher", "string", "", "e.g. aes-128, none"),
+    ("Cipher", "cipher", "string", "", "cipher of the data, e.g. aes-128, none"),
     ("ResumePolicy", "resume_policy", "string", "", "when a partial file is resumed"),
-    ("CreatePolicy", "create_policy", "integer", "", "a number up to 3.9; ExtraCreatePolicy is text"),
+    ("CreatePolicy", "create_policy", "integer", "", "create policy as a number; up to 3.9"),
     ("ManifestPolicy", "manifest_policy", "string", "", "is a manifest written"),
     ("Precalc", "precalc", "boolean", "", "is the job size calculated before the transfer"),
     ("OverwritePolicy", "overwrite_policy", "string", "", "when a file at the destination is overwritten"),
@@ -189,7 +214,7 @@ _TABLE = (
     ("FilesDecrypt", "files_decrypt", "boolean", "", "are files decrypted at the destination"),
     ("DatagramSize", "datagram_size", "integer", "bytes", "size of a datagram; 0 where it is found out"),
     ("PrepostCommand", "prepost_command", "path", "", "command run before and after"),
-    ("XoptFlags", "xopt_flags", "integer", "", "bit set"),
+    ("XoptFlags", "xopt_flags", "integer", "", "options, as a set of bits"),
     ("VLinkVersion", "v_link_version", "integer", "", "version of virtual links here"),
     ("PeerVLinkVersion", "peer_v_link_version", "integer", "", "version of virtual links at the peer"),
     ("VLinkLocalEnabled", "v_link_local_enabled", "boolean", "", "is a virtual link in force here"),
@@ -232,13 +257,25 @@ BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS.values()}
 
 
 def find(name: str) -> Field | None:
-    """The field called ``name`` on the wire or in Python, in any case; None if there is none."""
+    """Look a field up by its name.
+
+    Args:
+        name: on the wire or in Python, in upper or lower case.
+
+    Returns:
+        The row of the table, or None where there is none.
+    """
     folded = name.casefold()
     return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
 
 
 def snake_case(wire: str) -> str:
-    """The Python name of a field: the table's, or for an unknown one its CamelCase parts joined by underscores."""
+    """Give the Python name of a field: the table's, or for an unknown one its CamelCase parts joined by underscores.
+
+    Example:
+        >>> snake_case("RTTAutocorrect"), snake_case("NewThingID")
+        ('rtt_autocorrect', 'new_thing_id')
+    """
     field = FIELDS.get(wire)
     return field.name if field else _HUMP.sub("_", wire).lower()
 
@@ -257,12 +294,12 @@ _TO_ESCAPE = re.compile("[\n\r\x1b]")
 
 
 def unescape_path(text: str) -> str:
-    """A path as the wire writes it, back to the path."""
+    """Decode a path from what the wire writes: undo the escapes of line breaks."""
     return _ESCAPED.sub(lambda match: _UNESCAPES[match[0]], text) if "\x1b" in text else text
 
 
 def escape_path(path: str) -> str:
-    """A path as the wire writes it; a path without line break and ESC is its own escape."""
+    """Encode a path as the wire writes it. A path without line break and ESC is its own escape."""
     return _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], path)
 
 
@@ -305,12 +342,6 @@ def _decode_boolean(text: str) -> bool:
     raise ValueError("neither Yes nor No")
 
 
-def _decode_policy(text: str) -> str:
-    if text not in POLICIES:
-        raise ValueError(f"none of {', '.join(sorted(POLICIES))}")
-    return text
-
-
 def _decode_paths(text: str) -> tuple[str, ...]:
     return tuple(map(unescape_path, text.split("\t")))
 
@@ -349,6 +380,15 @@ def _decode_json(text: str) -> Any:
     return value
 
 
+def _word_decoder(words: frozenset[str]) -> Callable[[str], str]:
+    def decode_word(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"none of {', '.join(sorted(words))}")
+        return text
+
+    return decode_word
+
+
 def _text(value: Any) -> str:
     return str(value)
 
@@ -370,7 +410,7 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "range": _decode_range,
     "rate": _decode_rate,
     "boolean": _decode_boolean,
-    "policy": _decode_policy,
+    "policy": _word_decoder(_POLICY_WORDS),
     "token": _text,
     "path": unescape_path,
     "paths": _decode_paths,
@@ -386,23 +426,33 @@ _ENCODERS: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def _token_decoder(words: frozenset[str]) -> Callable[[str], str]:
-    def decode_token(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"none of {', '.join(sorted(words))}")
-        return text
-
-    return decode_token
-
-
 def decoder(field: Field) -> Callable[[str], Any]:
-    """The function from the wire's text to the value of this field; it raises ValueError for a text that is none."""
+    """Give the function that decodes the texts of a field.
+
+    Args:
+        field: a row of the table.
+
+    Returns:
+        A function from the wire's text to the value; it raises ValueError for a text that is no value of this field.
+
+    Example:
+        >>> decoder(FIELDS["Encryption"])("Yes")
+        True
+    """
     words = TOKENS.get(field.wire)
-    return _token_decoder(words) if words else _DECODERS[field.kind]
+    return _word_decoder(words) if words else _DECODERS[field.kind]
 
 
 def encode(field: Field, value: Any) -> str:
-    """The wire's text for a value of this field."""
+    """Give the wire's text for a value of a field.
+
+    Args:
+        field: a row of the table.
+        value: a value of its kind.
+
+    Returns:
+        The text, with line breaks escaped where the kind has escapes.
+    """
     return _ENCODERS.get(field.kind, _text)(value)
 
 
@@ -413,12 +463,16 @@ _SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|token|secret|credenti
 
 
 def is_secret(name: str) -> bool:
-    """Must the value of the field called ``name`` (on the wire, in Python, or as a key in Tags) be hidden?"""
+    """Tell whether the value of a field must be hidden.
+
+    Args:
+        name: on the wire, in Python, or a key in Tags.
+    """
     return _SECRET_NAME.search(name) is not None
 
 
 def redact(value: Any) -> Any:
-    """A parsed JSON value with ``***`` in place of everything below a key that names a secret."""
+    """Copy a parsed JSON value, with ``***`` in place of everything below a key that names a secret."""
     if isinstance(value, dict):
         return {key: REDACTED if is_secret(key) else redact(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -427,7 +481,15 @@ def redact(value: Any) -> Any:
 
 
 def redact_text(wire: str, text: str) -> str:
-    """The text of a field as it may be shown: ``***`` for a secret, and no secrets inside of Tags."""
+    """Give the text of a field as it may be shown.
+
+    Args:
+        wire: name of the field on the wire.
+        text: its text.
+
+    Returns:
+        ``***`` for a secret, no secrets inside of Tags, and any other text as it is.
+    """
     if is_secret(wire):
         return REDACTED
     field = FIELDS.get(wire)

@@ -1,18 +1,18 @@
 """A message as the wire writes it: a type and named texts.
 
-A Frame that the tokenizer matched with a learnt layout keeps the texts beside the layout and makes its dict of fields
+What may stand here: the message as text. What its texts mean is said by fields.py and events.py, how it is found in a
+stream by grammar.py and tokenizer.py.
+
+A Frame that the tokenizer matched with a learnt layout keeps names and texts as they are and makes its dict of fields
 when somebody asks for it: making typed events does not need it, and it costs as much as all the rest of the work.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faspmgr.protocol.fields import FIELDS, redact_text
-
-if TYPE_CHECKING:
-    from faspmgr.protocol.layouts import Layout
 
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""
@@ -24,54 +24,75 @@ NAME = re.compile(r"[!-9;-~]{1,100}")
 class Frame:
     """One message of the stream, compared by value.
 
-    type: text after ``Type:``. fields: the other fields by name on the wire, in wire order, as text decoded from UTF-8
-    with surrogateescape; paths still escaped. version: number in the header.
+    Args:
+        type: text after ``Type:``.
+        fields: the other fields, text by name on the wire, in wire order.
+        version: number in the header.
+
+    Attributes:
+        type: as given.
+        version: as given.
+
+    Example:
+        >>> Frame("CANCEL", {}).encode()
+        b'FASPMGR 2\\nType: CANCEL\\n\\n'
     """
 
-    __slots__ = ("_fields", "layout", "places", "texts", "type", "version")
+    __slots__ = ("_fields", "_names", "_places", "texts", "type", "version")
 
     def __init__(
         self,
         type: str,
         fields: dict[str, str] | None,
         version: int = VERSION,
-        layout: Layout | None = None,
+        names: tuple[str, ...] = (),
         texts: tuple[str, ...] = (),
         places: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> None:
-        # The last three are the tokenizer's. layout and texts come in place of fields. places: byte offset and line of
-        # the header, where the fields follow line by line; otherwise a list of those of the header and of each field.
+        # names, texts and places are the tokenizer's. The first two come in place of fields, which is None then.
         self.type = type
         self._fields = fields
         self.version = version
-        self.layout = layout
+        self._names = names
+        # The texts as a learnt layout has cut them; they stay as they are when fields is changed.
         self.texts = texts
-        self.places = places
+        # Byte and line of the header, where the fields follow line by line; or a list of those of the header and of
+        # each field; None for a frame that comes from no stream.
+        self._places = places
 
     @property
     def fields(self) -> dict[str, str]:
+        """The fields without ``Type``, text by name on the wire, in wire order: decoded from UTF-8 with
+        surrogateescape, paths still escaped.
+        """
         if self._fields is None:
-            assert self.layout is not None
-            self._fields = dict(zip(self.layout.names, self.texts))
-            self.layout = None  # whoever has the dict may change it: from now on it is the only truth
+            self._fields = dict(zip(self._names, self.texts))
         return self._fields
 
     def place_of(self, index: int) -> tuple[int, int]:
-        """Byte offset and line of the field with this index in the stream; (0, 1) for a frame made by hand."""
-        if self.places is None:
+        """Where a field stands in the stream.
+
+        Args:
+            index: of the field among the fields, from 0.
+
+        Returns:
+            Byte, from 0, and line, from 1; (0, 1) for a frame made by hand.
+        """
+        if self._places is None:
             return 0, 1
-        if isinstance(self.places, list):
-            return self.places[index + 1]
-        offset, line = self.places
+        if isinstance(self._places, list):
+            return self._places[index + 1]
+        offset, line = self._places
         before = [f"FASPMGR {self.version}", f"Type: {self.type}"]
         before += [f"{name}: {text}" for name, text in list(self.fields.items())[:index]]
         return offset + len("\n".join([*before, ""]).encode("utf-8", "surrogateescape")), line + len(before)
 
     def encode(self) -> bytes:
-        """The message as bytes for the wire: header, Type, fields, empty line.
+        """Encode the message for the wire: header, Type, fields, empty line.
 
-        Raises ValueError for a name, a type or a value that would end its line early and so forge a field, and for text
-        that no bytes decode to (a surrogate that does not come from surrogateescape).
+        Raises:
+            ValueError: for a name, a type or a value that would end its line early and so forge a field, and for text
+                that no bytes decode to (a surrogate that does not come from surrogateescape).
         """
         if not self.type:
             raise ValueError("a message needs a type")

@@ -1,4 +1,12 @@
-"""The parser: bytes in, typed events out."""
+"""The parser: bytes in, typed events out.
+
+::
+
+    bytes ──tokenizer──▶ Frame ──layouts or events──▶ Event
+
+A frame that a learnt layout has cut becomes an event by the plan of that layout; any other, and one that the plan
+leaves alone, becomes one field by field.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from faspmgr.protocol.events import Event, make_event
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.layouts import Layout
+from faspmgr.protocol.problems import Problem, excerpt
 from faspmgr.protocol.tokenizer import StreamReader
 
 if TYPE_CHECKING:
@@ -15,31 +25,45 @@ if TYPE_CHECKING:
 class Parser(StreamReader[Event]):
     """Turns the bytes of a management stream into Events. No I/O: it is fed.
 
-    strict: raise ProtocolError at the first problem instead of going on. max_frame_bytes: the longest message, in
-    bytes; a limit for security, as it bounds memory. on_problem: called with each Problem as it is found; must not
-    raise.
+    Args:
+        strict: raise ProtocolError at the first problem instead of going on.
+        max_frame_bytes: the longest message, in bytes. A limit for security: it bounds memory.
+        on_problem: called with each Problem as it is found; must not raise.
 
-    >>> parser = Parser()
-    >>> parser.feed(b"FASPMGR 2\\nType: STOP\\nFile: a.txt\\nSize: 4")
-    []
-    >>> parser.feed(b"2\\n\\n")
-    [StopEvent(file='a.txt', size=42)]
+    Example:
+        >>> parser = Parser()
+        >>> parser.feed(b"FASPMGR 2\\nType: STOP\\nFile: a.txt\\nSize: 4")
+        []
+        >>> parser.feed(b"2\\n\\n")
+        [StopEvent(file='a.txt', size=42)]
     """
 
-    def _make(self, frame: Frame) -> Event:
+    def _make(self, frame: Frame, layout: Layout | None) -> Event:
+        if layout is not None and layout.make_event is not None:
+            event = layout.make_event(frame)
+            if event is not None:
+                return event
         return make_event(frame, self._report_value)
 
     def _report_value(self, frame: Frame, index: int, wire: str, reason: str) -> None:
         offset, line = frame.place_of(index)
         raw = f"{wire}: {frame.fields[wire]}".encode("utf-8", "surrogateescape")
-        self._report("value", offset, line, f"the value of {wire} is {reason}, kept as text", raw)
+        words = f"the value of {wire} is {reason}, kept as text"
+        self._report(Problem("value", offset, line, words, excerpt(raw[: self._max])))
 
 
 def parse(data: Buffer) -> list[Event]:
-    """The events of a whole stream, in one call. Problems are passed over: Parser tells of them.
+    """Parse a whole stream in one call. Problems are passed over: Parser reports them.
 
-    >>> [event.type for event in parse(b"FASPMGR 2\\nType: INIT\\n\\nFASPMGR 2\\nType: DONE\\n\\n")]
-    ['INIT', 'DONE']
+    Args:
+        data: any bytes-like object.
+
+    Returns:
+        The events, in the order of the stream.
+
+    Example:
+        >>> [event.type for event in parse(b"FASPMGR 2\\nType: INIT\\n\\nFASPMGR 2\\nType: DONE\\n\\n")]
+        ['INIT', 'DONE']
     """
     parser = Parser()
     return parser.feed(data) + parser.close()

@@ -1,4 +1,8 @@
-"""What was wrong with a stream, said so that a person finds the place."""
+"""The problems of a stream: what is wrong, where, and what was done about it.
+
+What may stand here: the kinds of problem and how one is shown, so that a person finds the place and no secret is shown.
+Which line is a problem is decided in grammar.py, which value is one in fields.py.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ EXCERPT_CHARS = 80
 KINDS = {
     "noise": "text outside of any message; skipped up to the next message, reported once",
     "empty-lines": "more than one empty line between messages, reported once for the run",
-    "no-header": "a message that starts with its Type, without FASPMGR; taken as version 2",
-    "version": "a header with another version than 2; the message is taken",
-    "crlf": "lines that end in CR LF, reported once for a message; taken as LF",
-    "no-space": "no space after the colon; the value is taken",
-    "no-field": "a line inside a message that is no field; the line is skipped, the message taken",
+    "no-header": "a message that starts with its Type, without FASPMGR; read as version 2",
+    "version": "a header with another version than 2; the message is accepted",
+    "crlf": "lines that end in CR LF, reported once for a message; read as LF",
+    "no-space": "no space after the colon; the value is accepted",
+    "no-field": "a line inside a message that is no field; the line is skipped, the message accepted",
     "repeated": "a field a second time in one message; the first value counts",
     "no-type": "a message without a Type; dropped",
     "interrupted": "a header in the middle of a message; the message before it is dropped",
@@ -32,8 +36,12 @@ KINDS = {
 class Problem:
     """One deviation from the protocol.
 
-    kind: a key of KINDS. offset: byte in the stream, from 0. line: line in the stream, from 1. message: what is wrong
-    and what was done about it, one line. excerpt: the place as printable text, 80 characters at most, without secrets.
+    Attributes:
+        kind: a key of KINDS.
+        offset: byte in the stream, from 0.
+        line: line in the stream, from 1.
+        message: what is wrong and what was done about it, one line.
+        excerpt: the place as printable text, 80 characters at most, without secrets.
     """
 
     kind: str
@@ -50,7 +58,7 @@ _NAME = re.compile(r"\s*[^\s:=]+:\s*")
 
 
 def excerpt(data: bytes) -> str:
-    """The first line of data as printable text, cut to 80 characters; what looks like a secret is hidden."""
+    """Show the first line of data: printable, cut to 80 characters, without what looks like a secret."""
     line = bytes(data[: 4 * EXCERPT_CHARS]).split(b"\n", 1)[0].rstrip(b"\r")
     text = line.decode("utf-8", "surrogateescape")
     if is_secret(text) or "\\u00" in text:  # a key in Tags may be spelt with escapes
@@ -61,7 +69,7 @@ def excerpt(data: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from a stream that can be shown on a terminal: control characters and lost bytes as escapes."""
+    """Make text from a stream safe for a terminal: control characters and bytes that are no UTF-8 become escapes."""
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 

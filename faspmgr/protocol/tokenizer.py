@@ -1,38 +1,30 @@
 """Bytes in, messages out: the incremental reader of the management stream.
 
+What may stand here
+    The buffer, the cutting into lines and messages, the fast path, and the calls that Tokenizer and Parser share. What
+    a line means is the grammar's (grammar.py), and this module asks it for everything that it has not seen before.
 What it must do
     Cut a byte stream that arrives in any pieces into messages; never lose a byte of a value; survive anything; and give
-    the same messages, problems, offsets and lines wherever the stream was cut.
+    the same messages, problems, offsets and lines wherever the stream was cut: those of the grammar, fed line by line.
+    A message is there as soon as its empty line is, with CR LF too.
 How fast
     Time grows with the bytes, whatever they are and in whatever pieces they come: a byte is looked at a bounded number
     of times, also when a message arrives one byte at a time and when a line never ends. A clean message in a layout
     seen before costs one search for its end and one regular-expression match (layouts.py); any other goes by lines.
+    A CR costs only the message that it stands in, and a run of empty lines hardly more than one of them.
 Worst case
     Memory is bounded by max_frame_bytes plus the piece just fed. A longer message is reported and dropped, with all
     that follows up to the next header; so is one of more than 1,000 fields. A longer line outside of messages is
     dropped as it comes.
 
-The grammar, and what is done about each deviation (``problems.KINDS`` has the words)
-    A message starts with a header line, ``FASPMGR 2``, and ends with an empty line; between them lie field lines,
-    ``Name: value``. Only the first colon splits, and one space behind it is removed. An empty value needs no space:
-    that is legal and no problem. Field names are visible ASCII.
+The plan
+    Between messages the reader waits for LF LF, behind which no message can be open, and reads all that it has up to
+    the last LF LF of a window: message by message where a learnt layout matches, the rest by lines. It goes by lines at
+    once, without waiting, while the grammar has a message open, and where there is no LF LF but a CR, which could be
+    part of an end, or more bytes than a message may have. It is back to waiting as soon as the message is closed.
 
-    between messages    a line that starts with ``Type:`` begins a message without a header (no-header), version 2;
-                        an empty line more than the one that ends a message (empty-lines, once for the run);
-                        any other line is skipped up to the next message (noise, once for the run).
-    header              another version is taken (version). After a version 4 WRITE, as many raw bytes as its Size says
-                        and two LFs are skipped: they are the data of a file.
-    in a message        CR LF counts as LF (crlf, once for a message); a value right behind the colon is taken
-                        (no-space); a line that is no field is skipped (no-field); the second value of a name is dropped
-                        (repeated). A header drops the message that it interrupts (interrupted): its last value may have
-                        been cut. The same if the header stands at the end of a line and the next line is a second Type:
-                        a writer died in the middle of a line and another one went on.
-    end of a message    without a Type it is dropped (no-type).
-    end of the stream   what is unfinished is dropped (unfinished), also if only the empty line is missing: nothing says
-                        that the last value is whole.
-
-In strict mode the first problem raises ProtocolError, which carries what the same call had already made; after that the
-reader refuses to go on.
+    ``StreamReader._match_messages`` is the fast path. It could be left out without any difference in the results, and
+    whatever takes its place has to stop, as it does, in front of the first message that is not clean.
 """
 
 from __future__ import annotations
@@ -43,45 +35,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from faspmgr.errors import ProtocolError
-from faspmgr.protocol.frames import NAME, VERSION, Frame
-from faspmgr.protocol.layouts import Layouts
-from faspmgr.protocol.problems import Problem, excerpt
+from faspmgr.protocol.frames import VERSION, Frame
+from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
+from faspmgr.protocol.layouts import HEADER, Layout, Layouts
+from faspmgr.protocol.problems import Problem
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MAX_FRAME_BYTES = 1 << 20
-MAX_FIELDS = 1000
-"""A message with more is oversized. Real ones have a hundred at most; short fields take far more than their bytes."""
 MAX_PROBLEMS = 1000
 WINDOW_BYTES = 1 << 16
 """Bytes that are decoded at once: enough to spread the cost of a call over many messages, and bounded."""
-MAX_PAYLOAD_BYTES = 1 << 30
-"""A version 4 WRITE that announces more is taken for a forgery that wants to hide what follows: nothing is skipped."""
 
-_HEADER = re.compile(rb"FASPMGR ([0-9]{1,9})")
-_HEADER_AT_END = re.compile(rb"FASPMGR ([0-9]{1,9})$")
-_MAX_HEADER_BYTES = 20
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 T = TypeVar("T")
-
-
-class _Message:
-    """A message that is being read line by line."""
-
-    __slots__ = ("clean", "crlf", "fields", "glued", "line", "offset", "places", "size", "type", "version")
-
-    def __init__(self, offset: int, line: int, version: int) -> None:
-        self.offset = offset
-        self.line = line
-        self.version = version
-        self.size = 0  # bytes up to the end of the last line
-        self.type: str | None = None
-        self.fields: dict[str, str] = {}
-        self.places = [(offset, line)]  # of the header, then of each field
-        self.clean = version == VERSION  # fit to be learnt as a layout: no problem, Type in front, a space everywhere
-        self.crlf = False  # reported
-        self.glued: tuple[int, int, int, bytes] | None = None  # a header at the end of the last line: as for _begin
 
 
 class StreamReader(Generic[T]):
@@ -98,24 +67,33 @@ class StreamReader(Generic[T]):
         self._strict = strict
         self._max = max_frame_bytes
         self._on_problem = on_problem
+
+        # The latest problems, and how many there were.
         self._problems: deque[Problem] = deque(maxlen=MAX_PROBLEMS)
         self._problem_count = 0
+        # The problem that was raised in strict mode: from then on every call raises it.
         self._raised: Problem | None = None
         self._closed = False
-
-        self._layouts = Layouts()
+        # What the call in progress has made so far.
         self._results: list[T] = []
+
+        self._grammar = Grammar(self._report, max_frame_bytes)
+        self._layouts = Layouts()
+
+        # Bytes that were fed and not yet read.
         self._buffer = bytearray()
-        self._searched = 0  # the buffer holds no end of a message (by line: of a line) before this
-        self._offset = 0  # of buffer[0] in the stream
-        self._line = 1  # of buffer[0] in the stream
-        self._by_line = False  # a CR was seen, so that messages may end with other than two LFs
-        self._mid_line = False  # the start of the line in the buffer was dropped: it was too long
-        self._payload = 0  # raw bytes still to skip
-        self._window = WINDOW_BYTES  # 0 when messages have data: what is decoded behind a message may be no message
-        self._message: _Message | None = None
-        self._skipping = False  # behind an oversized message: everything up to the next header
-        self._run = ""  # what is being skipped between messages: "noise", "empty-lines" or nothing
+        # Place of buffer[0] in the stream: byte, from 0, and line, from 1.
+        self._offset = 0
+        self._line = 1
+        # Bytes of the stream before which no unread LF LF starts, and no unread LF.
+        self._end_searched = 0
+        self._line_searched = 0
+        # The last CR of the stream so far, as a byte of the stream; -1 when there was none.
+        self._last_cr = -1
+        # The start of the line in the buffer was read and dropped, as the line is too long.
+        self._mid_line = False
+        # Bytes to decode at once; 0 once there were data of a WRITE: what is decoded behind them may be no message.
+        self._window = WINDOW_BYTES
 
     # -- what callers use
 
@@ -126,45 +104,82 @@ class StreamReader(Generic[T]):
 
     @property
     def problem_count(self) -> int:
+        """How many problems there were."""
         return self._problem_count
 
     def feed(self, data: Buffer) -> list[T]:
-        """Take the next bytes of the stream, cut anywhere; give what is complete.
+        """Read the next bytes of the stream.
 
-        data: any bytes-like object. Raises ProtocolError in strict mode, ValueError after close(), and TypeError for
-        what is not bytes-like.
+        Args:
+            data: any bytes-like object, cut anywhere.
+
+        Returns:
+            What is complete now, in the order of the stream.
+
+        Raises:
+            ProtocolError: in strict mode, at the first problem and at every call after it.
+            ValueError: after close().
+            TypeError: for what is not bytes-like.
         """
         self._check_open()
         if not isinstance(data, (bytes, bytearray)):
             data = bytes(memoryview(data))
+        cr = data.rfind(b"\r")
+        if cr >= 0:
+            self._last_cr = self._offset + len(self._buffer) + cr
         self._buffer += data
-        if not self._by_line and b"\r" in data:
-            self._by_line = True
-            self._searched = 0
         return self._deliver(self._read)
 
     def feed_line(self, line: bytes, offset: int, number: int) -> list[T]:
-        """Take one whole line without its LF, found at that byte offset and line number of some other file.
+        """Read one whole line of some other file, for messages inside of other logs. Not to be mixed with feed().
 
-        For messages inside of other logs. Not to be mixed with feed().
+        Args:
+            line: the line without its LF.
+            offset: byte of that file where it starts.
+            number: its line number there.
+
+        Returns:
+            What is complete now.
+
+        Raises:
+            ProtocolError, ValueError: as feed().
         """
         self._check_open()
         self._offset, self._line = offset, number
-        self._payload = 0  # a log of lines holds no data of files
-        return self._deliver(lambda: self._read_line(line, offset, number))
+        self._grammar.payload = 0  # a log of lines holds no data of files
+        return self._deliver(lambda: self._accept(self._grammar.read_line(line, offset, number)))
 
     def close(self) -> list[T]:
-        """The stream is at its end. What is unfinished is a problem and never a result; closing twice is harmless."""
+        """Read to the end of the stream. Closing twice is harmless.
+
+        Returns:
+            What is complete; what is unfinished is a problem and never a result.
+
+        Raises:
+            ProtocolError: in strict mode.
+        """
         if self._closed:
             return []
         self._check_open()
         self._closed = True
         return self._deliver(self._read_end)
 
-    # -- cutting the stream
+    # -- what subclasses say
 
-    def _make(self, frame: Frame) -> T:
+    def _make(self, frame: Frame, layout: Layout | None) -> T:
+        """Make the result of a frame. layout: the one that has cut it, None for a frame that was read by lines."""
         raise NotImplementedError
+
+    def _report(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        self._problem_count += 1
+        if self._on_problem:
+            self._on_problem(problem)
+        if self._strict:
+            self._raised = problem
+            raise ProtocolError(problem)
+
+    # -- the buffer
 
     def _check_open(self) -> None:
         if self._raised:
@@ -182,254 +197,167 @@ class StreamReader(Generic[T]):
         return results
 
     def _read(self) -> None:
-        buffer, start = self._buffer, 0
+        """Read all of the buffer that can be read now."""
+        buffer, grammar, start = self._buffer, self._grammar, 0
+        by_line = False  # there is no LF LF in the buffer, and something in it that cannot wait for one
         try:
             while True:
-                if self._payload:
+                if grammar.payload:
                     start = self._skip_payload(start)
-                if self._by_line or self._mid_line or self._message:
-                    end = buffer.find(b"\n", max(start, self._searched))
-                    if end < 0:
+                if not (by_line or grammar.message or self._mid_line):
+                    if buffer.startswith((b"\n", b"\r\n"), start):
+                        start = self._read_line_at(start, buffer.find(b"\n", start))
+                        continue
+                    end = buffer.find(b"\n\n", max(start, self._end_searched - self._offset))
+                    if end >= 0:
+                        start = self._read_messages(start, end + 2)
+                        continue
+                    self._end_searched = self._offset + len(buffer) - 1
+                    if self._last_cr < self._offset + start and len(buffer) - start <= self._max:
                         break
-                    start = self._take_line(start, end)
-                else:
-                    end = buffer.find(b"\n\n", max(start, self._searched))
-                    if end < 0:
-                        break
-                    start = self._take_messages(start, end + 2)
+                    by_line = True
+                end = buffer.find(b"\n", max(start, self._line_searched - self._offset))
+                if end < 0:
+                    self._line_searched = self._offset + len(buffer)
+                    break
+                start = self._read_line_at(start, end)
+            # What may yet become a header or an empty line is waited for: those two are never too long.
+            if self._mid_line or len(buffer) - start > MAX_HEADER_BYTES:
+                start = self._drop_long_line(start)
         finally:
-            self._consume(start)
-            self._searched = max(0, len(buffer) - 1)
-        if len(buffer) + (self._message.size if self._message else 0) > self._max or self._mid_line:
-            self._relieve()
-
-    def _consume(self, count: int) -> None:
-        self._offset += count
-        del self._buffer[:count]
+            self._offset += start
+            del buffer[:start]
 
     def _skip_payload(self, start: int) -> int:
-        end = min(start + self._payload, len(self._buffer))
-        self._payload -= end - start
+        end = min(start + self._grammar.payload, len(self._buffer))
+        self._grammar.payload -= end - start
         self._line += self._buffer.count(b"\n", start, end)
+        self._window = 0
         return end
 
-    def _take_messages(self, start: int, first_end: int) -> int:
-        """Read what lies in buffer[start:] up to an empty line, the last one within a window; return where to go on.
+    def _drop_long_line(self, start: int) -> int:
+        """Drop the rest of the buffer, from start on, if it is a line that is too long; return where to go on."""
+        if not self._mid_line:
+            size = self._grammar.message.size if self._grammar.message else 0
+            if size + len(self._buffer) - start <= self._max:
+                return start
+            self._mid_line = True
+            self._grammar.read_line(bytes(self._buffer[start:]), self._offset + start, self._line, whole=False)
+        return len(self._buffer)
 
-        first_end: behind the first empty line. This is where nearly all of the time goes: the window is decoded at
-        once, and a message in a learnt layout is matched right in it.
-        """
-        buffer, layouts, make, results = self._buffer, self._layouts, self._make, self._results
-        stop = max(first_end, buffer.rfind(b"\n\n", start, start + self._window) + 2)
-        text = buffer[start:stop].decode("utf-8", "surrogateescape")
-        one_to_one = len(text) == stop - start  # characters and bytes; the rule, as most streams are ASCII
-        at = 0
-        while start < stop and not self._payload:
-            layout = layouts.find(text, at)
-            match = layout.pattern.match(text, at) if layout else None
-            if layout and match:
-                end = match.end()
-                size = end - at if one_to_one else len(text[at:end].encode("utf-8", "surrogateescape"))
-                if size - 1 <= self._max:  # the empty line does not count
-                    place = (self._offset + start, self._line)
-                    results.append(make(Frame(layout.type, None, 2, layout, match.groups(), place)))
-                    self._line += layout.line_count
-                    self._skipping = False
-                    self._run = ""
-                    start += size
-                    at = end
-                    continue
-            end, at = buffer.find(b"\n\n", start, stop), text.find("\n\n", at)
-            if end < 0:  # one more empty line, of which the first LF was taken with the message before it
-                end, at = stop - 2, len(text) - 2
-            start, at = self._take_block(start, end + 2), at + 2
-        return start
+    def _read_end(self) -> None:
+        start = 0
+        while (end := self._buffer.find(b"\n", start)) >= 0 and not self._grammar.payload:
+            start = self._read_line_at(start, end)
+        rest = bytes(self._buffer[start:])
+        if rest and not (self._mid_line or self._grammar.message or self._grammar.payload):
+            self._grammar.read_line(rest, self._offset + start, self._line)
+        self._grammar.end(self._offset + start, self._line)
 
-    def _take_block(self, start: int, end: int) -> int:
-        """Read the lines of buffer[start:end], which end with an empty one; return where to go on."""
-        while start < end and not self._payload:
-            start = self._take_line(start, self._buffer.find(b"\n", start))
-        return start
+    # -- by lines
 
-    def _take_line(self, start: int, end: int) -> int:
+    def _accept(self, frame: Frame | None) -> None:
+        """Accept what the grammar has made of a line."""
+        if frame is not None:
+            if self._grammar.clean:
+                self._layouts.learn(frame.type, frame.fields)
+            self._results.append(self._make(frame, None))
+
+    def _read_line_at(self, start: int, end: int) -> int:
         """Read the line in buffer[start:end], behind which a LF stands; return where to go on."""
         number = self._line
         self._line += 1
         if self._mid_line:
             self._mid_line = False
-        else:
-            self._read_line(bytes(self._buffer[start:end]), self._offset + start, number)
+            return end + 1
+        line = bytes(self._buffer[start:end])
+        if self._grammar.message:
+            self._accept(self._grammar.read_line(line, self._offset + start, number))
+            return end + 1
+        self._grammar.read_line(line, self._offset + start, number)
+        if (not line or line == b"\r") and (run := _EMPTY_LINES.match(self._buffer, end + 1)):
+            # More empty lines change nothing: the grammar need not see them.
+            self._line += self._buffer.count(b"\n", end + 1, run.end())
+            return run.end()
         return end + 1
 
-    def _relieve(self) -> None:
-        """The buffer holds more than a message may: read its complete lines, drop a line that is too long by itself."""
-        buffer, start = self._buffer, 0
-        try:
-            while (end := buffer.find(b"\n", start)) >= 0:
-                start = self._take_line(start, end)
-            size, rest = self._message.size if self._message else 0, len(buffer) - start
-            # What may yet become a header or an empty line is waited for: those two are never too long.
-            if not self._mid_line and size + rest > self._max and rest > _MAX_HEADER_BYTES:
-                self._mid_line = True
-                self._read_line(bytes(buffer[start:]), self._offset + start, self._line, whole=False)
-            if self._mid_line:
-                start = len(buffer)
-        finally:
-            self._consume(start)
-            self._searched = 0
+    # -- by messages
 
-    def _read_end(self) -> None:
-        start = 0
-        while (end := self._buffer.find(b"\n", start)) >= 0 and not self._payload:
-            start = self._take_line(start, end)
-        rest = bytes(self._buffer[start:])
-        if rest and not (self._mid_line or self._message or self._payload):
-            self._read_line(rest, self._offset + start, self._line)
-        if self._payload:
-            self._report("unfinished", self._offset + start, self._line, "the stream ends in the data of a WRITE", b"")
-        if self._message:
-            self._drop("unfinished", "the stream ends in the middle of this message, it is dropped")
+    def _read_messages(self, start: int, first_end: int) -> int:
+        """Read what is in buffer[start:] up to a LF LF, the last one within a window; return where to go on.
 
-    # -- reading a line
+        first_end: behind the first LF LF.
+        """
+        buffer, grammar = self._buffer, self._grammar
+        stop = max(first_end, buffer.rfind(b"\n\n", start, start + self._window) + 2)
+        text = buffer[start:stop].decode("utf-8", "surrogateescape")
+        one_to_one = len(text) == stop - start  # characters and bytes; the rule, as most streams are ASCII
+        at = 0
+        # A layout is not asked about a CR: none is used for a message that reaches beyond the next one.
+        cr = text.find("\r") if self._last_cr >= self._offset + start else -1
+        while True:
+            at, start = self._match_messages(text, at, len(text) if cr < 0 else cr, start, one_to_one)
+            if start >= stop:
+                return start
+            if text[at] == "\n":
+                # An empty line too many, and all that follow it; the message behind them can match again.
+                end = self._read_line_at(start, start)
+                at += end - start
+                start = end
+            else:
+                # Anything else goes by lines up to the next LF LF, behind which no message is open.
+                end, at = buffer.find(b"\n\n", start, stop) + 2, text.find("\n\n", at) + 2
+                while start < end:
+                    start = self._read_line_at(start, buffer.find(b"\n", start))
+                    if grammar.payload:
+                        return start
+                at += start - end  # empty lines behind it were read with it
+            if 0 <= cr < at:
+                cr = text.find("\r", at)
 
-    def _read_line(self, raw: bytes, offset: int, number: int, whole: bool = True) -> None:
-        """The state machine. raw: a line without its LF; with whole=False the start of one that is too long."""
-        line = raw[:-1] if raw.endswith(b"\r") and whole else raw
-        header = _HEADER.fullmatch(line) if len(line) <= _MAX_HEADER_BYTES and whole else None
-        if header:
-            if self._message:
-                self._drop("interrupted", "a header interrupts this message, it is dropped")
-            self._begin(offset, number, int(header[1]), raw)
-        elif self._message:
-            self._read_message_line(self._message, raw, offset, number)
-        elif self._skipping:
-            pass
-        elif line.startswith(b"Type:"):
-            self._begin(offset, number, VERSION, b"")
-            self._report("no-header", offset, number, "a message without a header, taken as version 2", raw)
-            if self._message:
-                self._message.clean = False
-                self._read_message_line(self._message, raw, offset, number)
-        elif line and self._run != "noise":
-            self._run = "noise"
-            self._report("noise", offset, number, "no message here, skipped up to the next one", raw)
-        elif not self._run:
-            self._run = "empty-lines"
-            self._report("empty-lines", offset, number, "more empty lines than the one that ends a message", b"")
+    def _match_messages(self, text: str, at: int, limit: int, start: int, one_to_one: bool) -> tuple[int, int]:
+        """The fast path: read as many messages of learnt layouts from text[at:limit] as follow one another.
 
-    def _begin(self, offset: int, number: int, version: int, header: bytes) -> None:
-        self._skipping = False
-        self._run = ""
-        self._message = message = _Message(offset, number, version)
-        if len(header) >= self._max:
-            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
-            return
-        message.size = len(header) + 1 if header else 0
-        if version != VERSION:
-            self._report("version", offset, number, f"version {version}, not {VERSION}; taken all the same", header)
-        if header.endswith(b"\r"):
-            self._note_crlf(message, offset, number, header)
-
-    def _read_message_line(self, message: _Message, raw: bytes, offset: int, number: int) -> None:
-        glued, message.glued = message.glued, None
-        message.size += len(raw) + 1
-        if raw and raw != b"\r" and message.size > self._max:
-            return self._skip("a message longer than max_frame_bytes, skipped up to the next header")
-        line = raw
-        if raw.endswith(b"\r"):
-            line = raw[:-1]
-            self._note_crlf(message, offset, number, raw)
-        if not line:
-            return self._finish(message)
-        header = _HEADER_AT_END.search(line, max(0, len(line) - _MAX_HEADER_BYTES))
-        if header:
-            message.glued = (offset + header.start(), number, int(header[1]), header[0])
-        name_bytes, colon, value = line.partition(b":")
-        name = name_bytes.decode("latin-1")
-        if not colon or not NAME.fullmatch(name):
-            message.clean = False
-            return self._report("no-field", offset, number, "no field, the line is skipped", raw)
-        if name == "Type" and message.type is not None and glued:
-            self._drop("interrupted", "a header interrupts this message, it is dropped")
-            self._begin(*glued)
-            if self._message:
-                self._message.clean = False
-                self._read_message_line(self._message, raw, offset, number)
-            return None
-        if value.startswith(b" "):
-            value = value[1:]
-        else:
-            message.clean = False
-            if value:
-                self._report("no-space", offset, number, "no space after the colon, the value is taken", raw)
-        return self._take_field(message, name, value.decode("utf-8", "surrogateescape"), offset, number, raw)
-
-    def _take_field(self, message: _Message, name: str, text: str, offset: int, number: int, raw: bytes) -> None:
-        if message.type is not None if name == "Type" else name in message.fields:
-            message.clean = False
-            self._report("repeated", offset, number, f"{name} a second time, the first one counts", raw)
-        elif name == "Type":
-            message.type = text
-            message.clean = message.clean and not message.fields
-        elif len(message.fields) == MAX_FIELDS:
-            self._skip(f"a message with more than {MAX_FIELDS} fields, skipped up to the next header")
-        else:
-            message.fields[name] = text
-            message.places.append((offset, number))
-
-    def _finish(self, message: _Message) -> None:
-        if not message.type:
-            return self._drop("no-type", "a message without a Type, it is dropped")
-        self._message = None
-        if message.clean:
-            self._layouts.saw(message.type, message.fields)
-        if message.version == 4 and message.type == "WRITE":
-            size = message.fields.get("Size", "")
-            if size.isascii() and size.isdigit() and len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES:
-                self._payload = int(size) + 2
-                self._window = 0
-        frame = Frame(message.type, message.fields, message.version, places=message.places)
-        return self._results.append(self._make(frame))
-
-    # -- problems
-
-    def _note_crlf(self, message: _Message, offset: int, number: int, raw: bytes) -> None:
-        if not message.crlf:
-            message.crlf = True
-            message.clean = False
-            self._report("crlf", offset, number, "lines end in CR LF, taken as LF", raw)
-
-    def _skip(self, words: str) -> None:
-        self._skipping = True
-        self._drop("oversized", words)
-
-    def _drop(self, kind: str, words: str) -> None:
-        message, self._message = self._message, None
-        assert message is not None
-        shown = "FASPMGR" if message.type is None else f"Type: {message.type}"
-        self._report(kind, message.offset, message.line, words, shown.encode("utf-8", "surrogateescape"))
-
-    def _report(self, kind: str, offset: int, line: int, words: str, raw: bytes) -> None:
-        problem = Problem(kind, offset, line, words, excerpt(raw[: self._max]))
-        self._problems.append(problem)
-        self._problem_count += 1
-        if self._on_problem:
-            self._on_problem(problem)
-        if self._strict:
-            self._raised = problem
-            raise ProtocolError(problem)
+        Here nearly all of the time is spent. start: where text[at] stands in the buffer. one_to_one: each character of
+        text is one byte. Returns where it stopped, in the text and in the buffer.
+        """
+        by_start, make, results = self._layouts.by_start, self._make, self._results
+        begin = offset = self._offset + start
+        line, header, longest = self._line, len(HEADER), self._max
+        while layouts := by_start.get(text[at : text.find("\n", at + header)]):
+            for layout in layouts:
+                match = layout.pattern.match(text, at)
+                if match:
+                    break
+            else:
+                break
+            end = match.end()
+            size = end - at if one_to_one else len(text[at:end].encode("utf-8", "surrogateescape"))
+            if end > limit or size - 1 > longest:  # the empty line does not count
+                break
+            frame = Frame(layout.type, None, VERSION, layout.names, match.groups(), (offset, line))
+            results.append(make(frame, layout))
+            offset += size
+            line += layout.line_count
+            at = end
+        if offset > begin:
+            self._line = line
+            self._grammar.pass_clean()
+        return at, start + offset - begin
 
 
 class Tokenizer(StreamReader[Frame]):
     """Cuts the stream into Frames.
 
-    strict: raise ProtocolError at the first problem instead of going on. max_frame_bytes: the longest message, in
-    bytes; a limit for security, as it bounds memory. on_problem: called with each Problem as it is found; must not
-    raise.
+    Args:
+        strict: raise ProtocolError at the first problem instead of going on.
+        max_frame_bytes: the longest message, in bytes. A limit for security: it bounds memory.
+        on_problem: called with each Problem as it is found; must not raise.
 
-    >>> Tokenizer().feed(b"FASPMGR 2\\nType: NOP\\n\\n")
-    [Frame('NOP', {}, version=2)]
+    Example:
+        >>> Tokenizer().feed(b"FASPMGR 2\\nType: NOP\\n\\n")
+        [Frame('NOP', {}, version=2)]
     """
 
-    def _make(self, frame: Frame) -> Frame:
+    def _make(self, frame: Frame, layout: Layout | None) -> Frame:
         return frame

@@ -24,14 +24,10 @@ from faspmgr.protocol.events import (
     NotificationEvent,
     SessionEvent,
 )
-from faspmgr.protocol.fields import escape_path
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, escape_path
 from faspmgr.protocol.frames import Frame
 
 PMTU = 1492
-NO_CAP = (2**64 - 1) // 1000
-"""RateCap and MinRateCap, Kbps, before anything was negotiated."""
-PEER_SETS_NO_CAP = 2**52 - 1
-"""The same, once the peer has answered without setting any."""
 
 # What of XoptFlags was seen: bits that are set before and that are set by the peer's answer.
 XOPT_BARE, XOPT_LOCAL, XOPT_PEER = 0x10, 0x100, 0x80000840
@@ -161,8 +157,8 @@ class Messages:
             "cookie": self.cookie,
             "operation": "Transfer",
             "priority": 2,
-            "rate_cap": NO_CAP,
-            "min_rate_cap": NO_CAP,
+            "rate_cap": CAP_UNKNOWN,
+            "min_rate_cap": CAP_UNKNOWN,
             "policy_cap": "Unset",
             "rate_lock": False,
             "min_rate_lock": False,
@@ -343,8 +339,8 @@ class Messages:
 def negotiated(xopt_flags: int, host: str) -> dict[str, Any]:
     """What the peer's answer changes in SESSION."""
     return {
-        "rate_cap": PEER_SETS_NO_CAP,
-        "min_rate_cap": PEER_SETS_NO_CAP,
+        "rate_cap": CAP_NONE,
+        "min_rate_cap": CAP_NONE,
         "policy_cap": "Fixed",
         "remote_address": address_of(host),
         "xopt_flags": (xopt_flags & ~XOPT_LOCAL) | XOPT_PEER,

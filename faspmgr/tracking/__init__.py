@@ -3,6 +3,7 @@
 files.py     the state of a file, and of all files of a session
 session.py   the state of a session: the one place that changes it, and its states as a table
 transfer.py  the sessions that belong together, summed
+figures.py   what these have in common
 tracker.py   which session an event belongs to, and which transfer a session
 """
 

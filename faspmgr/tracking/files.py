@@ -21,6 +21,7 @@ import attrs
 
 from faspmgr.protocol.codes import explain
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StopEvent
+from faspmgr.tracking.figures import fraction
 
 MAX_FILES_IN_PROGRESS = 10_000
 """Of one session, unless keep_files is "all"; bounds memory. ascp works on a few at a time. A stream that has more
@@ -314,8 +315,3 @@ class Files:
             name = self._finished_names.popleft()
             if name not in self.in_progress:
                 self.by_name.pop(name, None)
-
-
-def fraction(done: int, total: int | None) -> float:
-    """Done of total, from 0 to 1; 0 where there is no total."""
-    return min(1.0, done / total) if total else 0.0

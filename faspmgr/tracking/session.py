@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from faspmgr.protocol.events import (
     ArgStopEvent,
@@ -41,7 +41,8 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking.files import Failure, Files, FileState, KeepFiles, fraction
+from faspmgr.tracking.figures import eta, figures, fraction, kbps
+from faspmgr.tracking.files import Failure, Files, FileState, KeepFiles
 
 SessionState = Literal["connecting", "negotiated", "transferring", "done", "failed", "lost"]
 STATES: tuple[SessionState, ...] = ("connecting", "negotiated", "transferring", "done", "failed", "lost")
@@ -87,42 +88,54 @@ class Session:
     """
 
     def __init__(self, id: str, keep_files: KeepFiles = "unfinished") -> None:
-        # SessionId as on the wire; empty where the stream has none.
         self.id = id
-        # A key of TRANSITIONS.
+        """SessionId as on the wire; empty where the stream has none."""
         self.state: SessionState = "connecting"
-        # Why it failed; None unless it did.
+        """Where the session stands; see TRANSITIONS."""
         self.error: Failure | None = None
-        # Which moment the session began in, and which moment it last ended in; None while it has not. They are good
-        # for one thing: to compare them with those of other sessions.
+        """Why it failed; None unless it did."""
+        self.event_count = 0
+        """Count of the events so far."""
+
+        # Moments, good for one thing: to compare them with those of other sessions. When it began, and when it last
+        # ended; None while it has not.
         self.began = next(_moments)
         self.ended_in: int | None = None
-        # Count of the events so far.
-        self.event_count = 0
 
-        # The latest INIT, SESSION, and DONE or ERROR.
         self.init: InitEvent | None = None
+        """The latest INIT."""
         self.negotiated: SessionEvent | None = None
+        """The latest SESSION."""
         self.end: EndEvent | None = None
+        """The latest DONE or ERROR."""
 
-        # Rates in kilobits per second, or text for a percentage; policy is the wire's word.
         self.target_rate_kbps: int | str | None = None
+        """Kilobits per second, or text for a percentage; the latest."""
         self.min_rate_kbps: int | str | None = None
+        """Kilobits per second, or text for a percentage; the latest."""
         self.policy: str | None = None
+        """Adaptive, Fixed or Trickle; the latest."""
         self.priority: int | None = None
-        # Measured: kilobits per second, bytes, milliseconds.
+        """1 high, 2 regular; the latest."""
         self.bandwidth_kbps: int | None = None
+        """Kilobits per second, as measured."""
         self.path_mtu: int | None = None
+        """Bytes."""
         self.rtt_ms: int | None = None
+        """Milliseconds; the latest round-trip time."""
 
-        # Bytes of this session: over the network, written at the destination, lost on the way.
         self.bytes_transferred = 0
+        """Bytes of this session that went over the network."""
         self.bytes_written = 0
+        """Bytes of this session that were written at the destination."""
         self.bytes_lost = 0
-        # Microseconds on the session's clock: now, and when the first two of these bytes last grew.
+        """Bytes of this session that were lost on the way."""
         self.elapsed_usec = 0
+        """Microseconds since the session began, on its own clock."""
         self.transferred_usec: int | None = None
+        """Microseconds; when bytes_transferred last grew. None if never."""
         self.written_usec: int | None = None
+        """Microseconds; when bytes_written last grew. None if never."""
 
         # The job, where it was calculated beforehand.
         self._job_bytes: int | None = None
@@ -153,7 +166,7 @@ class Session:
         if state is not None:
             self.state = state
             self.error = None
-        update = _UPDATES.get(kind)
+        update = self._UPDATES.get(kind)
         if update is not None:
             update(self, event)
 
@@ -232,6 +245,19 @@ class Session:
         while len(samples) > 2 and usec - samples[1][0] >= RATE_WINDOW_USEC:
             samples.popleft()
         self._next_sample_usec = usec + RATE_STEP_USEC
+
+    # What to do with each event, once the state has changed.
+    _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
+        InitEvent: _apply_init,
+        SessionEvent: _apply_session,
+        NotificationEvent: _apply_notification,
+        StatsEvent: _apply_file,
+        StopEvent: _apply_file,
+        SkipEvent: _apply_file,
+        FileErrorEvent: _apply_file,
+        DoneEvent: _apply_end,
+        ErrorEvent: _apply_end,
+    }
 
     # -- what it is
 
@@ -410,53 +436,5 @@ class Session:
         return f"<Session {self.id!r} {self.state}, {self.progress:.0%}>"
 
 
-_UPDATES: Mapping[type[Event], Callable[[Session, Any], None]] = {
-    InitEvent: Session._apply_init,
-    SessionEvent: Session._apply_session,
-    NotificationEvent: Session._apply_notification,
-    StatsEvent: Session._apply_file,
-    StopEvent: Session._apply_file,
-    SkipEvent: Session._apply_file,
-    FileErrorEvent: Session._apply_file,
-    DoneEvent: Session._apply_end,
-    ErrorEvent: Session._apply_end,
-}
-
-
 def _latest(new: Any, old: Any) -> Any:
     return old if new is None else new
-
-
-def kbps(moved: int, usec: int) -> float:
-    """Kilobits per second of so many bytes in so many microseconds; 0 where no time has passed."""
-    return max(0, moved) * 8_000 / usec if usec > 0 else 0.0
-
-
-def eta(rest: int, rate_kbps: float, average_kbps: float) -> float | None:
-    """Seconds that so many bytes take at the present rate, else at the average; None where nothing moves."""
-    rate = rate_kbps or average_kbps
-    return max(0, rest) * 8 / 1000 / rate if rate > 0 else None
-
-
-def figures(state: Any) -> dict[str, Any]:
-    """What a Session and a Transfer have in common, ready for JSON."""
-    seconds = state.eta_seconds
-    return {
-        "progress": round(state.progress, 4),
-        "bytes_done": state.bytes_done,
-        "expected_bytes": state.expected_bytes,
-        "estimated_bytes": state.estimated_bytes,
-        "bytes_transferred": state.bytes_transferred,
-        "bytes_written": state.bytes_written,
-        "bytes_lost": state.bytes_lost,
-        "files_done": state.files_done,
-        "files_skipped": state.files_skipped,
-        "files_failed": state.files_failed,
-        "files_active": state.files_active,
-        "expected_files": state.expected_files,
-        "elapsed_seconds": state.elapsed_usec / 1_000_000,
-        "rate_kbps": round(state.rate_kbps, 1),
-        "average_rate_kbps": round(state.average_rate_kbps, 1),
-        "eta_seconds": None if seconds is None else round(seconds, 1),
-        "rtt_ms": state.rtt_ms,
-    }

@@ -77,9 +77,9 @@ class Tracker:
         if keep_files not in ("unfinished", "all") and not number:
             raise ValueError(f'keep_files must be "unfinished", "all" or a number of files, not {keep_files!r}')
         self._keep_files = keep_files
-        # The transfers in order of appearance, by XferId, else UserStr, else SessionId. Where a SessionId is taken
-        # already by another stream, the key of the transfer is a pair of it and a number.
         self.transfers: dict[Hashable, Transfer] = {}
+        """The transfers in order of appearance, by XferId, else UserStr, else SessionId. Where another stream uses the
+        same SessionId already, the key is a pair of it and a number."""
         # The sessions in order of appearance, by their number.
         self._members: dict[int, _Member] = {}
         self._streams: dict[Hashable, _Stream] = {}
@@ -164,9 +164,6 @@ class Tracker:
             self._forget(next((old for old in oldest if old.session.ended), oldest[0]))
         known = self._streams.setdefault(stream, _Stream())
         session = Session(event.session_id or "", self._keep_files)
-        old = known.by_id.get(session.id)
-        if old is not None:  # without a SessionId: begun anew
-            self._lose(old)
         key = self._fallback_key(event, known) or event.user_str or self._own_key(session)
         self._count += 1
         member = _Member(self._count, session, stream, self._transfer(key, session), key)

@@ -17,8 +17,9 @@ from typing import Any
 
 import attrs
 
-from faspmgr.tracking.files import Failure, fraction
-from faspmgr.tracking.session import ENDED, Session, SessionState, eta, figures, kbps
+from faspmgr.tracking.figures import eta, figures, fraction, kbps
+from faspmgr.tracking.files import Failure
+from faspmgr.tracking.session import ENDED, Session, SessionState
 
 _STATE_ORDER: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting", "failed", "lost", "done")
 """The state of a transfer is the first of these that one of its sessions has: of the session that is least far."""
@@ -61,10 +62,10 @@ class Transfer:
     """
 
     def __init__(self, id: str, sessions: Iterable[Session] = ()) -> None:
-        # XferId, else UserStr, else SessionId.
         self.id = id
-        # All sessions, in order of appearance.
+        """XferId, else UserStr, else SessionId."""
         self.sessions: list[Session] = list(sessions)
+        """All sessions, in order of appearance."""
         # The sums; None when something has changed since they were worked out.
         self._sums: _Sums | None = None
         # For the sessions that tell by XferId and node which part they are: the latest of each part, and back again.

@@ -23,7 +23,7 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import redact
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, redact
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.base import UUID_PATTERN
 from faspmgr.views.structures import (
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
 
 NAMESPACE = UUID("5b8a2b1e-6f0c-4d8e-9d53-3c1d7a0b9e42")
 """Of the UUIDs made here (version 5). It must never change, or the same capture would give another record."""
-
-NO_CAP = 2**52 - 1
-"""RateCap, in Kbps, of a peer that sets none."""
-UNKNOWN_CAP = (2**64 - 1) // 1000
-"""RateCap, in Kbps, where none is known."""
 
 STATUS_OF_CODE: Mapping[int, FileStatus] = {
     **dict.fromkeys((5, 19, 34, 37, 41), "PERMISSION_DENIED"),  # no permission, login, authorization, docroot
@@ -320,14 +315,14 @@ class Facts:
     @property
     def rate_limit(self) -> int | None:
         cap = self.negotiated.rate_cap
-        caps = [cap if cap not in (NO_CAP, UNKNOWN_CAP) else None, self.negotiated.service_level or None]
+        caps = [cap if cap not in (CAP_NONE, CAP_UNKNOWN) else None, self.negotiated.service_level or None]
         return min((known for known in caps if known is not None), default=None)
 
     @property
     def limited(self) -> bool | None:
         if self.rate_limit is not None:
             return True
-        return False if self.negotiated.rate_cap == NO_CAP else None
+        return False if self.negotiated.rate_cap == CAP_NONE else None
 
     @property
     def incoming_limited(self) -> bool | None:

@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeVar, get_args
 
 import attrs
 
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
 from faspmgr.tracking import FileState
 from faspmgr.views import structures as s
 from faspmgr.views.base import Structure, meanings, type_name
-from faspmgr.views.facts import NO_CAP, STATUS_OF_CODE, UNKNOWN_CAP, Facts, file_status, payload_size
+from faspmgr.views.facts import STATUS_OF_CODE, Facts, file_status, payload_size
 
 S = TypeVar("S", bound=Structure)
 Fact = Callable[[Any], Any]
@@ -117,7 +118,7 @@ _LINK: Mapping[str, Row] = {
         "window_rate", "TransferBytes (else FileBytes) over Elapsedusec, in the session's last five seconds"
     ),
     "sendRateMax": _from(
-        "rate_limit", f"the lower of RateCap and ServiceLevel; RateCap {NO_CAP} is none and {UNKNOWN_CAP} unknown"
+        "rate_limit", f"the lower of RateCap and ServiceLevel; RateCap {CAP_NONE} is none and {CAP_UNKNOWN} unknown"
     ),
     "snapshotTime": _from("snapshot_time", "start time + latest Elapsedusec"),
     "socketRecvBufferSize": _unknown(_NO_BUFFERS),
@@ -244,7 +245,7 @@ MAPPING: Mapping[type[Structure], Mapping[str, Row]] = {
         "borrowIncoming": _unknown("FASP has no such loan"),
         "borrowOutgoing": _unknown("FASP has no such loan"),
         "incomingLimitActive": _from(
-            "incoming_limited", f"if the server receives: is there a cap; false for RateCap {NO_CAP}, null if unknown"
+            "incoming_limited", f"if the server receives: is there a cap; false for RateCap {CAP_NONE}, null if unknown"
         ),
         "incomingMaxConnections": _unknown(_NO_CONFIGURATION),
         "incomingRateLimit": _from("incoming_limit", "if the server receives: the lower of RateCap and ServiceLevel"),

@@ -1,18 +1,15 @@
-"""Sources of bytes: files, pipes, gzip, files that grow, messages inside of other logs; and recording."""
+"""Sources of bytes: files, pipes, gzip, files that grow."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import os
-import re
-import stat
 import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,55 +17,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.captures import sources as captures
-from faspmgr.captures.recorder import Recorder
-from faspmgr.captures.sources import chunks, pump
-from faspmgr.captures.unwrap import Unwrapper
+from faspmgr.captures import chunks, pump, sources
 from faspmgr.errors import CaptureError, ProtocolError
-from faspmgr.protocol.events import Event
-from faspmgr.protocol.parser import Parser, parse
-from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.protocol.parser import Parser
 from faspmgr.reading import read
+from tests.captures.streams import message, results_until_error, sizes
+from tests.privileges import no_right_to_read_anything
 
 WAIT = 10.0
 """Seconds until a test that waits for another thread gives up."""
 
 
-def message(number: int) -> bytes:
-    return b"FASPMGR 2\nType: STATS\nSize: %d\n\n" % number
-
-
-def sizes(events: list[Event]) -> list[int]:
-    return [event.size for event in events]  # type: ignore[attr-defined]
-
-
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captures, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(sources, "POLL_SECONDS", 0.005)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Where bytes come from
 
 
-def test_a_path_as_text_or_path_object(capture: Path) -> None:
-    expected = parse(capture.read_bytes())
-    assert list(read(str(capture))) == list(read(capture)) == expected
-
-
-def test_a_binary_file(capture: Path) -> None:
-    expected = parse(capture.read_bytes())
-    assert list(read(io.BytesIO(capture.read_bytes()))) == expected
-    with capture.open("rb") as buffered, capture.open("rb", buffering=0) as raw:
-        assert list(read(buffered)) == list(read(raw)) == expected
-
-
-def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(message(1) + message(2))))
-    assert sizes(list(read("-"))) == [1, 2]
-
-
-def test_a_file_is_closed_when_it_is_through(fixtures: Path) -> None:
+def test_a_file_is_closed_when_it_was_read(fixtures: Path) -> None:
     path = fixtures / "examples" / "stop.fasp"
     before = len(os.listdir("/dev/fd"))
     for _ in range(3):
@@ -89,17 +58,11 @@ def test_a_directory(tmp_path: Path) -> None:
         list(read(tmp_path))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.touch(mode=0o000)
-    with pytest.raises(PermissionError):
+    with no_right_to_read_anything(), pytest.raises(PermissionError):
         list(read(path))
-
-
-def test_an_empty_file(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    assert list(read(tmp_path / "empty")) == []
 
 
 def test_a_text_file_is_refused() -> None:
@@ -147,12 +110,6 @@ def test_what_came_before_a_problem_in_strict_mode_is_not_lost(tmp_path: Path) -
 # gzip
 
 
-def test_gzip_is_recognised_by_its_content(capture: Path, tmp_path: Path) -> None:
-    path = tmp_path / "no-ending"
-    path.write_bytes(gzip.compress(capture.read_bytes()))
-    assert list(read(path)) == parse(capture.read_bytes())
-
-
 def test_several_gzip_members_are_one_stream(tmp_path: Path) -> None:
     data = message(1) + message(2) + message(3)
     path = tmp_path / "x"
@@ -195,16 +152,6 @@ def test_a_live_gzip_stream_gives_what_was_flushed() -> None:
         assert list(events) == []
 
 
-def results_until_error(source: Any, error: type[Exception]) -> tuple[list[Event], str]:
-    events: list[Event] = []
-    try:
-        for results in pump(source, Parser()):
-            events += results
-    except error as raised:
-        return events, str(raised)
-    raise AssertionError("no error")
-
-
 def test_gzip_that_is_cut_off_gives_what_was_there() -> None:
     data = gzip.compress(b"".join(message(number) for number in range(20_000)))
     events, reason = results_until_error(io.BytesIO(data[: len(data) // 2]), CaptureError)
@@ -238,16 +185,25 @@ def test_a_gzip_bomb_comes_in_small_pieces() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     total = 0
     for piece in chunks(io.BytesIO(bomb)):
-        assert len(piece) <= captures.CHUNK_BYTES
+        assert len(piece) <= sources.CHUNK_BYTES
         total += len(piece)
     assert total == 50_000_000
 
 
+class Pieces(io.BytesIO):
+    """A file that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, step: int) -> None:
+        super().__init__(data)
+        self._step = step
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return super().read1(self._step)
+
+
 @given(st.binary(max_size=2000), st.integers(1, 50))
 def test_gzip_gives_back_any_bytes_however_it_is_cut(data: bytes, step: int) -> None:
-    packed = gzip.compress(data)
-    pieces = iter([packed[at : at + step] for at in range(0, len(packed), step)])
-    assert b"".join(captures._unpack(pieces)) == data
+    assert b"".join(chunks(Pieces(gzip.compress(data), step))) == data
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -420,201 +376,3 @@ def test_follow_gives_events_and_lists_without_news(tmp_path: Path) -> None:
     assert next(batches) == []
     append(path, message(2)[10:])
     assert sizes(next(batches)) == [2]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Messages inside of other logs
-
-EXAMPLES = {  # of the vendor's document, in its order; the names of fixtures/examples/
-    "init": "INIT",
-    "session": "SESSION",
-    "notification-rate": "NOTIFICATION",
-    "notification-job-size": "NOTIFICATION",
-    "stats": "STATS",
-    "stop": "STOP",
-    "skip": "SKIP",
-    "argstop": "ARGSTOP",
-    "done": "DONE",
-    "fileerror": "FILEERROR",
-    "error": "ERROR",
-    "start-file": "START",
-    "stop-file": "STOP",
-}
-
-
-def problems_of(source: Path, unwrap: Any) -> tuple[list[Event], list[Any]]:
-    parser = Parser()
-    events = [event for results in pump(source, parser, unwrap=unwrap) for event in results]
-    return events, list(parser.problems)
-
-
-@pytest.mark.parametrize("unwrap", ["bullets", "auto", True])
-def test_the_examples_of_the_document(fixtures: Path, unwrap: Any) -> None:
-    events, problems = problems_of(fixtures / "documents" / "aspera-events.txt", unwrap)
-    assert [event.type for event in events] == list(EXAMPLES.values())
-    assert problems == []
-    for name, event in zip(EXAMPLES, events):
-        assert [event] == parse((fixtures / "examples" / f"{name}.fasp").read_bytes())
-
-
-@pytest.mark.parametrize(
-    "unwrap",
-    [
-        "brackets",
-        "auto",
-        True,
-        r"line=\[(.*)\]$",
-        re.compile(r"LINE=\[(.*)\]", re.IGNORECASE),
-        re.compile(rb"=\[(.*)\]"),
-    ],
-    ids=str,
-)
-def test_a_log_with_a_line_of_the_stream_in_each_line(fixtures: Path, unwrap: Any) -> None:
-    events, problems = problems_of(fixtures / "logs" / "manager-line.log", unwrap)
-    expected = parse((fixtures / "logs" / "manager-line.fasp").read_bytes())
-    assert len(expected) == 6
-    assert events == expected
-    assert problems == []
-
-
-def unwrapped(text: str, unwrap: Any) -> list[Event]:
-    return list(read(io.BytesIO(text.encode()), unwrap=unwrap))
-
-
-def test_a_pattern_without_a_group_is_the_line() -> None:
-    log = "app: FASPMGR 2\napp: Type: STATS\napp: Size: 3\napp: \n"
-    assert sizes(unwrapped(log, r"(?<=app: ).*")) == [3]
-
-
-def test_a_group_that_did_not_match_is_an_empty_line() -> None:
-    assert sizes(unwrapped("> FASPMGR 2\n> Type: STATS\n> Size: 3\n>\n> noise\n", r"^>(?: (.*))?$")) == [3]
-
-
-def test_lines_that_do_not_match_are_passed_over() -> None:
-    log = "m FASPMGR 2\nelse\nm Type: STATS\n\nm Size: 3\nelse\nm \n"
-    assert sizes(unwrapped(log, "^m (.*)")) == [3]
-
-
-def test_a_log_that_drops_empty_lines_ends_a_message_at_the_next_header_and_at_its_end() -> None:
-    log = "line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 1]\nline=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 2]\n"
-    assert sizes(unwrapped(log, "brackets")) == [1, 2]
-
-
-def test_a_log_that_shows_empty_lines_and_breaks_off_does_not_make_an_event_of_the_rest() -> None:
-    whole = "line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 1]\nline=[]\n"
-    parser = Parser()
-    source = io.BytesIO((whole + whole.replace("line=[]\n", "")).encode())
-    events = [event for results in pump(source, parser, unwrap="brackets") for event in results]
-    assert sizes(events) == [1]
-    assert [problem.kind for problem in parser.problems] == ["unfinished"]
-
-
-def test_the_end_of_a_list_ends_the_message() -> None:
-    document = "Example:\n- FASPMGR 2\n- Type: STATS\n- Size: 1\nA sentence.\n- Type: no message\n- Size: 2\n"
-    assert sizes(unwrapped(document, "bullets")) == [1]
-
-
-def test_other_bullets_and_windows_line_ends() -> None:
-    assert sizes(unwrapped("  * FASPMGR 2\r\n  * Type: STATS\r\n  * Size: 1\r\n", "bullets")) == [1]
-
-
-def test_a_log_without_messages_has_none() -> None:
-    for unwrap in ("auto", "bullets", "brackets", "x(.*)"):
-        assert unwrapped("hello\n- world\n\n[FASPMGR 2]\n", unwrap) == []
-
-
-def test_problems_are_told_with_the_place_in_the_log() -> None:
-    log = b"start\nline=[FASPMGR 2]\nother\nline=[Type: STATS]\nline=[Size: many]\nline=[]\n"
-    parser = Parser()
-    list(pump(io.BytesIO(log), parser, unwrap="brackets"))
-    (problem,) = parser.problems
-    assert (problem.kind, problem.line, problem.offset) == ("value", 5, log.index(b"line=[Size"))
-
-
-@pytest.mark.parametrize("unwrap", ["(", re.compile("x")])
-def test_a_pattern_must_be_a_regular_expression(unwrap: Any) -> None:
-    if unwrap == "(":
-        with pytest.raises(ValueError, match="regular expression"):
-            unwrapped("", unwrap)
-    else:
-        assert unwrapped("", unwrap) == []
-
-
-def test_file_names_that_are_no_utf_8_survive_unwrapping(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(b"line=[FASPMGR 2]\nline=[Type: STATS]\nline=[File: Br\xfcssel]\nline=[]\n")
-    (event,) = read(path, unwrap="auto")
-    assert event.file == "Br\udcfcssel"  # type: ignore[attr-defined]
-
-
-@given(st.lists(st.integers(0, 5000), max_size=6))
-def test_where_a_log_is_cut_makes_no_difference(cuts: list[int]) -> None:
-    data = (Path(__file__).parents[2] / "fixtures" / "logs" / "manager-line.log").read_bytes()
-    places = [0, *sorted(cuts), len(data)]
-    whole, cut = Tokenizer(), Tokenizer()
-    unwrapper, other = Unwrapper(whole, "auto"), Unwrapper(cut, "auto")
-    frames = unwrapper.feed(data) + unwrapper.close()
-    pieces = [frame for start, end in pairwise(places) for frame in other.feed(data[start:end])]
-    assert pieces + other.close() == frames
-    assert len(frames) == 6
-
-
-def test_a_line_without_an_end_does_not_fill_memory() -> None:
-    unwrapper = Unwrapper(Parser(), "auto")
-    for _ in range(40):
-        unwrapper.feed(bytes(100_000))
-        assert len(unwrapper._rest) <= 1 << 20
-    log = b"\nline=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 9]\nline=[]\n"
-    assert sizes(unwrapper.feed(log) + unwrapper.close()) == [9]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Recording
-
-
-def test_a_recording_is_exact_and_private(tmp_path: Path, captures: list[Path]) -> None:
-    data = b"".join(path.read_bytes() for path in captures) + bytes(range(256))
-    umask = os.umask(0)
-    with Recorder(tmp_path / "out") as recorder:
-        os.umask(umask)
-        for at in range(0, len(data), 777):
-            recorder.write(data[at : at + 777])
-            assert (tmp_path / "out").stat().st_size == min(at + 777, len(data))  # nothing waits in a buffer
-    assert (tmp_path / "out").read_bytes() == data
-    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600
-    assert recorder.error is None
-    assert recorder.lost == 0
-
-
-def test_a_recording_replaces_an_older_one_that_anybody_could_read(tmp_path: Path) -> None:
-    path = tmp_path / "out"
-    path.write_bytes(b"something longer")
-    path.chmod(0o644)
-    with Recorder(path) as recorder:
-        recorder.write(b"short")
-    assert path.read_bytes() == b"short"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_full_disk_ends_the_recording_and_is_told() -> None:
-    with Recorder("/dev/full") as recorder:
-        recorder.write(b"12345")
-        recorder.write(b"678")
-        assert recorder.lost == 8
-    assert recorder.error is not None
-    assert recorder.error.strerror == "No space left on device"
-
-
-def test_what_comes_after_the_end_is_counted_as_lost(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "out")
-    recorder.write(b"123")
-    recorder.close()
-    recorder.close()
-    recorder.write(b"45")
-    assert (tmp_path / "out").read_bytes() == b"123"
-    assert recorder.lost == 2
-
-
-def test_a_recording_that_cannot_be_made_says_so_at_once(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Recorder(tmp_path / "none" / "out")

@@ -111,7 +111,7 @@ def test_standard_error_of_ascp_passes_through(scripted_ascp: Make) -> None:
         ([], "Give either a command line of ascp or --spec FILE."),
         (["--spec", "x", "--", "ascp"], "Give either"),
         (["--sessions", "2", "--", "ascp", "-C", "1:2", "a", "h:b"], "a command line with -C cannot be split"),
-        (["--sessions", "2", "--record", "file", "--", "ascp", "a", "h:b"], "file is no directory"),
+        (["--sessions", "2", "--record", "file", "--", "ascp", "a", "h:b"], "file is not a directory"),
         (["--record", "none/x", "--", "ascp", "a", "h:b"], "none/x: No such file or directory"),
         (["--spec", "none"], "none: No such file or directory"),
         (["--control", "none/s", "--", "ascp", "a", "h:b"], "none/s: No such file or directory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -277,7 +278,21 @@ async def test_recordings(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path) -> None:
+async def test_only_open_connections_have_open_recordings(tmp_path: Path) -> None:
+    async with Listener(record=tmp_path) as listener:
+        counts = []
+        for _ in range(20):
+            with Peer(listener.port) as peer:
+                peer.send(INIT, DONE)
+                await next_of(listener, 2)
+            await asyncio.sleep(0.01)
+            counts.append(len(os.listdir("/dev/fd")))
+        assert max(counts) < counts[0] + 5
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [INIT + DONE] * 20
+
+
+@in_loop
+async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     messages: list[str] = []
     folder = tmp_path / "gone"
     async with listening(0, connections=1, record=folder, on_message=messages.append) as (listener, _):
@@ -287,7 +302,7 @@ async def test_a_recording_that_breaks_off_harms_nothing(tmp_path: Path) -> None
         assert len(await rest_of(listener)) == 2
     assert listener.record_error
     assert str(folder) in listener.record_error
-    assert messages == [f"the recording is not complete: {listener.record_error}"]
+    assert messages == caplog.messages == [f"the recording is not complete: {listener.record_error}"]
 
 
 @in_loop

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.grammar import MAX_FIELDS
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import KINDS, Problem
-from faspmgr.protocol.tokenizer import MAX_FIELDS, StreamReader, Tokenizer
+from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
 from tests.invariants import Outcome, pieces, read, single_bytes
 
 HEADER = b"FASPMGR 2\n"  # 10 bytes
@@ -706,7 +707,7 @@ def test_work_and_memory_are_bounded(data: bytes, size: int) -> None:
 
 def held(reader: StreamReader[Any]) -> int:
     """Bytes of the message that is being read line by line."""
-    message = reader._message
+    message = reader._grammar.message
     return sum(len(name) + len(text) for name, text in message.fields.items()) if message else 0
 
 

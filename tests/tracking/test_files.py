@@ -13,7 +13,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import Tracker, files
+from faspmgr.tracking import FileState, Tracker, files
 from tests.tracking.states import containers, session_of
 
 
@@ -144,3 +144,39 @@ def test_with_all_files_kept_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}") for number in range(25)), keep_files="all")
     assert len(session.files) == 25
+
+
+def test_what_arrived_is_told_apart_from_what_was_there() -> None:
+    tracker = Tracker()
+    tracker.update(SkipEvent(file="old", size=100))
+    tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=700))
+    session = tracker.update(StatsEvent(file="b", size=1000, start_byte=10, written=10))
+    assert (session.bytes_done, session.bytes_arrived) == (100 + 700 + 10, 300)
+    tracker.update(StopEvent(file="a", size=1000, start_byte=400, written=1000))
+    assert (session.bytes_done, session.bytes_arrived) == (100 + 1000 + 10, 600)
+
+
+def test_a_range_from_the_first_byte() -> None:
+    file = session_of(StatsEvent(file="a", size=1000, end_byte=99, written=25)).files["a"]
+    assert (file.bytes_total, file.progress) == (100, 0.25)
+
+
+def test_a_skipped_file_of_unknown_size() -> None:
+    session = session_of(SkipEvent(file="a"), keep_files="all")
+    assert (session.files["a"].written, session.bytes_done, session.files["a"].progress) == (0, 0, 1.0)
+
+
+def test_a_file_by_itself() -> None:
+    file = FileState("a")
+    file.apply(StatsEvent(file="a", size=10, written=4, elapsed_usec=3))
+    assert (file.state, file.progress, file.elapsed_usec) == ("transferring", 0.4, 3)
+    file.apply(SkipEvent(file="a"), usec=9)
+    assert (file.state, file.written, file.elapsed_usec) == ("skipped", 10, 9)
+    assert file.to_dict() == {
+        "name": "a",
+        "state": "skipped",
+        "size": 10,
+        "written": 10,
+        "elapsed_usec": 9,
+        "progress": 1.0,
+    }

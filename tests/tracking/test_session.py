@@ -197,6 +197,14 @@ def test_eta() -> None:
     assert session.eta_seconds == 0.0
 
 
+def test_eta_of_a_pause_is_by_the_average() -> None:
+    events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 9_000_000)]
+    session = session_of(*events, StatsEvent(file="a", elapsed_usec=16_000_000))
+    assert session.rate_kbps == 0.0
+    assert session.average_rate_kbps == 0.05  # 800 bit in 16 s
+    assert session.eta_seconds == 32.0  # 1600 bit left
+
+
 def test_no_eta_while_nothing_has_moved() -> None:
     assert session_of(StatsEvent(file="a", size=10, elapsed_usec=1000)).eta_seconds is None
 
@@ -321,30 +329,113 @@ def test_memory_stays_flat_over_200_000_files() -> None:
     assert session.files_done == session.bytes_done == 200_000
 
 
-def test_the_table_of_states_is_what_a_session_does() -> None:
-    for kind, changes in TRANSITIONS.items():
-        for state in STATES:
-            session = Session("s")
-            session.state = state
-            if kind is None:
-                session.lose()
-            else:
-                session.apply(kind())
-            assert session.state == changes.get(state, state), (kind, state)
+# By hand: the state after each message, from connecting, negotiated, transferring, done, failed and lost.
+AFTER = {
+    "INIT": "connecting connecting connecting connecting connecting connecting",
+    "SESSION": "negotiated negotiated transferring negotiated negotiated negotiated",
+    "NOTIFICATION": "negotiated negotiated transferring done failed lost",
+    **dict.fromkeys(
+        ("STATS", "STOP", "SKIP", "FILEERROR", "ARGSTOP"),
+        "transferring transferring transferring done transferring transferring",
+    ),
+    "DONE": "done done done done done done",
+    "ERROR": "failed failed failed failed failed failed",
+    "end": "lost lost lost done failed lost",
+}
 
 
-def test_every_state_can_be_reached_and_left_as_drawn() -> None:
-    names = {kind.type if kind else "end": changes for kind, changes in TRANSITIONS.items()}
-    assert {kind for kind, changes in names.items() if changes.get("transferring") == "lost"} == {"end"}
-    assert {kind for kind, changes in names.items() if changes.get("done") not in (None, "done")} == {
-        "INIT",
-        "SESSION",
-        "ERROR",
+@pytest.mark.parametrize("kind", TRANSITIONS, ids=lambda kind: kind.type if kind else "end")
+def test_states(kind: type[Event] | None) -> None:
+    for before, after in zip(STATES, AFTER[kind.type if kind else "end"].split(), strict=True):
+        session = Session("s")
+        session.state = before
+        if kind is None:
+            session.lose()
+        else:
+            session.apply(kind())
+        assert session.state == after, before
+        assert (session.error is None) == (kind is not ErrorEvent)
+
+
+def test_what_a_session_keeps_of_its_messages() -> None:
+    init, negotiated, end = InitEvent(direction="Send"), SessionEvent(user="u"), DoneEvent(elapsed_usec=7)
+    session = session_of(init, negotiated, end)
+    assert (session.init, session.negotiated, session.end) == (init, negotiated, end)
+    assert session.began < (session.ended_in or 0)
+
+
+def test_a_session_as_json() -> None:
+    session = session_of(
+        InitEvent(session_id="s", user_str="job", cookie="c", direction="Send"),
+        SessionEvent(
+            session_id="s", user="u", host="h", source=("/a", "/b"), destination="/in", xfer_id="x", rate=1000
+        ),
+        NotificationEvent(session_id="s", min_rate=10, adaptive="Fixed", pre_transfer_bytes=1000, pre_transfer_files=4),
+        SkipEvent(session_id="s", file="old", size=100),
+        FileErrorEvent(session_id="s", file="bad", size=50, code=5, description="no"),
+        StopEvent(session_id="s", file="new", size=200, written=200),
+        StatsEvent(
+            session_id="s",
+            file="big",
+            size=650,
+            written=200,
+            transfer_bytes=420,
+            file_bytes=400,
+            loss=20,
+            delay=30,
+            elapsed_usec=2_000_000,
+        ),
+    )
+    no_perms = {
+        "code": 5,
+        "name": "NO_PERMS",
+        "description": "no",
+        "retryable": False,
+        "meaning": "no permission to read or write",
+        "advice": Failure(5).advice,
     }
-    assert {kind for kind, changes in names.items() if changes.get("failed") == "transferring"} == {
-        "STATS",
-        "STOP",
-        "SKIP",
-        "FILEERROR",
-        "ARGSTOP",
+    assert session.to_dict() == {
+        "id": "s",
+        "state": "transferring",
+        "error": None,
+        "direction": "Send",
+        "user": "u",
+        "host": "h",
+        "source": ["/a", "/b"],
+        "destination": "/in",
+        "user_str": "job",
+        "cookie": "c",
+        "xfer_id": "x",
+        "target_rate_kbps": 1000,
+        "min_rate_kbps": 10,
+        "policy": "Fixed",
+        "progress": 0.5,
+        "bytes_done": 500,
+        "expected_bytes": 1000,
+        "estimated_bytes": 1000,
+        "bytes_transferred": 420,
+        "bytes_written": 400,
+        "bytes_lost": 20,
+        "files_done": 1,
+        "files_skipped": 1,
+        "files_failed": 1,
+        "files_active": 1,
+        "expected_files": 4,
+        "elapsed_seconds": 2.0,
+        "rate_kbps": 1.7,
+        "average_rate_kbps": 1.7,
+        "eta_seconds": 2.4,
+        "rtt_ms": 30,
+        "failures": [
+            {
+                "name": "bad",
+                "state": "failed",
+                "size": 50,
+                "written": 0,
+                "started_usec": 0,
+                "elapsed_usec": 0,
+                "error": no_perms,
+                "progress": 0.0,
+            }
+        ],
     }

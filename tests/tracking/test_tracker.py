@@ -225,6 +225,7 @@ def test_20_000_streams_do_not_stay_in_memory(session_id: str | None) -> None:
         tracker.end(stream)
     assert len(tracker.sessions) == len(tracker.transfers) == MAX_SESSIONS == 10_000
     assert sum(len(transfer.sessions) for transfer in tracker.transfers.values()) == 10_000
+    assert {len(value) for value in vars(tracker).values() if isinstance(value, dict)} == {10_000}
     assert tracker.find(session_id or "", 19_999)
     assert tracker.find(session_id or "", 9_999) is None
 

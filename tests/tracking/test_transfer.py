@@ -241,7 +241,9 @@ def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch
 def test_a_transfer_put_together_by_hand() -> None:
     first, second = Session("a"), Session("b")
     transfer = Transfer("x", [first])
+    assert transfer.attempts == len(transfer.current) == 1
     transfer.add(second)
+    assert transfer.current == [first, second]
     assert transfer.state == "connecting"
     second.apply(StatsEvent(file="f", transfer_bytes=10))
     transfer.changed()

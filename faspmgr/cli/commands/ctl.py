@@ -13,7 +13,7 @@ from faspmgr.cli.text import count, duration, percent, printable, rate, size
 from faspmgr.errors import CommandError
 from faspmgr.manager import control
 from faspmgr.manager.replies import REPLY_TIMEOUT
-from faspmgr.protocol.commands import Command
+from faspmgr.protocol.commands import COMMANDS, Command
 from faspmgr.verdicts import ExitStatus
 
 RESPONSE_SECONDS = 5.0
@@ -70,7 +70,7 @@ class _Client:
         return response
 
 
-_NAMES = {kind: name for name, kind in control.COMMANDS.items()}
+_NAMES = {row.cls: name for name, row in COMMANDS.items()}
 _OUTCOMES: Mapping[bool | None, tuple[str, ExitStatus]] = {
     True: ("Accepted", ExitStatus.DONE),
     False: ("Rejected", ExitStatus.FAILED),

@@ -13,7 +13,7 @@ from faspmgr.ascp import describe_properties
 from faspmgr.cli import output
 from faspmgr.cli.text import did_you_mean
 from faspmgr.errors import CommandError
-from faspmgr.protocol import codes, fields, problems
+from faspmgr.protocol import codes, commands, fields, problems
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.verdicts import ExitStatus
 from faspmgr.views import KINDS as VIEWS
@@ -21,15 +21,8 @@ from faspmgr.views import describe_view
 
 WIDTH = 100
 _NUMBER = re.compile("-?[0-9]{1,20}")
-COMMANDS = {
-    "RATE": ("change rate or policy", ("Rate", "MinRate", "Adaptive", "Priority")),
-    "CANCEL": ("cancel the session", ()),
-    "START": ("start a file in a persistent session", ("Source", "Destination", "FileBytes")),
-    "STOP": ("stop a file; Source as its STATS report it", ("Source",)),
-    "DONE": ("end a persistent session", ("Operation",)),
-    "QUERY": ("ask for the state", ()),
-}
-"""Commands to ascp: what they do, and their fields."""
+COMMANDS = {row.type: (row.description, row.fields) for row in commands.COMMANDS.values()}
+"""Commands to ascp by their message type: what they do, and their fields."""
 
 
 @click.command("describe")

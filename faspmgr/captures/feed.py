@@ -1,0 +1,53 @@
+"""A source of bytes into a Parser or a Tokenizer, with an Unwrapper between them where one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from faspmgr.captures.sources import Source, chunks
+from faspmgr.captures.unwrap import Unwrap, Unwrapper
+from faspmgr.errors import CaptureError
+from faspmgr.protocol.tokenizer import StreamReader
+
+T = TypeVar("T")
+
+
+def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[list[T]]:
+    """Feed a source to a reader, piece by piece as the bytes arrive, and close the reader at the end.
+
+    Args:
+        source: a path, ``-`` for standard input, or a binary file; plain or gzip.
+        reader: a Parser or a Tokenizer; its problems are its own.
+        follow: wait for more at the end of the file, without end.
+        unwrap: None, or how to find messages inside of another log; see ``faspmgr.captures.unwrap``.
+
+    Yields:
+        What each piece completes, Events or Frames. A list may be empty: while a followed file has nothing new, an
+        empty one comes about ten times a second, so that the caller can do something else or stop.
+
+    Raises:
+        OSError: the source cannot be opened or read.
+        CaptureError: the source is damaged. What came before the damage has been yielded.
+        ProtocolError: the first problem, if the reader is strict.
+        ValueError: unwrap is an invalid regular expression.
+        TypeError: the source is a text file instead of a binary one.
+
+    Example:
+        >>> import io
+        >>> from faspmgr import Tokenizer
+        >>> tokenizer = Tokenizer()
+        >>> source = io.BytesIO(b"FASPMGR 2\\nType: DONE\\n\\nnoise\\n")
+        >>> [[frame.type for frame in frames] for frames in pump(source, tokenizer)]
+        [['DONE'], []]
+        >>> [problem.kind for problem in tokenizer.problems]
+        ['noise']
+    """
+    feeder: Unwrapper[T] | StreamReader[T] = reader if unwrap in (None, False) else Unwrapper(reader, unwrap)
+    try:
+        for piece in chunks(source, follow=follow):
+            yield feeder.feed(piece) if piece else []
+    except CaptureError:
+        yield feeder.close()
+        raise
+    yield feeder.close()

@@ -1,0 +1,169 @@
+"""Messages inside of other logs."""
+
+from __future__ import annotations
+
+import io
+import re
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.captures import pump
+from faspmgr.captures.unwrap import Unwrapper
+from faspmgr.protocol.events import Event
+from faspmgr.protocol.parser import Parser, parse
+from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.reading import read
+from tests.captures.streams import sizes
+
+EXAMPLES = {  # of the vendor's document, in its order; the names of fixtures/examples/
+    "init": "INIT",
+    "session": "SESSION",
+    "notification-rate": "NOTIFICATION",
+    "notification-job-size": "NOTIFICATION",
+    "stats": "STATS",
+    "stop": "STOP",
+    "skip": "SKIP",
+    "argstop": "ARGSTOP",
+    "done": "DONE",
+    "fileerror": "FILEERROR",
+    "error": "ERROR",
+    "start-file": "START",
+    "stop-file": "STOP",
+}
+
+
+def problems_of(source: Path, unwrap: Any) -> tuple[list[Event], list[Any]]:
+    parser = Parser()
+    events = [event for results in pump(source, parser, unwrap=unwrap) for event in results]
+    return events, list(parser.problems)
+
+
+@pytest.mark.parametrize("unwrap", ["bullets", "auto", True])
+def test_the_examples_of_the_document(fixtures: Path, unwrap: Any) -> None:
+    events, problems = problems_of(fixtures / "documents" / "aspera-events.txt", unwrap)
+    assert [event.type for event in events] == list(EXAMPLES.values())
+    assert problems == []
+    for name, event in zip(EXAMPLES, events):
+        assert [event] == parse((fixtures / "examples" / f"{name}.fasp").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "unwrap",
+    [
+        "brackets",
+        "auto",
+        True,
+        r"line=\[(.*)\]$",
+        re.compile(r"LINE=\[(.*)\]", re.IGNORECASE),
+        re.compile(rb"=\[(.*)\]"),
+    ],
+    ids=str,
+)
+def test_a_log_with_a_line_of_the_stream_in_each_line(fixtures: Path, unwrap: Any) -> None:
+    events, problems = problems_of(fixtures / "logs" / "manager-line.log", unwrap)
+    expected = parse((fixtures / "logs" / "manager-line.fasp").read_bytes())
+    assert len(expected) == 6
+    assert events == expected
+    assert problems == []
+
+
+def unwrapped(text: str, unwrap: Any) -> list[Event]:
+    return list(read(io.BytesIO(text.encode()), unwrap=unwrap))
+
+
+def test_a_pattern_without_a_group_is_the_line() -> None:
+    log = "app: FASPMGR 2\napp: Type: STATS\napp: Size: 3\napp: \n"
+    assert sizes(unwrapped(log, r"(?<=app: ).*")) == [3]
+
+
+def test_a_group_that_did_not_match_is_an_empty_line() -> None:
+    assert sizes(unwrapped("> FASPMGR 2\n> Type: STATS\n> Size: 3\n>\n> noise\n", r"^>(?: (.*))?$")) == [3]
+
+
+def test_lines_that_do_not_match_are_passed_over() -> None:
+    log = "m FASPMGR 2\nelse\nm Type: STATS\n\nm Size: 3\nelse\nm \n"
+    assert sizes(unwrapped(log, "^m (.*)")) == [3]
+
+
+def test_a_log_that_drops_empty_lines_ends_a_message_at_the_next_header_and_at_its_end() -> None:
+    log = "line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 1]\nline=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 2]\n"
+    assert sizes(unwrapped(log, "brackets")) == [1, 2]
+
+
+def test_a_log_that_shows_empty_lines_and_breaks_off_does_not_make_an_event_of_the_rest() -> None:
+    whole = "line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 1]\nline=[]\n"
+    parser = Parser()
+    source = io.BytesIO((whole + whole.replace("line=[]\n", "")).encode())
+    events = [event for results in pump(source, parser, unwrap="brackets") for event in results]
+    assert sizes(events) == [1]
+    assert [problem.kind for problem in parser.problems] == ["unfinished"]
+
+
+def test_the_end_of_a_list_ends_the_message() -> None:
+    document = "Example:\n- FASPMGR 2\n- Type: STATS\n- Size: 1\nA sentence.\n- Type: no message\n- Size: 2\n"
+    assert sizes(unwrapped(document, "bullets")) == [1]
+
+
+def test_other_bullets_and_windows_line_ends() -> None:
+    assert sizes(unwrapped("  * FASPMGR 2\r\n  * Type: STATS\r\n  * Size: 1\r\n", "bullets")) == [1]
+
+
+def test_a_log_without_messages_has_none() -> None:
+    for unwrap in ("auto", "bullets", "brackets", "x(.*)"):
+        assert unwrapped("hello\n- world\n\n[FASPMGR 2]\n", unwrap) == []
+
+
+def test_problems_are_told_with_the_place_in_the_log() -> None:
+    log = b"start\nline=[FASPMGR 2]\nother\nline=[Type: STATS]\nline=[Size: many]\nline=[]\n"
+    parser = Parser()
+    list(pump(io.BytesIO(log), parser, unwrap="brackets"))
+    (problem,) = parser.problems
+    assert (problem.kind, problem.line, problem.offset) == ("value", 5, log.index(b"line=[Size"))
+
+
+@pytest.mark.parametrize("unwrap", ["(", re.compile("x")])
+def test_a_pattern_must_be_a_regular_expression(unwrap: Any) -> None:
+    if unwrap == "(":
+        with pytest.raises(ValueError, match="regular expression"):
+            unwrapped("", unwrap)
+    else:
+        assert unwrapped("", unwrap) == []
+
+
+def test_file_names_that_are_no_utf_8_survive_unwrapping(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"line=[FASPMGR 2]\nline=[Type: STATS]\nline=[File: Br\xfcssel]\nline=[]\n")
+    (event,) = read(path, unwrap="auto")
+    assert event.file == "Br\udcfcssel"  # type: ignore[attr-defined]
+
+
+@given(st.lists(st.integers(0, 5000), max_size=6))
+def test_where_a_log_is_cut_makes_no_difference(cuts: list[int]) -> None:
+    data = (Path(__file__).parents[2] / "fixtures" / "logs" / "manager-line.log").read_bytes()
+    places = [0, *sorted(cuts), len(data)]
+    whole, cut = Tokenizer(), Tokenizer()
+    unwrapper, other = Unwrapper(whole, "auto"), Unwrapper(cut, "auto")
+    frames = unwrapper.feed(data) + unwrapper.close()
+    pieces = [frame for start, end in pairwise(places) for frame in other.feed(data[start:end])]
+    assert pieces + other.close() == frames
+    assert len(frames) == 6
+
+
+def test_a_line_without_an_end_does_not_fill_memory() -> None:
+    unwrapper = Unwrapper(Parser(), "auto")
+    piece = bytes(100_000)
+    tracemalloc.start()
+    try:
+        for _ in range(400):
+            unwrapper.feed(piece)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20  # peak, of 40 MB: the limit of a message and a copy of it
+    finally:
+        tracemalloc.stop()
+    log = b"\nline=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 9]\nline=[]\n"
+    assert sizes(unwrapper.feed(log) + unwrapper.close()) == [9]

@@ -1,0 +1,97 @@
+"""The exceptions: the drawn tree is the real one, no other module has one, and all of them survive a journey."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+
+import faspmgr
+from faspmgr import errors
+from faspmgr.protocol.events import DoneEvent
+from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.problems import Problem
+from faspmgr.simulator.options import Refusal
+from faspmgr.verdicts import ExitStatus
+
+CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+ROW = re.compile(r"^ {4}((?:│ {3}| {4})*)((?:[├└]── )?)(\w+)(?: \((\w+)\))?(?: {2,}\S.*)?$", re.MULTILINE)
+
+
+def drawn() -> dict[str, tuple[str, str]]:
+    """The tree of the docstring: by name, the exception above it, and the builtin in brackets."""
+    _, _, tree = (errors.__doc__ or "").partition("::\n\n")
+    found: dict[str, tuple[str, str]] = {}
+    above: list[str] = []
+    for indent, branch, name, builtin in ROW.findall(tree.partition("\n\n")[0]):
+        depth = len(indent + branch) // 4
+        above[depth:] = [name]
+        found[name] = (above[depth - 1] if depth else "Exception", builtin)
+    return found
+
+
+def test_the_drawn_tree_is_the_real_one() -> None:
+    tree = drawn()
+    assert list(tree) == [cls.__name__ for cls in CLASSES]  # in the order of the code, too
+    for cls in CLASSES:
+        above, builtin = tree[cls.__name__]
+        assert [base.__name__ for base in cls.__bases__] == [above, *([builtin] if builtin else [])]
+        assert issubclass(cls, errors.FaspmgrError)
+        assert not builtin or issubclass(cls, getattr(builtins, builtin))
+
+
+def test_no_other_module_has_an_exception() -> None:
+    """A class is one if a base of it is, and these are: the builtins, ours, and click's."""
+    root = Path(faspmgr.__file__).parent
+    known = {
+        name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+    }
+    known |= {cls.__name__ for cls in CLASSES} | {"ClickException", "UsageError", "BadParameter"}
+    modules = [path for path in root.rglob("*.py") if path != root / "errors.py"]
+    assert len(modules) > 50
+    for path in modules:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+                assert not bases & known, f"{path.relative_to(root)}: {node.name}"
+
+
+PROBLEM = Problem(kind="noise", offset=3, line=2, message="not a line of a message", excerpt="hello")
+REFUSAL = Refusal(13, "no")
+MADE: dict[Exception, tuple[str, dict[str, object]]] = {
+    errors.FaspmgrError("text"): ("text", {}),
+    errors.ProtocolError(PROBLEM, [DoneEvent(session_id="a"), Frame("DONE", {})]): (
+        "line 2, byte 3: not a line of a message: hello",
+        {"problem": PROBLEM, "results": [DoneEvent(session_id="a"), Frame("DONE", {})]},
+    ),
+    errors.CaptureError("cut off"): ("cut off", {}),
+    errors.SpecError("ssh_port", "is odd"): ("ssh_port: is odd", {"property": "ssh_port", "problem": "is odd"}),
+    errors.AscpError("/x/ascp: no"): ("/x/ascp: no", {"errno": None}),
+    errors.AscpNotFoundError("none"): ("none", {"errno": None}),
+    errors.CommandError("no"): ("no", {"status": ExitStatus.USAGE}),
+    errors.CommandError("no", ExitStatus.NOT_STARTED): ("no", {"status": ExitStatus.NOT_STARTED}),
+    errors.SimulatorError("no"): ("no", {}),
+    errors.FaultError("no"): ("no", {}),
+    errors.OptionError("no", unknown=True): ("no", {"unknown": True}),
+    errors.FileError(36, "full"): ("full", {"code": 36, "description": "full"}),
+    errors.SessionOverError(REFUSAL): ("no", {"refusal": REFUSAL}),
+    errors.ShutdownError(): ("", {}),
+}
+
+
+def test_one_of_each_is_made_below() -> None:
+    assert {type(error) for error in MADE} == set(CLASSES)
+
+
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+def test_an_exception_can_be_copied_and_sent_to_another_process(error: Exception) -> None:
+    text, attributes = MADE[error]
+    for again in (error, copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is type(error)
+        assert str(again) == text
+        assert {name: getattr(again, name) for name in attributes} == attributes
