@@ -1,4 +1,4 @@
-"""Collect what several ascp report, and print a line for each of their sessions when they are through.
+"""Collect what several ascp report, and print a line for each session at the end.
 
 Run it with the number of connections to wait for, and a port::
 

@@ -111,7 +111,7 @@ class SpecError(FaspmgrError, ValueError):
 
 
 class AscpError(FaspmgrError, OSError):
-    """ascp cannot be used. The text is one line that says why.
+    """ascp cannot be used. The text is one line with the reason.
 
     Example:
         >>> from faspmgr.ascp import describe_ascp

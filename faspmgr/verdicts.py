@@ -1,4 +1,4 @@
-"""How a transfer can end, in one word, and the exit status that says the same to a script.
+"""How a transfer can end, in one word, and the exit status that means the same to a script.
 
 A line of code may stand here if it is a word for a result, a status for a result, or what connects the two. This module
 is a leaf: it imports no room.
@@ -7,7 +7,7 @@ is a leaf: it imports no room.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Verdict = Literal["done", "failed", "lost", "not started"]
@@ -46,3 +46,22 @@ EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
     "not started": ExitStatus.NOT_STARTED,
 }
 """The exit status for each verdict."""
+
+
+def verdict_of(states: Iterable[str]) -> Verdict:
+    """Give the verdict on several transfers together.
+
+    Args:
+        states: the state of each, as ``Transfer.state``.
+
+    Returns:
+        failed if one failed, done if all are done, else lost; lost also where there is no transfer at all.
+
+    Example:
+        >>> verdict_of(["done", "failed", "lost"]), verdict_of(["done", "transferring"]), verdict_of([])
+        ('failed', 'lost', 'lost')
+    """
+    found = set(states)
+    if "failed" in found:
+        return "failed"
+    return "done" if found == {"done"} else "lost"

@@ -29,6 +29,12 @@ settings.register_profile("faspmgr", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("faspmgr")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    from tests.real import untested
+
+    config.pluginmanager.register(untested, "untested")
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder of recorded streams."""

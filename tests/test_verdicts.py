@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typing
 
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict
+import pytest
+
+from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, verdict_of
 
 
 def test_every_verdict_has_its_exit_status() -> None:
@@ -23,3 +25,20 @@ def test_exit_statuses() -> None:
         "NOT_STARTED",
         "INTERRUPTED",
     ]
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ([], ExitStatus.NO_RESULT),
+        (["done"], ExitStatus.DONE),
+        (["done", "done"], ExitStatus.DONE),
+        (["failed"], ExitStatus.FAILED),
+        (["lost"], ExitStatus.NO_RESULT),
+        (["connecting"], ExitStatus.NO_RESULT),
+        (["done", "failed", "lost"], ExitStatus.FAILED),
+        (["done", "lost"], ExitStatus.NO_RESULT),
+    ],
+)
+def test_several_transfers(states: list[str], status: ExitStatus) -> None:
+    assert EXIT_STATUS[verdict_of(states)] is status

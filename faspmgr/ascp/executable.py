@@ -1,8 +1,8 @@
-"""Finds ascp, and asks it what it is.
+"""Find ascp, and ask it for its version.
 
-Running a program that somebody else put there must end in time and in one clear line, whatever the program does: it may
-be for another machine, hang, leave a child behind that holds the pipe, or print without end. Hence one read with a
-limit, and a timer that kills the whole process group.
+A line of code may stand here if it is about the file that is ascp. Running a program that somebody else put there must
+end in time and in one clear line, whatever the program does: it may be for another machine, hang, leave a child behind
+that holds the pipe, or print without end. Hence one read with a limit, and a timer that kills the whole process group.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ VARIABLE = "FASPMGR_ASCP"
 """The environment variable that names the ascp to use."""
 
 MAX_OUTPUT = 1 << 16
-"""Bytes of ``ascp -A`` that are read, for security: the real one prints a few hundred."""
+"""Bytes of ``ascp -A`` that are read, for security; the real one prints a few hundred."""
 
 
 def install_folders() -> list[str]:
-    """The folders that the vendor's products put ascp in, on this system, those of the user first."""
+    """The folders where the vendor's products install ascp on this system, those of the user first."""
     home = os.path.expanduser("~")
     if sys.platform == "darwin":
         return [
@@ -63,12 +63,19 @@ def install_folders() -> list[str]:
 
 
 def find_ascp(path: str | os.PathLike[str] | None = None) -> str:
-    """The absolute path of the ascp to use.
+    """Find the ascp to use.
 
-    The first of these counts: path (a file, or the name of a program on PATH); FASPMGR_ASCP, the same; ``ascp`` on
-    PATH; the folders of ``install_folders``. What is named and cannot be used is an error: nothing else is looked for.
+    The first of these counts: path; the environment variable FASPMGR_ASCP; ``ascp`` on PATH; the folders where the
+    vendor's products install it. If path or FASPMGR_ASCP names a file that cannot be used, nothing else is tried.
 
-    Raises AscpNotFoundError with one line that says what is wrong with the file, or where ascp was looked for.
+    Args:
+        path: a file, or the name of a program on PATH; None to look for it.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        AscpNotFoundError: in one line, what is wrong with the file, or where ascp was looked for.
     """
     if path is not None:
         return _named(os.fspath(path), "")
@@ -96,7 +103,7 @@ def _installed() -> str:
             return path
         if os.path.lexists(path):
             unusable.append(f"{path}: {_unusable(path)}")
-    looked = f"no ascp on PATH, nor in {', '.join(install_folders())}"
+    looked = f"no ascp on PATH or in {', '.join(install_folders())}"
     raise AscpNotFoundError("; ".join([looked, *unusable, f"give its path with --ascp or {VARIABLE}"]))
 
 
@@ -104,20 +111,20 @@ def _unusable(path: str) -> str:
     if os.path.isdir(path):
         return "is a directory"
     if os.path.exists(path):
-        return "may not be executed"
-    return "no such file, nor a program of that name on PATH" if os.sep not in path else "no such file"
+        return "is not executable"
+    return "no such file" if os.sep in path else "no such file, and no program of that name on PATH"
 
 
 @attrs.frozen
 class AscpInfo:
-    """What ``ascp -A`` says.
+    """What ``ascp -A`` prints.
 
     Attributes:
         path: the executable that was asked.
         version: such as ``3.9.0.163682``.
-        platform: the operating system it was built for, such as ``Linux``; empty if it does not say.
+        platform: the operating system for which it was built, such as ``Linux``; empty if it prints none.
         license: the lines about the license, such as ``License max rate=(unlimited), account no.=1, license no.=1``.
-        text: all that it printed.
+        text: the whole output.
     """
 
     path: str
@@ -128,12 +135,15 @@ class AscpInfo:
 
 
 def describe_ascp(path: str, timeout: float = 10.0) -> AscpInfo:
-    """Run ``ascp -A`` and read what it prints, up to 64 KiB, for security.
+    """Run ``ascp -A``, and read what it prints, up to 64 KiB, for security.
 
-    timeout: seconds; then it is killed with all it started.
+    Args:
+        path: the executable.
+        timeout: seconds; then it is killed together with all processes that it started.
 
-    Raises AscpError with one line where the file cannot be started, does not end in time, ends with a status other
-    than 0, or prints what no ascp would.
+    Raises:
+        AscpError: in one line: the file cannot be started, does not end in time, ends with a status other than 0, or
+            prints something else than ascp does.
     """
     try:
         process = subprocess.Popen(
@@ -148,14 +158,14 @@ def describe_ascp(path: str, timeout: float = 10.0) -> AscpInfo:
     output, in_time = _read_and_end(process, timeout)
     text = output.decode("utf-8", "backslashreplace")
     if not in_time:
-        raise AscpError(f"{path} -A: no answer within {timeout:g} s")
+        raise AscpError(f"{path} -A: did not end within {timeout:g} s")
     if process.returncode != 0 and len(output) < MAX_OUTPUT:
         raise AscpError(f"{path} -A: {_ending(process.returncode)}{_first_line(text)}")
     return _parsed(path, text)
 
 
 def _read_and_end(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bool]:
-    """What the process printed up to the limit, and whether it came in time. The process has ended afterwards."""
+    """What the process printed up to the limit, and whether it ended in time. The process has ended afterwards."""
     deadline = time.monotonic() + timeout
     late = threading.Event()
 
@@ -185,8 +195,8 @@ def _read_and_end(process: subprocess.Popen[bytes], timeout: float) -> tuple[byt
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that was not waited for yet, and what it started."""
-    with contextlib.suppress(OSError):  # it has gone
+    """Kill a process that was not waited for yet, and all that it started."""
+    with contextlib.suppress(OSError):  # it has ended
         if sys.platform == "win32":
             process.kill()
         else:
@@ -198,7 +208,7 @@ def _ending(status: int) -> str:
 
 
 def _first_line(text: str) -> str:
-    """The first line as an addition to a message; control characters cannot get to a terminal this way."""
+    """The first line as the end of a message, without control characters: it may be shown on a terminal."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return f": {''.join(char if char.isprintable() else '?' for char in line[:200])}" if line else ""
 
@@ -207,14 +217,26 @@ def _parsed(path: str, text: str) -> AscpInfo:
     lines = [line.strip() for line in text.splitlines()]
     versions = [line.removeprefix("ascp version ") for line in lines if line.startswith("ascp version ")]
     if not versions:
-        raise AscpError(f"{path} -A: not what ascp prints{_first_line(text)}")
+        raise AscpError(f"{path} -A: not the output of ascp{_first_line(text)}")
     platforms = [line.removeprefix("Operating System: ") for line in lines if line.startswith("Operating System: ")]
     licenses = tuple(line for line in lines if "license" in line.lower())
     return AscpInfo(path, versions[0], platforms[0] if platforms else "", licenses, text)
 
 
 def start_problem(path: str, error: OSError) -> str:
-    """Why a program could not be started, as one line: what the operating system says, and what that means here."""
+    """Why a program could not be started, in one line.
+
+    Args:
+        path: the program.
+        error: what starting it raised.
+
+    Returns:
+        What the operating system reports, or what that means for a program.
+
+    Example:
+        >>> start_problem("/no/such/ascp", FileNotFoundError(2, "No such file or directory"))
+        '/no/such/ascp: No such file or directory'
+    """
     if error.errno == errno.ENOEXEC:
         return f"{path}: not a program for this machine ({os.strerror(errno.ENOEXEC)})"
     if error.errno == errno.ENOENT and os.path.exists(path):

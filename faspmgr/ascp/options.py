@@ -1,16 +1,19 @@
-"""ascp's options: the one place that knows them, and what a command line that somebody else wrote says.
+"""ascp's options: the one place that knows them, and what a command line means that somebody else wrote.
+
+A line of code may stand here if it is about words of a command line of ascp. It must read every command line as ascp
+does, and change nothing of one but what it was asked to: no word is dropped, moved or written in another form.
 
 How ascp reads its command line, as 3.9.0 was seen to do it:
 
-- Options end at the first word that is none, or at ``--``. Options after that are file names: ascp does not look for
-  them behind the file names as GNU programs do.
+- Options end at the first word that is not one, or at ``--``. All words after that are file names: ascp does not look
+  for options behind the file names as GNU programs do.
 - Short options may be bundled, and a value may be attached or be the next word: ``-dTl7m``, ``-l 7m``.
-- A long option may be cut to any beginning that fits no other, and its value may be attached or be the next word:
+- A long option may be shortened to any beginning that fits no other, and its value may be attached or be the next word:
   ``--pol=fixed``, ``--policy fixed``.
 - Where an option is given twice the last one counts, except for those that add up (``repeats``).
 
 Where the table comes from: ``ascp -h`` of 3.9.0 and its advanced options, each one tried; those marked as newer are
-from the vendor's reference of later releases. A long option that is not in it is taken for one without a value.
+from the vendor's reference of later releases. A long option that is not in the table is read as one without a value.
 """
 
 from __future__ import annotations
@@ -22,14 +25,19 @@ from collections.abc import Sequence
 import attrs
 
 MAX_SESSIONS = 128
-"""The most sessions that ascp takes in ``-C``."""
+"""The most sessions of one transfer that ascp accepts in ``-C``."""
 
 
 @attrs.frozen
 class Option:
-    """One option of ascp: its spellings, what its value is (empty: it takes none), and what must be known about it.
+    """One option of ascp.
 
-    secret: its value must not be shown. repeats: several add up. newer: 3.9.0 does not have it.
+    Attributes:
+        names: its spellings, such as ``-h`` and ``--help``.
+        value: what its value is, such as ``MAX-RATE``; empty if it has none.
+        secret: whether its value must not be shown.
+        repeats: whether several add up. Of others the last one counts.
+        newer: whether it came after 3.9.0.
     """
 
     names: tuple[str, ...]
@@ -230,9 +238,18 @@ def command_line(words: Sequence[str | os.PathLike[str]]) -> list[str]:
 
 
 def option_words(name: str, value: str = "") -> list[str]:
-    """An option as words of a command line: ``["-l", "7m"]``, ``["--policy=fixed"]``, ``["-d"]``.
+    """Write an option as words of a command line.
 
-    Raises KeyError for an option that ascp does not have.
+    Args:
+        name: one of its spellings.
+        value: its value; not used if the option has none.
+
+    Raises:
+        KeyError: ascp has no such option.
+
+    Example:
+        >>> option_words("-l", "7m"), option_words("--policy", "fixed"), option_words("-d")
+        (['-l', '7m'], ['--policy=fixed'], ['-d'])
     """
     if not _BY_NAME[name].value:
         return [name]
@@ -241,7 +258,7 @@ def option_words(name: str, value: str = "") -> list[str]:
 
 @attrs.frozen
 class _Found:
-    """An option on a command line. Its value is ``argv[word][start:]``, empty if it takes none."""
+    """An option on a command line. Its value is ``argv[word][start:]``, empty if it has none."""
 
     option: Option
     word: int
@@ -288,18 +305,39 @@ def _short(argv: Sequence[str], word: int) -> list[_Found]:
 
 
 def has_option(argv: Sequence[str], name: str) -> bool:
-    """Whether a command line of ascp, program first, has an option; name is any of its spellings, ``-u`` or ``--help``.
+    """Whether a command line has an option.
 
-    Raises KeyError for a name that ascp does not have.
+    Args:
+        argv: the command line, the program first.
+        name: one of the spellings of the option, such as ``-u`` or ``--help``.
+
+    Raises:
+        KeyError: ascp has no such option.
+
+    Example:
+        >>> has_option(["ascp", "-dTl", "7m", "a", "host:b"], "-T")
+        True
     """
     option = _BY_NAME[name]
     return any(found.option is option for found in _read(argv))
 
 
 def option_value(argv: Sequence[str], name: str) -> str | None:
-    """The value that ascp will use for an option: that of its last occurrence; None if the option is not there.
+    """Read the value that ascp will use for an option.
 
-    Raises KeyError for a name that ascp does not have.
+    Args:
+        argv: the command line, the program first.
+        name: one of the spellings of the option.
+
+    Returns:
+        The value of its last occurrence; None if the option is not there.
+
+    Raises:
+        KeyError: ascp has no such option.
+
+    Example:
+        >>> option_value(["ascp", "-dTl", "7m", "a", "host:b"], "-l")
+        '7m'
     """
     option = _BY_NAME[name]
     values = [argv[found.word][found.start :] for found in _read(argv) if found.option is option]
@@ -307,17 +345,27 @@ def option_value(argv: Sequence[str], name: str) -> str | None:
 
 
 def with_option(argv: Sequence[str], name: str, value: str = "") -> list[str]:
-    """A command line with an option set to a value.
+    """Set an option on a command line.
 
-    Where the option is there already its value is replaced, unless it is one that adds up, such as ``-M``. A new option
+    If the option is there already its value is replaced, unless it is one that adds up, such as ``-M``. A new option
     goes right behind the program, the one place where it is an option whatever the rest means.
 
-    >>> with_option(["ascp", "-dl7m", "a", "host:b"], "-l", "9m")
-    ['ascp', '-dl9m', 'a', 'host:b']
-    >>> with_option(["ascp", "a", "host:b"], "--policy", "fixed")
-    ['ascp', '--policy=fixed', 'a', 'host:b']
+    Args:
+        argv: the command line, the program first.
+        name: one of the spellings of the option.
+        value: its value.
 
-    Raises KeyError for a name that ascp does not have.
+    Returns:
+        A new command line; argv is not changed.
+
+    Raises:
+        KeyError: ascp has no such option.
+
+    Example:
+        >>> with_option(["ascp", "-dl7m", "a", "host:b"], "-l", "9m")
+        ['ascp', '-dl9m', 'a', 'host:b']
+        >>> with_option(["ascp", "a", "host:b"], "--policy", "fixed")
+        ['ascp', '--policy=fixed', 'a', 'host:b']
     """
     option = _BY_NAME[name]
     words = list(argv)
@@ -331,13 +379,24 @@ def with_option(argv: Sequence[str], name: str, value: str = "") -> list[str]:
 
 
 def session_argv(argv: Sequence[str], index: int, count: int, udp_port: int | None = None) -> list[str]:
-    """The command line of one session of a multi-session transfer: ``-C index:count``, and ``-O`` if a port is given.
+    """Make the command line of one session of a multi-session transfer, with ``-C index:count``.
 
-    index: from 1 to count. count: up to 128. udp_port: the UDP port of this session; sessions of one host each need
-    their own.
+    Args:
+        argv: the command line of the whole transfer, the program first.
+        index: the number of the session, from 1 to count.
+        count: how many sessions there are, at most MAX_SESSIONS.
+        udp_port: the UDP port of this session, for ``-O``; sessions of one host need a port each.
 
-    Raises ValueError for numbers that ascp would refuse, for a command line that has ``-C`` already, and for one of a
-    persistent session, which ascp cannot split.
+    Returns:
+        A new command line; argv is not changed.
+
+    Raises:
+        ValueError: ascp would refuse the numbers, the command line has ``-C`` already, or it is that of a persistent
+            session, which ascp cannot split.
+
+    Example:
+        >>> session_argv(["ascp", "a", "host:b"], 2, 3)
+        ['ascp', '-C', '2:3', 'a', 'host:b']
     """
     if not 1 <= index <= count <= MAX_SESSIONS:
         raise ValueError(f"session {index} of {count}: a transfer can be split into 1 to {MAX_SESSIONS} sessions")
@@ -349,7 +408,18 @@ def session_argv(argv: Sequence[str], index: int, count: int, udp_port: int | No
 
 
 def retry_argv(argv: Sequence[str]) -> list[str]:
-    """The command line for another attempt: with ``-k 1``, resume where size and time agree, unless it has a ``-k``."""
+    """Make the command line of another attempt.
+
+    Args:
+        argv: the command line of the first attempt, the program first.
+
+    Returns:
+        A new command line, with ``-k 1`` (resume if size and time agree) unless it has a ``-k``.
+
+    Example:
+        >>> retry_argv(["ascp", "a", "host:b"])
+        ['ascp', '-k', '1', 'a', 'host:b']
+    """
     return list(argv) if has_option(argv, "-k") else with_option(argv, "-k", "1")
 
 
@@ -358,18 +428,29 @@ _URL_PASSWORD = re.compile(r"(://[^:/]*:)(.*)(?=@)", re.DOTALL)
 
 
 def url_password(url: str) -> str | None:
-    """The password in a URL, as it is written there; None if there is none."""
+    """The password in a URL, as it is written there; None if it has none."""
     match = _URL_PASSWORD.search(url)
     return match[2] if match else None
 
 
 def without_url_password(url: str, instead: str = "") -> str:
-    """A URL with its password replaced, or with ``instead`` empty, taken out with its colon."""
+    """A URL with its password replaced; if ``instead`` is empty, removed together with its colon."""
     return _URL_PASSWORD.sub(lambda match: match[1] + instead if instead else match[1][:-1], url)
 
 
 def secrets_in(argv: Sequence[str]) -> tuple[str, ...]:
-    """The texts of a command line that must not be shown: tokens, passwords, and passwords in URLs anywhere."""
+    """Find what must not be shown of a command line: tokens, passwords, and passwords in URLs anywhere.
+
+    Args:
+        argv: the command line, the program first.
+
+    Returns:
+        The texts, each one once.
+
+    Example:
+        >>> secrets_in(["ascp", "-W", "token", "--proxy=dnat://bob:pw@proxy", "a", "host:b"])
+        ('pw', 'token')
+    """
     secrets = [url_password(word) for word in argv]
     for found in _read(argv):
         if found.option.secret:

@@ -1,6 +1,8 @@
-"""What a property of a transfer spec may be, and what it is to ascp: an option, a variable of the environment, a list.
+"""What one property of a transfer spec may be, and what it is to ascp: an option, or a variable of the environment.
 
-`TransferSpec` is the table; each of its rows is made by one of the functions at the end of this module.
+A line of code may stand here if it holds for one property, whatever the others are. ``TransferSpec`` is the table; each
+of its rows is made by one of the functions at the end of this module. A check raises SpecError, and never shows a value
+that may be a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from faspmgr.errors import SpecError
 from faspmgr.protocol.fields import REDACTED
 
 MAX_TEXT = 65_535
-"""Bytes: the longest text that ascp takes from its environment (seen, 3.9.0)."""
+"""Bytes: the longest text that ascp reads from its environment (seen, 3.9.0)."""
 
 MAX_TAGS = 4_095
-"""Bytes: the longest tags that ascp takes, as JSON (seen, 3.9.0)."""
+"""Bytes: the longest tags that ascp accepts, as JSON (seen, 3.9.0)."""
 
 MAX_RATE = (1 << 63) // 1000
-"""Kilobits per second: the highest rate that ascp does not take for none at all (seen, 3.9.0)."""
+"""Kilobits per second: the highest rate; ascp treats a higher one as no rate at all (seen, 3.9.0)."""
 
 
 @attrs.frozen
@@ -33,14 +35,15 @@ class Property:
 
     Attributes:
         kind: text, key (text of several lines), path, number, switch, choice, fallback, url, tags, or paths.
-        meaning: what it says, with its unit.
-        option: the option of ascp that takes it, empty if none does.
-        env: the variable of the environment that takes it, empty if none does.
+        meaning: what it is, with its unit.
+        option: the option of ascp that it sets, empty if none.
+        env: the variable of the environment that it sets, empty if none.
         secret: never shown unless asked for.
-        choices: for a choice, each word and what ascp calls it.
-        also: for a choice, other spellings that are taken.
-        low, high: for a number, the least and the greatest.
-        suffix: what ascp wants behind a number.
+        choices: for a choice, each word and ascp's word for it.
+        also: for a choice, other words that are accepted, and ascp's word for each.
+        low: for a number, the least.
+        high: for a number, the greatest.
+        suffix: for a number, the unit that ascp needs behind it.
         limit: bytes; the longest text.
     """
 
@@ -57,11 +60,19 @@ class Property:
     limit: int = MAX_TEXT
 
     def check(self, name: str, value: object) -> None:
-        """Raise SpecError if the value is of the wrong type or out of range."""
+        """Check a value.
+
+        Args:
+            name: of the property, for the error.
+            value: what it is set to; not None.
+
+        Raises:
+            SpecError: the value has the wrong type, or is out of range.
+        """
         _CHECKS[self.kind](self, name, value)
 
     def words(self, value: Any) -> list[str]:
-        """The property as words of ascp's command line; none where it goes another way, or asks for nothing."""
+        """The property as words of ascp's command line; none if it goes another way, or changes nothing."""
         if not self.option or value is None or value is False or value == "":
             return []
         if self.kind == "switch":
@@ -80,31 +91,38 @@ class Property:
         return f"{value}{self.suffix}"
 
     def shown(self, value: Any) -> Any:
-        """The value with what is secret replaced."""
+        """The value with secrets replaced by ``***``."""
         if self.kind == "url":
             return without_url_password(value, REDACTED)
         return REDACTED if self.secret and value else value
 
 
 def check_text(name: str, value: object, *, lines: bool = False, limit: int = MAX_TEXT) -> None:
-    """Raise SpecError unless value is a text that can be given to ascp.
+    """Check that a value is a text that can be given to ascp.
 
-    lines: whether it may have line breaks. ascp refuses them, and takes a carriage return for the end of a name.
+    Args:
+        name: of the property, for the error.
+        value: what it is set to.
+        lines: whether it may have line breaks. In names ascp refuses them, and ends a name at a carriage return.
+        limit: bytes; the longest text.
+
+    Raises:
+        SpecError: the value is not a text, or ascp would not accept it.
     """
     if not isinstance(value, str):
         raise SpecError(name, f"must be text, not {type_name(value)}")
     if "\0" in value or (not lines and ("\n" in value or "\r" in value)):
-        raise SpecError(name, "has a line break or a null character, which ascp cannot take")
+        raise SpecError(name, "has a line break or a null character, which ascp does not accept")
     try:
         size = len(value.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
-        raise SpecError(name, "has a character that no bytes stand for") from None
+        raise SpecError(name, "has a character that cannot be encoded") from None
     if size > limit:
-        raise SpecError(name, f"is {size:,} bytes long, ascp takes no more than {limit:,}")
+        raise SpecError(name, f"is {size:,} bytes long, and ascp accepts at most {limit:,}")
 
 
 def type_name(value: object) -> str:
-    """What a value is called in JSON: never the value, which may be a secret in the wrong place."""
+    """The name of the type of a value, in the words of JSON."""
     for kind, name in _TYPE_NAMES:
         if isinstance(value, kind):
             return name
@@ -120,6 +138,11 @@ _TYPE_NAMES: tuple[tuple[type, str], ...] = (
     (Sequence, "a list"),
     (type(None), "null"),
 )
+
+
+def shown_name(key: object) -> str:
+    """A name that came from outside, cut and escaped for one line of a message."""
+    return key if isinstance(key, str) and key.isprintable() and 0 < len(key) <= 60 else repr(key)[:60]
 
 
 def _text(row: Property, name: str, value: object) -> None:
@@ -172,12 +195,12 @@ def _tags(row: Property, name: str, value: object) -> None:
     except (TypeError, ValueError, RecursionError):
         raise SpecError(name, "cannot be written as JSON") from None
     if size > MAX_TAGS:
-        raise SpecError(name, f"are {size:,} bytes of JSON, ascp takes no more than {MAX_TAGS:,}")
+        raise SpecError(name, f"is {size:,} bytes of JSON, and ascp accepts at most {MAX_TAGS:,}")
     node: Any = value
     for key in ("aspera", "node", "storage_credentials"):
         node = node.get(key) if isinstance(node, Mapping) else None
     if node is not None:
-        raise SpecError(name, "hold storage_credentials, which all users could read on the command line of ascp")
+        raise SpecError(name, "holds storage_credentials, which all users could read on the command line of ascp")
 
 
 def _compact(value: Any) -> str:
@@ -185,7 +208,7 @@ def _compact(value: Any) -> str:
 
 
 def _paths(row: Property, name: str, value: object) -> None:
-    """Nothing: each path has checked itself."""
+    """Nothing: each PathPair has checked itself."""
 
 
 _CHECKS = {
@@ -219,17 +242,17 @@ def field(row: Property, **attrs_options: Any) -> Any:
 
 
 def text(option: str, meaning: str) -> Any:
-    """A text that ascp takes on its command line."""
+    """A text for an option of ascp."""
     return field(Property("text", meaning, option))
 
 
 def secret(env: str, meaning: str) -> Any:
-    """A text that ascp takes from its environment and that is never shown."""
+    """A text for a variable of the environment, never shown."""
     return field(Property("text", meaning, env=env, secret=True))
 
 
 def number(option: str, meaning: str, low: int, high: int, suffix: str = "", **attrs_options: Any) -> Any:
-    """A whole number; suffix: what ascp wants behind it."""
+    """A whole number for an option of ascp, from low to high, with the unit that ascp needs behind it."""
     return field(Property("number", meaning, option, low=low, high=high, suffix=suffix), **attrs_options)
 
 
@@ -239,10 +262,17 @@ def switch(option: str, meaning: str) -> Any:
 
 
 def choice(option: str, meaning: str, choices: Mapping[str, str], also: Mapping[str, str] | None = None) -> Any:
-    """One of some words; choices: each word and what ascp calls it; also: other spellings of them."""
+    """One of some words for an option of ascp.
+
+    Args:
+        option: the option.
+        meaning: what the property is.
+        choices: each word, and ascp's word for it.
+        also: other words that are accepted, and ascp's word for each.
+    """
     return field(Property("choice", meaning, option, choices=choices, also=also or {}))
 
 
 def same(*words: str) -> dict[str, str]:
-    """Choices that ascp calls by the same words."""
+    """Choices for which ascp has the same words."""
     return {word: word for word in words}

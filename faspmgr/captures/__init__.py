@@ -1,9 +1,11 @@
 """Recorded and live streams: where bytes come from, messages inside of other logs, and writing down what arrives.
 
-sources    bytes in: a path, a pipe, gzip, a file that grows. Knows no format: ascp's own log comes through it too
-unwrap     the lines of another log in, the lines of the management stream inside of it out
-feed       a source, unwrapped or not, into a Parser or a Tokenizer
-recorder   bytes out: write down what arrives
+::
+
+    sources    bytes in: a path, a pipe, gzip, a file that grows. Knows no format: ascp's own log comes through it too
+    unwrap     the lines of another log in, the lines of the management stream inside of it out
+    feed       a source, unwrapped or not, into a Parser or a Tokenizer
+    recorder   bytes out: write down what arrives
 
 This room blocks: it reads with plain calls and waits with ``time.sleep``. What runs in an event loop uses nothing
 of it but the recorder. Memory does not grow with the size of a source.

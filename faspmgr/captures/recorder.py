@@ -1,7 +1,7 @@
 """Recording: the bytes of streams, as they arrive, to one file, or to a directory with a file for each connection.
 
 A line of code may stand here only if it cannot harm what is recorded: once the file is open, nothing raises and nothing
-waits in a buffer. A recording that fails is ended, and says so once; the transfer goes on.
+waits in a buffer. A recording that fails is ended and logged once; the transfer goes on.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Recording:
         parts: how many connections there are at the same time.
 
     Raises:
-        ValueError: several connections at the same time, and path is no directory.
+        ValueError: several connections at the same time, and path is not a directory.
         OSError: path cannot be written to.
 
     Example:

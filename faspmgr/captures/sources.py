@@ -12,7 +12,7 @@ What a source must do:
 Following a file is done by polling, as the file may lie on any kind of file system. When the path names another file
 (rotation), the old one is read to its end first; when the file is shorter than what was read (truncation), it is read
 from its start. A file that was truncated and has grown beyond that place again between two polls looks like one that
-only grew: no reader can tell.
+only grew: no reader can know.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Unwrapper(Generic[T]):
 
     Args:
         reader: a Parser or a Tokenizer.
-        unwrap: how the inner lines are found, as the table above says.
+        unwrap: how the inner lines are found, as in the table at the top of this module.
 
     Raises:
         ValueError: unwrap is an invalid regular expression.

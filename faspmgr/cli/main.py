@@ -1,4 +1,9 @@
-"""The command line: one thin module per command, imported when it is called."""
+"""The command line: the group of commands, exit statuses, and what happens when a stream goes away.
+
+A command is a module of its own in ``faspmgr.cli.commands``, which is imported when it is called: options in, library
+call, output. It returns its exit status, or raises CommandError. Everything that ends a command in another way is
+handled here: wrong usage, Ctrl-C, a closed pipe, a full disk.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +28,21 @@ COMMANDS = {
     "describe": "the reference: message types, fields, error codes",
     "encode": "a command as bytes for the wire",
     "watch": "live progress of a stream",
-    "listen": "open a management port and merge what connects",
-    "run": "start ascp, watch it, pass on its fate",
-    "ctl": "order a running transfer about",
+    "listen": "open a management port for ascp to connect to",
+    "run": "start ascp, show progress, exit with its result",
+    "ctl": "control a running transfer",
     "replay": "play a capture as ascp would",
-    "simulate": "write, or play, a made-up session",
+    "simulate": "write or play a synthetic session",
     "view": "the state in the structures of other systems",
 }
-"""Name and short help of each command; it lives as ``command`` in the module of its name in this package."""
-
+"""Name and short help of each command. It is ``command`` in the module of its name in ``faspmgr.cli.commands``."""
 
 COMPLETION = "_FASPMGR_COMPLETE"
-"""The environment variable by which shells ask for completion, as click names it."""
+"""The environment variable with which a shell asks for completion, as click names it."""
 
 
 class _Group(click.Group):
-    """Finds commands by name and imports only the one that is called: --version and --help stay quick."""
+    """Imports only the command that is called, so that --version and --help stay fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,12 +62,12 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="faspmgr", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Watch, understand and steer IBM Aspera's ascp by its management stream.
+    """Watch, understand and control IBM Aspera's ascp through its management stream.
 
     \b
     Example:
       faspmgr summary capture.fasp
-      ascp_log | faspmgr decode --type STATS
+      nc -l 4000 | faspmgr decode --type STATS
       faspmgr run -- ascp -l 100m file.bin user@host:/data
 
     Exit status: 0 done, 1 the transfer failed, 2 wrong usage or a file that cannot be used, 3 the stream ended without
@@ -72,8 +76,13 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None, prog_name: str = "faspmgr") -> NoReturn:
-    """Entry point: run the command line and exit with the status that the help text promises."""
-    _take_missing_descriptors()
+    """Run the command line and exit with the status that the help text promises.
+
+    Args:
+        args: the arguments; by default those of the process.
+        prog_name: the name in messages.
+    """
+    _replace_missing_streams()
     status: int = ExitStatus.DONE
     try:
         status = _run(args, prog_name)
@@ -83,13 +92,13 @@ def main(args: list[str] | None = None, prog_name: str = "faspmgr") -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # must not come once more when the interpreter exits
+        except OSError:  # it must not come once more when the interpreter exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(status)
 
 
 def _run(args: list[str] | None, prog_name: str) -> int:
-    # Not by cli.main(): that ends a closed pipe with status 1, and writes an empty line at Ctrl-C.
+    # Not cli.main(), which exits with status 1 for a closed pipe and writes an empty line at Ctrl-C.
     completion = os.environ.get(COMPLETION)
     if completion:
         return shell_complete(cli, {}, prog_name, COMPLETION, completion)
@@ -109,17 +118,20 @@ def _run(args: list[str] | None, prog_name: str) -> int:
     return result if isinstance(result, int) else ExitStatus.DONE
 
 
-def _take_missing_descriptors() -> None:
-    """A standard stream that was closed (``>&-``) fails when it is used, and no file or socket gets its number. What
-    would go to standard error is not wanted, then."""
+def _replace_missing_streams() -> None:
+    """Open standard streams that were closed (``>&-``), so that no file or socket gets their number.
+
+    Reading from such a stream or writing to it fails with OSError, which is reported as for any other stream.
+    """
     for name, mode, flags in (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.open(os.devnull, flags), mode))  # noqa: SIM115  # for as long as we run
 
 
 def _os_error(error: OSError) -> int:
+    """Report an error of a stream; give the exit status."""
     if error.errno == errno.EPIPE:
-        return ExitStatus.DONE  # who read the output has seen enough
+        return ExitStatus.DONE  # the reader has seen enough
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     with contextlib.suppress(OSError):  # standard error may be what has failed
         click.echo(f"faspmgr: {where}{error.strerror or error}", err=True)

@@ -160,7 +160,7 @@ class ControlSocket:
             received += data
 
     async def _response(self, line: bytes) -> dict[str, Any]:
-        """Do what a request says; the response to it."""
+        """Carry out a request. Returns the response."""
         try:
             request = json.loads(line)
             name = request["command"]
@@ -212,7 +212,7 @@ def _bind(listener: socket.socket, path: str) -> None:
 
 
 def _is_stale(path: str) -> bool:
-    """Tell if there is a socket that nobody listens on."""
+    """Check for a socket that nobody listens on."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -245,7 +245,7 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
             client.connect(name)
             line = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused: the response says why
-                client.sendall(json.dumps(request).encode() + b"\n")
+                client.sendall(json.dumps(request, separators=(",", ":")).encode() + b"\n")
             with contextlib.suppress(ConnectionResetError):
                 line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:

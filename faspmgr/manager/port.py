@@ -68,7 +68,7 @@ class _Wire(asyncio.Protocol):
         self._data = bytearray()
         # Nothing more will arrive.
         self._ended = False
-        # The transport was told not to read.
+        # Reading from the socket is paused.
         self._paused = False
         # Set when data has arrived, or the end.
         self._arrival = asyncio.Event()
@@ -218,7 +218,7 @@ class Connection:
         self.closed = True
         self._on_close(self)
         if self._wire.transport.get_write_buffer_size():
-            self._wire.transport.abort()  # nobody reads these commands: waiting for it could take for ever
+            self._wire.transport.abort()  # nobody reads these commands: do not wait for that
         else:
             self._wire.transport.close()
         if self.error:
@@ -235,7 +235,7 @@ class ManagementPort:
 
     Args:
         host: where to listen.
-        port: TCP port; 0 takes a free one, and the attribute ``port`` says which.
+        port: TCP port; 0 takes a free one, and the attribute ``port`` has its number.
         allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
             port can forge messages, and read commands.
         publish: write an ``.optport`` file, so that every ascp on the machine connects: True for the run directory of
@@ -424,7 +424,7 @@ class ManagementPort:
 
 
 async def accept(listener: socket.socket) -> socket.socket:
-    """Wait for the next connection to a listening socket, through everything that can go wrong with one of them."""
+    """Wait for the next connection to a listening socket. A connection that fails does not end the wait."""
     loop = asyncio.get_running_loop()
     while True:
         try:

@@ -106,6 +106,11 @@ class Frame:
             raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
         return message.encode("utf-8", "surrogateescape")
 
+    def redacted(self) -> Frame:
+        """Give the same message with its secrets replaced by ``***``."""
+        shown = {name: redact_text(name, text) for name, text in self.fields.items()}
+        return Frame(self.type, shown, self.version)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frame):
             return NotImplemented
@@ -119,8 +124,7 @@ class Frame:
     __hash__ = None  # type: ignore[assignment]  # fields is a dict: as for any class with a mutable value
 
     def __repr__(self) -> str:
-        shown = {name: redact_text(name, text) for name, text in self.fields.items()}
-        return f"Frame({self.type!r}, {shown!r}, version={self.version})"
+        return f"Frame({self.type!r}, {self.redacted().fields!r}, version={self.version})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frame, (self.type, self.fields, self.version)

@@ -299,9 +299,9 @@ class StreamReader(Generic[T]):
             at, start = self._match_messages(text, at, len(text) if cr < 0 else cr, start, one_to_one)
             if start >= stop:
                 return start
-            if text[at] == "\n":
+            if text.startswith(("\n", "\r\n"), at):
                 # An empty line too many, and all that follow it; the message behind them can match again.
-                end = self._read_line_at(start, start)
+                end = self._read_line_at(start, buffer.find(b"\n", start))
                 at += end - start
                 start = end
             else:

@@ -1,13 +1,16 @@
-"""What the structures need to know of a session, in their terms: ends of the connection, times, statuses, stable ids.
+"""What the tables need to know of a session: its two ends, times, rates, statuses, stable ids.
+
+A fact stands here if a lambda in its row would not show at one look what it does. Facts hold nothing of their own: they
+read a session as it is at that moment, and give values in Python's types. They know no name of a field of a view.
 
 Server and client
-    ``Remote: Yes`` says that this ascp is the server. Where the stream does not say, it is the client, as the one that
-    reports to a manager mostly is. Direction tells whether this ascp sends. The two together say whether the data goes
-    to the server; the sender is one end and the destination the other.
+    ``Remote: Yes`` means that this ascp is the server. Without it ascp is the client, which is the one that reports to
+    a manager most of the time. Direction tells whether this ascp sends. Both together tell whether the data goes to the
+    server. The sender is one end, the destination the other.
 
 Times
-    The stream knows the time since its session began, nothing more. With a start time each of its times becomes
-    absolute; without one they are None.
+    The stream knows the time since its session began, nothing more. A start time makes times of the calendar of them;
+    without one they are None.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import attrs
@@ -25,22 +28,29 @@ import attrs
 from faspmgr.protocol.events import SessionEvent
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, redact
 from faspmgr.tracking import FileState, Session
-from faspmgr.views.base import UUID_PATTERN
-from faspmgr.views.structures import (
-    FROM_CLIENT_TO_SERVER,
-    FROM_SERVER_TO_CLIENT,
-    EncryptedConnectionState,
-    FileStatus,
-    ServerPlatform,
-)
+from faspmgr.views.structure import UUID_PATTERN
 
 if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo
 
-NAMESPACE = UUID("5b8a2b1e-6f0c-4d8e-9d53-3c1d7a0b9e42")
-"""Of the UUIDs made here (version 5). It must never change, or the same capture would give another record."""
+ChannelFileStatus = Literal[
+    "OK",
+    "PERMISSION_DENIED",
+    "TIMEOUT",
+    "MISSING",
+    "LENGTH_MISMATCH",
+    "CHECKSUM_MISMATCH",
+    "DECRYPTION_ERROR",
+    "STORAGE_UNDEFINED",
+    "ID_UNDEFINED",
+    "UNCLEAN_CLOSE",
+    "GENERIC_ERROR",
+    "ONGOING",
+]
+EncryptedConnectionState = Literal["disconnected", "negotiating", "connected"]
+ServerPlatform = Literal["windows", "linux", "macOS"]
 
-STATUS_OF_CODE: Mapping[int, FileStatus] = {
+STATUS_OF_CODE: Mapping[int, ChannelFileStatus] = {
     **dict.fromkeys((5, 19, 34, 37, 41), "PERMISSION_DENIED"),  # no permission, login, authorization, docroot
     **dict.fromkeys((13, 15, 40), "TIMEOUT"),
     **dict.fromkeys((4, 43), "MISSING"),
@@ -51,20 +61,28 @@ STATUS_OF_CODE: Mapping[int, FileStatus] = {
 }
 """The file status for ascp's code; GENERIC_ERROR for every other."""
 
+FROM_SERVER_TO_CLIENT = 1
+FROM_CLIENT_TO_SERVER = 2
 
-_NOTHING_SAID = SessionEvent()
+NAMESPACE = UUID("5b8a2b1e-6f0c-4d8e-9d53-3c1d7a0b9e42")
+"""Of the UUIDs made here (version 5). It must never change, or the same capture would give another record."""
+
+_NO_SESSION_EVENT = SessionEvent()
 _EXPIRY = re.compile(r"Expiration date: ([0-9]{4}-[0-9]{2}-[0-9]{2})\b")
 
 
-def make_uuid(*parts: str) -> UUID:
-    """A UUID that these texts always give. As uuid.uuid5, but for texts that are no UTF-8, too."""
-    name = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return UUID(bytes=hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
-
-
-@attrs.define
+@attrs.frozen
 class Facts:
-    """The facts of one session. start_time: when it began, with a time zone; ascp: what is known of its program."""
+    """The facts of one session.
+
+    Attributes:
+        session: the session.
+        start_time: when it began, with a time zone; None if that is not known.
+        ascp: what ``ascp -A`` prints about the program that serves; None if it was not asked.
+
+    Raises:
+        ValueError: start_time has no time zone.
+    """
 
     session: Session
     start_time: datetime | None = None
@@ -77,96 +95,72 @@ class Facts:
     @property
     def negotiated(self) -> SessionEvent:
         """The SESSION message; one without any field where none has come."""
-        return self.session.negotiated or _NOTHING_SAID
+        return self.session.negotiated or _NO_SESSION_EVENT
 
-    # -- times
+    @property
+    def files(self) -> list[FileFacts]:
+        """All files with a tracker that keeps all, else those in progress."""
+        return [FileFacts(self, file) for file in self.session.history or self.session.files.values()]
 
     def at(self, usec: int | None) -> datetime | None:
-        """The time on the session's clock as a date; None where it is not known, or beyond the year 9999."""
+        """The time, in UTC, at these microseconds of the session; None where it is not known, or in no year from 1 to
+        9999."""
         if self.start_time is None or usec is None:
             return None
         try:
-            return self.start_time + timedelta(microseconds=usec)
+            return (self.start_time + timedelta(microseconds=usec)).astimezone(UTC)
         except OverflowError:
             return None
-
-    @property
-    def snapshot_time(self) -> datetime | None:
-        return self.at(self.session.elapsed_usec)
-
-    @property
-    def last_send_time(self) -> datetime | None:
-        return self.at(self.session.transferred_usec) if self._sends else None
-
-    @property
-    def last_recv_time(self) -> datetime | None:
-        """A sender receives word of what was written, a receiver the data."""
-        session = self.session
-        return self.at(session.written_usec if self._sends else session.transferred_usec)
 
     # -- the two ends
 
     @property
-    def _sends(self) -> bool | None:
+    def sends(self) -> bool | None:
+        """Does this ascp send? None without Direction, and so are all facts that depend on it."""
         return None if self.session.direction is None else self.session.direction == "Send"
 
     @property
-    def _is_server(self) -> bool:
-        return self.negotiated.remote is True
-
-    @property
-    def _to_server(self) -> bool | None:
-        return None if self._sends is None else self._sends is not self._is_server
+    def to_server(self) -> bool | None:
+        """Does the data go to the server?"""
+        return None if self.sends is None else self.sends is not (self.negotiated.remote is True)
 
     @property
     def direction(self) -> int | None:
-        if self._to_server is None:
+        if self.to_server is None:
             return None
-        return FROM_CLIENT_TO_SERVER if self._to_server else FROM_SERVER_TO_CLIENT
+        return FROM_CLIENT_TO_SERVER if self.to_server else FROM_SERVER_TO_CLIENT
 
-    @property
-    def bytes_to_server(self) -> int | None:
-        return self._bytes_if(self._to_server)
-
-    @property
-    def bytes_to_client(self) -> int | None:
-        return self._bytes_if(None if self._to_server is None else not self._to_server)
-
-    def _bytes_if(self, this_way: bool | None) -> int | None:
+    def bytes_going(self, *, to_server: bool) -> int | None:
+        """Bytes of the network that went this way; without Direction 0 as long as none went at all."""
         moved = self.session.bytes_transferred
-        return moved if this_way else 0 if this_way is False or not moved else None
+        if self.to_server is None:
+            return None if moved else 0
+        return moved if self.to_server is to_server else 0
 
     @property
-    def _peer_ip(self) -> str | None:
-        return _ip(self.negotiated.remote_address) or _ip(self.negotiated.host)
+    def sender_ip(self) -> str | None:
+        return None if self.sends is None else self._own_ip if self.sends else self._peer_ip
+
+    @property
+    def destination_ip(self) -> str | None:
+        return None if self.sends is None else self._peer_ip if self.sends else self._own_ip
 
     @property
     def _own_ip(self) -> str | None:
         return _ip(self.negotiated.local_ip)
 
     @property
-    def sender_ip(self) -> str | None:
-        return self._end(self._own_ip, self._peer_ip)
-
-    @property
-    def destination_ip(self) -> str | None:
-        return self._end(self._peer_ip, self._own_ip)
-
-    def _end(self, if_sends: str | None, if_receives: str | None) -> str | None:
-        return None if self._sends is None else if_sends if self._sends else if_receives
-
-    @property
-    def sender_port(self) -> int | None:
-        return self.negotiated.port if self._to_server is False else None
+    def _peer_ip(self) -> str | None:
+        return _ip(self.negotiated.remote_address) or _ip(self.negotiated.host)
 
     @property
     def destination_port(self) -> int | None:
-        return self.negotiated.port if self._to_server else None
+        return self.negotiated.port if self.to_server else None
 
     @property
     def destination_address(self) -> str | None:
-        server = self.negotiated.server_hostname if self._to_server else None
-        return server or (self.negotiated.host if self._sends else None) or None
+        server = self.negotiated.server_hostname if self.to_server else None
+        return server or (self.negotiated.host if self.sends else None) or None
 
     @property
     def destination_id(self) -> str | None:
@@ -174,31 +168,23 @@ class Facts:
         return str(make_uuid("destination", address, str(self.destination_port or ""))) if address else None
 
     @property
-    def server_address(self) -> str | None:
-        """Host and TCP port at which the client has reached the server."""
-        host, port = self.negotiated.host, self.negotiated.tcp_port
-        if self._is_server or not host or port is None:
-            return None
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    @property
     def destination_node(self) -> str | None:
-        node = self.negotiated.server_node_id if self._to_server else self.negotiated.client_node_id
-        return node if self._to_server is not None and self.acknowledged else None
-
-    @property
-    def destination_instance(self) -> str | None:
-        """One run of ascp serves one session: the id of the session tells the instance."""
-        return self.session.id or None if self.acknowledged else None
+        if self.to_server is None:
+            return None
+        return self.negotiated.server_node_id if self.to_server else self.negotiated.client_node_id
 
     @property
     def acknowledged(self) -> bool:
-        """Has the receiver said that something is written?"""
+        """Has the receiver reported anything as written?"""
         return self.session.written_usec is not None
 
     @property
-    def proxy_ip(self) -> str | None:
-        return self.negotiated.proxy_ip if self.negotiated.use_proxy else None
+    def server_address(self) -> str | None:
+        """Host and TCP port at which the client has reached the server."""
+        host, port = self.negotiated.host, self.negotiated.tcp_port
+        if self.negotiated.remote is True or not host or port is None:
+            return None
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     # -- ids
 
@@ -208,14 +194,8 @@ class Facts:
 
     @property
     def channel_id(self) -> UUID:
-        if re.fullmatch(UUID_PATTERN, self.session.id):
-            return UUID(self.session.id)
-        return make_uuid("session", self.session.id)
-
-    def file_id(self, file: FileState) -> UUID:
-        if file.fasp_file_id:
-            return make_uuid("file", file.fasp_file_id)
-        return make_uuid("file", self.session.id, file.name)
+        session_id = self.session.id
+        return UUID(session_id) if re.fullmatch(UUID_PATTERN, session_id) else make_uuid("session", session_id)
 
     @property
     def user_data(self) -> dict[str, Any] | None:
@@ -234,10 +214,6 @@ class Facts:
         if self.negotiated.encryption is None:
             return None
         return "disconnected" if self.session.ended else "connected"
-
-    @property
-    def encryption_available(self) -> bool | None:
-        return True if self.negotiated.encryption else None
 
     @property
     def error_code(self) -> int | None:
@@ -266,56 +242,20 @@ class Facts:
         return True if session.path_mtu is not None or session.bytes_transferred or session.state == "done" else None
 
     @property
-    def superuser(self) -> bool | None:
-        return False if self.authed is False else None
-
-    @property
-    def sandboxed(self) -> bool | None:
-        return True if self.authed and self.negotiated.server_docroot else None
-
-    @property
     def owner(self) -> str | None:
         return self.negotiated.user or (self.session.init.user if self.session.init else None)
-
-    @property
-    def user_name(self) -> str | None:
-        return None if self.negotiated.token or self.authed is False else self.owner
-
-    @property
-    def receiver_asks_login(self) -> bool | None:
-        return True if self._to_server else None
 
     @property
     def protocol_version(self) -> int | None:
         event = self.session.negotiated or self.session.init
         return event.to_frame().version if event else None
 
-    # -- rates
-
-    @property
-    def target_rate(self) -> int | None:
-        return _number(self.session.target_rate_kbps)
-
-    @property
-    def min_rate(self) -> int | None:
-        return _number(self.session.min_rate_kbps)
-
-    @property
-    def first_target_rate(self) -> int | None:
-        return _number(self.negotiated.rate)
-
-    @property
-    def window_rate(self) -> float:
-        return round(self.session.rate_kbps, 1)
-
-    @property
-    def latest_rate(self) -> float:
-        return round(self.session.latest_rate_kbps, 1)
+    # -- rates, in kilobits per second
 
     @property
     def rate_limit(self) -> int | None:
         cap = self.negotiated.rate_cap
-        caps = [cap if cap not in (CAP_NONE, CAP_UNKNOWN) else None, self.negotiated.service_level or None]
+        caps = [None if cap in (CAP_NONE, CAP_UNKNOWN) else cap, self.negotiated.service_level or None]
         return min((known for known in caps if known is not None), default=None)
 
     @property
@@ -323,22 +263,6 @@ class Facts:
         if self.rate_limit is not None:
             return True
         return False if self.negotiated.rate_cap == CAP_NONE else None
-
-    @property
-    def incoming_limited(self) -> bool | None:
-        return self.limited if self._to_server else None
-
-    @property
-    def incoming_limit(self) -> int | None:
-        return self.rate_limit if self._to_server else None
-
-    @property
-    def outgoing_limited(self) -> bool | None:
-        return self.limited if self._to_server is False else None
-
-    @property
-    def outgoing_limit(self) -> int | None:
-        return self.rate_limit if self._to_server is False else None
 
     @property
     def rate_controller_active(self) -> bool | None:
@@ -358,42 +282,11 @@ class Facts:
     # -- the program and its license
 
     @property
-    def license_valid(self) -> bool | None:
-        if self.license_error:
-            return False
-        return True if self.ascp else None
-
-    @property
-    def license_error(self) -> str | None:
-        """The message of a session that a license has ended says whose license it is."""
-        error = self.session.error
-        if error and error.name.startswith("LIC_"):
-            return self.error_message
-        if self.ascp is None or self._license_line:
-            return None
-        return "; ".join(self.ascp.license) or "ascp -A prints no license"
-
-    @property
-    def license_expiry(self) -> date | None:
-        found = _EXPIRY.search(self._license_line)
-        try:
-            return date.fromisoformat(found[1]) if found else None
-        except ValueError:
-            return None
-
-    @property
-    def _license_line(self) -> str:
-        """What a license that can be read looks like: ``License max rate=…, license no.=…. Expiration date: …``."""
-        lines = self.ascp.license if self.ascp else ()
-        return next((line for line in lines if line.startswith("License max rate=")), "")
-
-    @property
     def version(self) -> str | None:
         return self.ascp.version or None if self.ascp else None
 
     @property
     def revision(self) -> int | None:
-        """The last part of the version, which numbers the build."""
         last = (self.version or "").rpartition(".")[2]
         return int(last) if last.isascii() and last.isdigit() and len(last) < 20 else None
 
@@ -406,36 +299,100 @@ class Facts:
             return "macOS"
         return "linux" if name.startswith("linux") else None
 
+    @property
+    def license_valid(self) -> bool | None:
+        if self.license_error:
+            return False
+        return True if self.ascp else None
 
-def file_status(file: FileState, session: Session) -> FileStatus:
-    """The one of the twelve words that says how it went with a file of a session."""
-    if file.state == "failed" and file.error:
-        if "checksum" in file.error.description.casefold():
-            return "CHECKSUM_MISMATCH"
-        return STATUS_OF_CODE.get(file.error.code, "GENERIC_ERROR")
-    if file.state == "done":
-        return "OK" if _length_fits(file) else "LENGTH_MISMATCH"
-    if file.state == "skipped":
-        return "OK"
-    if not session.ended:
-        return "ONGOING"
-    # Its end was never reported. Of the errors of a session a timeout alone says for sure why.
-    status = STATUS_OF_CODE.get(session.error.code) if session.error else None
-    return "TIMEOUT" if status == "TIMEOUT" else "UNCLEAN_CLOSE"
+    @property
+    def license_error(self) -> str | None:
+        error = self.session.error
+        if error and error.name.startswith("LIC_"):
+            return self.error_message
+        if self.ascp is None or self._license_line:
+            return None
+        return "; ".join(self.ascp.license) or "ascp -A prints no license"
+
+    @property
+    def license_expiry(self) -> date | None:
+        found = _EXPIRY.search(self._license_line)
+        try:
+            return date.fromisoformat(found[1]) if found else None
+        except ValueError:  # no such day
+            return None
+
+    @property
+    def _license_line(self) -> str:
+        """What a license that can be read looks like: ``License max rate=…, license no.=…. Expiration date: …``."""
+        lines = self.ascp.license if self.ascp else ()
+        return next((line for line in lines if line.startswith("License max rate=")), "")
 
 
-def _length_fits(file: FileState) -> bool:
-    """Is as much at the destination as there should be, where the stream says both? For a part of a file Written has
-    been read both ways, as bytes of the file and as bytes of the part."""
-    if file.size is None or not file.written:
-        return True
-    end = min(file.size, file.size if file.end_byte is None else file.end_byte + 1)
-    return end - (file.start_byte or 0) <= file.written <= file.size
+@attrs.frozen
+class FileFacts:
+    """The facts of one file of a session.
+
+    Attributes:
+        facts: those of its session.
+        state: the file as the tracker has it.
+    """
+
+    facts: Facts
+    state: FileState
+
+    @property
+    def id(self) -> UUID:
+        if self.state.fasp_file_id:
+            return make_uuid("file", self.state.fasp_file_id)
+        return make_uuid("file", self.facts.session.id, self.state.name)
+
+    @property
+    def closed(self) -> bool:
+        return self.state.state != "transferring"
+
+    @property
+    def payload_size(self) -> int:
+        """Bytes of the file that this session has moved to the destination; after STOP those really written."""
+        return max(0, (self.state.written or self.state.bytes_done) - self.state.bytes_before)
+
+    @property
+    def status(self) -> ChannelFileStatus:
+        file, session = self.state, self.facts.session
+        if file.state == "failed" and file.error:
+            if "checksum" in file.error.description.casefold():
+                return "CHECKSUM_MISMATCH"
+            return STATUS_OF_CODE.get(file.error.code, "GENERIC_ERROR")
+        if file.state == "done":
+            return "OK" if self._length_fits else "LENGTH_MISMATCH"
+        if file.state == "skipped":
+            return "OK"
+        if not session.ended:
+            return "ONGOING"
+        # No message has reported its end. Of all errors of a session only a timeout tells for sure why.
+        status = STATUS_OF_CODE.get(session.error.code) if session.error else None
+        return "TIMEOUT" if status == "TIMEOUT" else "UNCLEAN_CLOSE"
+
+    @property
+    def _length_fits(self) -> bool:
+        """Is as much at the destination as there should be? True if the stream does not tell both. In the Written of a
+        part of a file both were seen: bytes of the file, and bytes of the part."""
+        file = self.state
+        if file.size is None or not file.written:
+            return True
+        end = min(file.size, file.size if file.end_byte is None else file.end_byte + 1)
+        return end - (file.start_byte or 0) <= file.written <= file.size
 
 
-def payload_size(file: FileState) -> int:
-    """Bytes of the file that this session has moved to the destination; of a stopped one what was really written."""
-    return max(0, (file.written or file.bytes_done) - file.bytes_before)
+def make_uuid(*parts: str) -> UUID:
+    """A UUID that these texts always give. As uuid.uuid5, but for texts that are no UTF-8, too."""
+    name = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return UUID(bytes=hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
+
+
+def as_kbps(rate: int | str | None) -> int | None:
+    """A rate in kilobits per second; None for a percentage, as the bandwidth that it is a part of is not known."""
+    return rate if isinstance(rate, int) else None
 
 
 def _ip(text: str | None) -> str | None:
@@ -444,8 +401,3 @@ def _ip(text: str | None) -> str | None:
     except ValueError:
         return None
     return text
-
-
-def _number(rate: int | str | None) -> int | None:
-    """Kilobits per second; None for a percentage, which is one of a bandwidth that may not be known."""
-    return rate if isinstance(rate, int) else None

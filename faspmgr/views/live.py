@@ -1,7 +1,7 @@
-"""Views of a stream while it goes on: when each of its sessions began, and a file that always holds the latest state.
+"""Views while a stream goes on: when each of its sessions began, and a file that always holds the latest state.
 
-What a file costs: it is written at most once a second, and if writing takes long (a channel with very many files), it
-is written less often, so that nine tenths of the time remain for the stream.
+What the file costs: it is written once a second at most. If writing takes long, as for a channel with very many files,
+it is written less often, so that nine tenths of the time remain for the stream.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from faspmgr.tracking import Session, Tracker
-from faspmgr.views.facts import Facts
-from faspmgr.views.mapping import KINDS, fill
+from faspmgr.views.kinds import KINDS, view
 
 if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo
 
 INTERVAL_SECONDS = 1.0
+"""A file is not written more often than this."""
 SHARE = 9
 """After writing for a second, no writing for so many."""
 _LONGEST_USEC = 100 * 365 * 86_400 * 1_000_000
-"""No session has run for longer; a clock that says so does not move the date out of what a datetime holds."""
+"""No session has run for longer than a century; a clock beyond it must not move a date out of a datetime's range."""
 
 
 class StreamClock:
@@ -37,17 +37,22 @@ class StreamClock:
     It starts with the first session. Another one that appears later began, as far as the stream can tell, when the
     clock stood where it stands, less the time that its first message already counts.
 
-    usec: microseconds since the start, as far as the stream has come. start_time: when the first session began, with a
-    time zone; None if that is not known.
+    Args:
+        start_time: when the first session began, with a time zone; None if that is not known.
+
+    Attributes:
+        start_time: as given.
+        usec: microseconds from the start to the latest message.
     """
 
     def __init__(self, start_time: datetime | None = None) -> None:
         self.start_time = start_time
         self.usec = 0
+        # When each session began, in microseconds since the start.
         self._began: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
 
     def see(self, session: Session) -> None:
-        """Called after each event, with the session it belongs to."""
+        """Note the time of a session; to be called after each event, with the session that the event belongs to."""
         began = self._began.get(session)
         if began is None:
             began = self._began[session] = max(0, self.usec - session.elapsed_usec)
@@ -65,24 +70,35 @@ class StreamClock:
 
 
 class ViewWriter:
-    """Keeps a file with the views of all sessions of a tracker, one JSON object on a line for each, as they appeared.
+    """Keeps a file with the views of all sessions of a tracker, one JSON object a line, in their order of appearance.
 
     Another program that reads the file finds whole objects at any time: each state is written to a new file, which then
-    takes the place of the old one. It is readable as the umask says; there is no secret in it.
-    A channel's file, and the memory for it, grow with the files of the transfer.
+    takes the place of the old one. It is readable as the umask allows; there is no secret in it. The file of a channel,
+    and the memory for it, grow with the files of the transfer.
 
-    kind: channel, connection, destination or server. path: what a link leads to is replaced, not the link. tracker:
-    whose sessions are shown; keep_files(kind) says what it must keep of their files. ascp: as for faspmgr.views.server.
-    on_error: called with one line when writing begins to fail; it is tried again. clock (seconds, monotonic) and now
-    (the time, with its zone): for tests.
+    Args:
+        kind: one of ``KINDS``.
+        path: the file. If it is a link, the file that the link leads to is replaced, and the link stays.
+        tracker: whose sessions are shown; ``keep_files(kind)`` says what it must keep of their files.
+        ascp: what ``ascp -A`` prints, for a server; see ``view``.
+        on_error: called with one line when writing begins to fail. Writing is tried again.
+        clock: seconds, monotonic; for tests.
+        now: the time, with its zone; for tests.
 
-    error: why the file is not as new as it should be, None if it is. Only making a ViewWriter raises: ValueError for a
-    kind that is none, OSError for a path that is something else than a file, or whose folder is not there.
+    Raises:
+        ValueError: the kind is unknown.
+        OSError: the path is something else than a file, or its folder does not exist. Only making a ViewWriter raises.
 
-    >>> writer = ViewWriter("channel", path, tracker)      # doctest: +SKIP
-    >>> writer.update(tracker.update(event))               # doctest: +SKIP
-    >>> writer.update()  # now and then, so that the latest state is written while no event comes  # doctest: +SKIP
-    >>> writer.close()   # the final state                 # doctest: +SKIP
+    Attributes:
+        kind: as given.
+        path: the file that is written, without links.
+        error: why the file is not as new as it should be; None if it is.
+
+    Example:
+        >>> writer = ViewWriter("channel", path, tracker)      # doctest: +SKIP
+        >>> writer.update(tracker.update(event))               # doctest: +SKIP
+        >>> writer.update()  # now and then, also while no event comes, to write the latest state  # doctest: +SKIP
+        >>> writer.close()   # the final state                 # doctest: +SKIP
     """
 
     def __init__(
@@ -97,22 +113,30 @@ class ViewWriter:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if kind not in KINDS:
-            raise ValueError(f"no view is called {kind!r}: {', '.join(KINDS)}")
+            raise ValueError(f"unknown view: {kind!r}; there are {', '.join(KINDS)}")
         self.kind = kind
         self.path = _writable(path)
         self.error: OSError | None = None
+
         self._tracker = tracker
         self._ascp = ascp
         self._on_error = on_error
         self._clock = clock
         self._now = now
+
+        # When each session began, by the calendar.
         self._starts: WeakKeyDictionary[Session, datetime] = WeakKeyDictionary()
+        # Before this moment of the clock nothing is written, except by close().
         self._due = clock()
+        # Is there a state that is not in the file?
         self._changed = False
 
     def update(self, session: Session | None = None) -> None:
-        """Take note of the session that an event has changed, and write if it is time to. Without a session: only write
-        what is not written yet."""
+        """Write the file if it is time to, and something has changed since it was written.
+
+        Args:
+            session: the session that an event has changed; None if there was no event.
+        """
         if session is not None:
             self._changed = True
             self._start_of(session)
@@ -120,34 +144,36 @@ class ViewWriter:
             self._write()
 
     def close(self) -> None:
-        """Write the final state, however short ago the last was."""
+        """Write the final state, however short ago the last one was written."""
         self._write()
 
     def _write(self) -> None:
         began = self._clock()
+        # A failure leaves the old state in the file, and the next update tries again.
         try:
             _replace(self.path, "".join(map(self._line, self._tracker.sessions)).encode())
             self._changed, self.error = False, None
         except OSError as error:
             if self.error is None and self._on_error:
-                self._on_error(f"{self.path}: the view cannot be written: {error.strerror or error}")
+                self._on_error(f"{self.path}: cannot write the view: {error.strerror or error}")
             self.error = error
         ended = self._clock()
         self._due = ended + max(INTERVAL_SECONDS, SHARE * (ended - began))
 
     def _line(self, session: Session) -> str:
-        shown = fill(self.kind, Facts(session, self._start_of(session), self._ascp)).to_dict()
-        return json.dumps(shown, allow_nan=False) + "\n"  # ASCII: names that are no UTF-8 are valid JSON, too
+        shown = view(self.kind, session, start_time=self._start_of(session), ascp=self._ascp).to_dict()
+        # In ASCII, so that a name that is no UTF-8 is valid JSON too.
+        return json.dumps(shown, allow_nan=False, separators=(",", ":")) + "\n"
 
     def _start_of(self, session: Session) -> datetime:
-        """When the session began: what its own clock said when it was first seen, before that."""
+        """When the session began: the time at which it was first seen, less what its own clock had counted by then."""
         if session not in self._starts:
             self._starts[session] = self._now() - timedelta(microseconds=min(session.elapsed_usec, _LONGEST_USEC))
         return self._starts[session]
 
 
 def _writable(path: str | os.PathLike[str]) -> str:
-    """The file that a path leads to; OSError if it is something that must not be replaced, or its folder is missing."""
+    """The file that a path leads to; OSError if it must not be replaced, or if its folder is missing."""
     path = os.path.realpath(path)
     os.stat(os.path.dirname(path))
     if os.path.isdir(path):

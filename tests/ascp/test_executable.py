@@ -1,4 +1,4 @@
-"""Finding ascp, and asking it what it is: stand-ins that answer, lie, hang, crash and never stop."""
+"""Finding ascp, and asking it what it is: stand-ins that print, lie, hang, crash and never stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faspmgr.errors import AscpError, AscpNotFoundError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 
-ANSWER = """Product version information not found.
+OUTPUT = """Product version information not found.
 ascp version 3.9.0.163682
 Operating System: Linux
 FIPS 140-2-validated crypto ready to configure
@@ -73,9 +73,9 @@ def test_what_is_named_and_cannot_be_used(elsewhere: Path, monkeypatch: pytest.M
     closed = program(elsewhere / "closed", "", mode=0o644)
     for path, problem in (
         (str(elsewhere / "nowhere"), "no such file"),
-        ("nowhere", "no such file, nor a program of that name on PATH"),
+        ("nowhere", "no such file, and no program of that name on PATH"),
         (str(elsewhere), "is a directory"),
-        (closed, "may not be executed"),
+        (closed, "is not executable"),
     ):
         with pytest.raises(AscpNotFoundError) as raised:
             find_ascp(path)
@@ -93,12 +93,12 @@ def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
     with pytest.raises(AscpNotFoundError) as raised:
         find_ascp()
     assert str(raised.value) == (
-        f"no ascp on PATH, nor in {elsewhere}/first, {elsewhere}/second; "
-        f"{elsewhere}/second/ascp: may not be executed; give its path with --ascp or FASPMGR_ASCP"
+        f"no ascp on PATH or in {elsewhere}/first, {elsewhere}/second; "
+        f"{elsewhere}/second/ascp: is not executable; give its path with --ascp or FASPMGR_ASCP"
     )
 
 
-def test_an_empty_variable_is_none(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_not_set(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path = program(elsewhere / "bin" / "ascp", "")
     monkeypatch.setenv("FASPMGR_ASCP", "")
     assert find_ascp() == on_path
@@ -125,15 +125,15 @@ def test_install_folders(platform: str, folder: str, monkeypatch: pytest.MonkeyP
     assert folder in folders
 
 
-def test_what_ascp_says(elsewhere: Path) -> None:
-    (elsewhere / "answer").write_text(ANSWER)
-    path = program(elsewhere / "ascp", '[ "$*" = -A ] && /bin/cat answer')
+def test_what_ascp_prints(elsewhere: Path) -> None:
+    (elsewhere / "output").write_text(OUTPUT)
+    path = program(elsewhere / "ascp", '[ "$*" = -A ] && /bin/cat output')
     info = describe_ascp(path)
     assert info.path == path
     assert info.version == "3.9.0.163682"
     assert info.platform == "Linux"
     assert info.license == ("License max rate=(unlimited), account no.=1, license no.=1",)
-    assert info.text == ANSWER
+    assert info.text == OUTPUT
 
 
 def test_only_the_version_is_needed(elsewhere: Path) -> None:
@@ -163,10 +163,10 @@ def test_what_cannot_be_started(elsewhere: Path) -> None:
     assert problem(program(elsewhere / "closed", "", 0o644)) == ": Permission denied"
 
 
-def test_what_is_no_ascp(elsewhere: Path) -> None:
-    assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not what ascp prints: GNU coreutils"
-    assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not what ascp prints: ?[2J\\xff"
-    assert problem(program(elsewhere / "c", "")) == " -A: not what ascp prints"
+def test_another_program_is_not_ascp(elsewhere: Path) -> None:
+    assert problem(program(elsewhere / "a", "echo 'GNU coreutils'")) == " -A: not the output of ascp: GNU coreutils"
+    assert problem(program(elsewhere / "b", "printf '\\033[2J\\377'")) == " -A: not the output of ascp: ?[2J\\xff"
+    assert problem(program(elsewhere / "c", "")) == " -A: not the output of ascp"
     assert problem(program(elsewhere / "d", "echo; echo oh no >&2; exit 3")) == " -A: exit status 3: oh no"
     assert problem(program(elsewhere / "e", "kill -SEGV $$")) == " -A: killed by signal 11"
 
@@ -194,7 +194,7 @@ def gone(pid: int) -> bool:
 def test_a_hang_ends_in_time_and_leaves_nothing(script: str, elsewhere: Path) -> None:
     path = program(elsewhere / "ascp", f"echo $$ > parent\n{script}")
     began = time.monotonic()
-    assert problem(path, timeout=0.3) == " -A: no answer within 0.3 s"
+    assert problem(path, timeout=0.3) == " -A: did not end within 0.3 s"
     assert time.monotonic() - began < 5
     for name in ("parent", "child"):
         if (elsewhere / name).exists():
@@ -205,9 +205,9 @@ def test_a_hang_ends_in_time_and_leaves_nothing(script: str, elsewhere: Path) ->
 def test_output_without_end_is_cut_and_the_program_ended(elsewhere: Path) -> None:
     yes = shutil.which("yes", path=os.defpath)
     path = program(elsewhere / "ascp", f"echo $$ > parent; exec {yes} spam")
-    assert problem(path) == " -A: not what ascp prints: spam"
+    assert problem(path) == " -A: not the output of ascp: spam"
     assert gone(int((elsewhere / "parent").read_text()))
 
 
-def test_start_problem_says_what_the_system_says() -> None:
+def test_start_problem_has_the_words_of_the_system() -> None:
     assert start_problem("/x/ascp", OSError(12, "Cannot allocate memory")) == "/x/ascp: Cannot allocate memory"

@@ -36,7 +36,7 @@ def test_a_recording_replaces_an_older_one_that_anybody_could_read(tmp_path: Pat
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_full_disk_ends_the_recording_and_is_told() -> None:
+def test_a_full_disk_ends_the_recording_and_is_reported() -> None:
     with Recorder("/dev/full") as recorder:
         recorder.write(b"12345")
         recorder.write(b"678")

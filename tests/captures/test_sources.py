@@ -176,7 +176,7 @@ def test_damaged_gzip_gives_what_was_there() -> None:
     assert results_until_error(io.BytesIO(bytes(flipped)), CaptureError)[1].startswith("damaged gzip data")
 
 
-def test_a_first_byte_like_that_of_gzip_is_no_gzip() -> None:
+def test_a_first_byte_like_that_of_gzip_is_not_enough() -> None:
     assert b"".join(chunks(io.BytesIO(b"\x1f"))) == b"\x1f"
     assert b"".join(chunks(io.BytesIO(b"\x1fFASPMGR 2\n"))) == b"\x1fFASPMGR 2\n"
 

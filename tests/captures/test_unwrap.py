@@ -86,7 +86,7 @@ def test_a_group_that_did_not_match_is_an_empty_line() -> None:
     assert sizes(unwrapped("> FASPMGR 2\n> Type: STATS\n> Size: 3\n>\n> noise\n", r"^>(?: (.*))?$")) == [3]
 
 
-def test_lines_that_do_not_match_are_passed_over() -> None:
+def test_lines_that_do_not_match_are_skipped() -> None:
     log = "m FASPMGR 2\nelse\nm Type: STATS\n\nm Size: 3\nelse\nm \n"
     assert sizes(unwrapped(log, "^m (.*)")) == [3]
 
@@ -119,7 +119,7 @@ def test_a_log_without_messages_has_none() -> None:
         assert unwrapped("hello\n- world\n\n[FASPMGR 2]\n", unwrap) == []
 
 
-def test_problems_are_told_with_the_place_in_the_log() -> None:
+def test_problems_are_reported_with_the_place_in_the_log() -> None:
     log = b"start\nline=[FASPMGR 2]\nother\nline=[Type: STATS]\nline=[Size: many]\nline=[]\n"
     parser = Parser()
     list(pump(io.BytesIO(log), parser, unwrap="brackets"))
@@ -136,7 +136,7 @@ def test_a_pattern_must_be_a_regular_expression(unwrap: Any) -> None:
         assert unwrapped("", unwrap) == []
 
 
-def test_file_names_that_are_no_utf_8_survive_unwrapping(tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf_8_survive_unwrapping(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"line=[FASPMGR 2]\nline=[Type: STATS]\nline=[File: Br\xfcssel]\nline=[]\n")
     (event,) = read(path, unwrap="auto")

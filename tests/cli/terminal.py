@@ -1,26 +1,31 @@
-"""The command line for tests: called in this process where that is enough, else started as a program of its own."""
+"""The command line in this process, and on a terminal. As a program it is started by tests/launcher.py."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from faspmgr.cli.main import main
-
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-m", "faspmgr"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
-ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # buffers are what is to be tested
-TIMEOUT = 30
+from tests.launcher import TIMEOUT, start
+from tests.live import wait_until
 
 
 class Result(NamedTuple):
+    """How a call in this process ended; standard output as bytes."""
+
     status: int
     out: bytes
     err: str
@@ -67,22 +72,84 @@ def _written(stream: io.TextIOWrapper) -> bytes:
     return stream.buffer.getvalue()
 
 
-def run(*args: str | Path, stdin: bytes = b"", stdout: int | IO[bytes] = subprocess.PIPE) -> Result:
-    """Run the command line as a program, to its end."""
-    done = subprocess.run(
-        [*PROGRAM, *args], input=stdin, stdout=stdout, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=TIMEOUT
-    )
-    return Result(done.returncode, done.stdout or b"", done.stderr.decode())
+class Terminal:
+    """A terminal on which the command line runs.
+
+    Attributes:
+        process: the program.
+        text: everything that was written to the terminal.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self.text = ""
+        self._master = master
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(self._master, 1 << 16):
+                self.text += data.decode()
+
+    def type(self, data: bytes) -> None:
+        """Press keys."""
+        os.write(self._master, data)
+
+    def resize(self, columns: int) -> None:
+        set_columns(self._master, columns)
+
+    def hang_up(self) -> None:
+        """Close the terminal: the kernel sends SIGHUP, and writing fails from now on."""
+        os.close(self._master)
+        self._master = -1
+
+    def wait_for(self, text: str) -> None:
+        """Wait until this was written."""
+        wait_until(lambda: text in self.text)
+
+    def end(self) -> int:
+        """Wait for the end of the program; give its status."""
+        status = self.process.wait(TIMEOUT)
+        self._reader.join(5)
+        return status
+
+    def close(self) -> None:
+        self._reader.join(5)
+        if self._master >= 0:
+            os.close(self._master)
 
 
-def shell(script: str, *args: str | Path) -> Result:
-    """Run a bash script in which ``faspmgr`` is the command line; args are $1, $2 and so on."""
-    text = f'set -o pipefail; faspmgr() {{ "{sys.executable}" -m faspmgr "$@"; }}; {script}'
-    done = subprocess.run(["bash", "-c", text, "bash", *args], capture_output=True, env=ENVIRONMENT, timeout=TIMEOUT)
-    return Result(done.returncode, done.stdout, done.stderr.decode())
+@contextlib.contextmanager
+def on_terminal(*args: str | Path, stdin: int | None = None) -> Iterator[Terminal]:
+    """Run the command line on a terminal of its own, of 80 columns and 24 rows.
+
+    Args:
+        args: its arguments.
+        stdin: as for Popen; by default the terminal.
+    """
+    master, slave = pty.openpty()
+    set_columns(slave, 80)
+    with start(
+        *args,
+        stdin=slave if stdin is None else stdin,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
+        environment={"TERM": "xterm"},
+    ) as process:
+        os.close(slave)
+        terminal = Terminal(process, master)
+        try:
+            yield terminal
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            terminal.close()
 
 
-def start(*args: str | Path, **pipes: Any) -> subprocess.Popen[bytes]:
-    """Start the command line as a program, with pipes to its standard streams. To be used with ``with``."""
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
-    return subprocess.Popen([*PROGRAM, *args], env=ENVIRONMENT, bufsize=0, **streams)
+def set_columns(descriptor: int, columns: int, rows: int = 24) -> None:
+    """Set the size of a terminal."""
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -30,7 +30,7 @@ def running(folder: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes],
 
 
 def big_file(tmp_path: Path) -> list[str]:
-    """What the simulator copies for half a minute, unless it is told otherwise."""
+    """A transfer of half a minute for the simulator, at the rate that it begins with."""
     (tmp_path / "target").mkdir()
     (tmp_path / "big.bin").write_bytes(os.urandom(4_000_000))
     return ["--simulate-copy", "-l", "1m", str(tmp_path / "big.bin"), f"xfer@localhost:{tmp_path / 'target'}"]
@@ -108,7 +108,7 @@ def test_no_socket(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("args", "words"),
-    [(["rate"], "nothing to change"), (["rate", "--target", "fast"], "'fast' is no rate"), (["dance"], "dance")],
+    [(["rate"], "nothing to change"), (["rate", "--target", "fast"], "invalid rate: 'fast'"), (["dance"], "dance")],
 )
 def test_wrong_usage(args: list[str], words: str, socket_folder: Path) -> None:
     status, out, err = faspmgr("ctl", socket_folder / "none", *args)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from faspmgr.cli.commands.describe import COMMANDS
+from faspmgr.cli.commands.describe import TRANSFER
 from faspmgr.protocol import commands
 from faspmgr.protocol.codes import CODES, ErrorCode
-from faspmgr.protocol.events import EVENT_CLASSES
+from faspmgr.protocol.commands import COMMANDS
+from faspmgr.protocol.events import EVENT_CLASSES, InitEvent
 from faspmgr.protocol.fields import FIELDS, Field
 from faspmgr.protocol.problems import KINDS
+from faspmgr.tracking import Tracker
 from tests.cli.terminal import invoke
 
 
@@ -29,7 +31,7 @@ def words(text: str) -> str:
 
 def test_the_overview_has_everything() -> None:
     text = invoke("describe").text
-    for name in (*EVENT_CLASSES, *COMMANDS, *FIELDS, *KINDS):
+    for name in (*EVENT_CLASSES, *(row.type for row in COMMANDS.values()), *FIELDS, *KINDS):
         assert re.search(rf"^  {re.escape(name)}  ", text, re.MULTILINE), name
     for code in CODES.values():
         assert f"  {code.code} {code.name} " in text
@@ -109,10 +111,10 @@ def test_a_kind_of_problem(kind: str) -> None:
     assert words(KINDS[kind]) in words(described(kind))
 
 
-def test_what_goes_by_two_names_is_told_twice() -> None:
+def test_a_name_of_two_things_describes_both() -> None:
     text = described("DONE")
     assert "DONE  (message from ascp, DoneEvent)" in text
-    assert "DONE  (command to ascp)" in text
+    assert "DONE  (command to ascp, Finish)" in text
 
 
 def test_the_commands_have_the_fields_that_are_sent() -> None:
@@ -124,10 +126,19 @@ def test_the_commands_have_the_fields_that_are_sent() -> None:
         commands.Finish(),
         commands.Query(),
     ]
-    frames = [command.to_frame() for command in sent]
-    assert {frame.type: set(frame.fields) for frame in frames} == {
-        name: set(wires) for name, (_, wires) in COMMANDS.items()
+    frames = {type(command): command.to_frame() for command in sent}
+    assert {cls: (frame.type, set(frame.fields)) for cls, frame in frames.items()} == {
+        row.cls: (row.type, set(row.fields)) for row in COMMANDS.values()
     }
+    assert all(f"command to ascp, {row.cls.__name__}" in described(row.type) for row in COMMANDS.values())
+
+
+def test_the_keys_of_a_transfer_are_those_of_its_json() -> None:
+    tracker = Tracker()
+    tracker.update(InitEvent(session_id="s"))
+    assert list(TRANSFER) == list(tracker.transfers["s"].to_dict())
+    text = described("transfer")
+    assert all(f"\n  {key} " in text and meaning in words(text) for key, meaning in TRANSFER.items())
 
 
 @pytest.mark.parametrize(
@@ -137,21 +148,19 @@ def test_the_commands_have_the_fields_that_are_sent() -> None:
 def test_a_slip_gets_a_hint(name: str, hint: str) -> None:
     result = invoke("describe", name)
     assert (result.status, result.out) == (2, b"")
-    assert result.errors == [
-        f"faspmgr: nothing is called '{name}', did you mean {hint}?; faspmgr describe lists what there is"
-    ]
+    assert result.errors == [f"faspmgr: unknown name: '{name}'; did you mean '{hint}'?"]
 
 
 @pytest.mark.parametrize("name", ["", "zzzzzz", "--5", "9" * 5000, "٤٤", "\x1b[31m", "\udcff"])
 def test_what_is_not_there(name: str) -> None:
     result = invoke("describe", "--", name)
     assert (result.status, result.out) == (2, b"")
-    assert result.err.startswith("faspmgr: nothing is called ")
+    assert result.err.startswith("faspmgr: unknown name: ")
     assert len(result.errors) == 1
+    assert result.errors[0].endswith("; 'faspmgr describe' lists all names")
     assert result.errors[0].isprintable()
 
 
 @pytest.mark.parametrize("name", ["channel", "connection", "destination", "server"])
 def test_a_view(name: str) -> None:
-    pytest.importorskip("faspmgr.views.mapping")
     assert name in invoke("describe", name).text

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import invoke, run
+from faspmgr.cli.command_arguments import _ARGUMENTS
+from faspmgr.protocol.commands import COMMANDS
+from tests import launcher
+from tests.cli.terminal import invoke
 
 WIRE = [
     ("rate --target 50m", "Type: RATE\nRate: 50000"),
@@ -32,6 +35,12 @@ WIRE = [
 ]
 
 
+def test_every_command_is_there_with_its_description() -> None:
+    assert set(_ARGUMENTS) == set(COMMANDS) == {line.split()[0] for line, _ in WIRE}
+    for name, row in COMMANDS.items():
+        assert row.description[1:] in " ".join(invoke("encode", name, "--help").text.split())
+
+
 @pytest.mark.parametrize(("line", "message"), WIRE)
 def test_commands(line: str, message: str) -> None:
     assert invoke("encode", *line.split()) == (0, f"FASPMGR 2\n{message}\n\n".encode(), "")
@@ -49,18 +58,18 @@ def test_a_line_break_in_a_path_is_escaped() -> None:
 
 
 def test_a_path_that_is_no_utf_8_is_sent_as_it_is() -> None:
-    result = run("encode", "stop", b"Br\xfcssel".decode("utf-8", "surrogateescape"))
-    assert result.out == b"FASPMGR 2\nType: STOP\nSource: Br\xfcssel\n\n"
+    result = launcher.run("encode", "stop", b"Br\xfcssel".decode("utf-8", "surrogateescape"))
+    assert result.data == b"FASPMGR 2\nType: STOP\nSource: Br\xfcssel\n\n"
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("rate", "nothing to change"),
-        ("rate --target fast", "'fast' is no rate"),
-        ("rate --target -5", "'-5' is no rate"),
-        ("rate --target 5t", "'5t' is no rate"),
-        ("rate --target 1e400", "'1e400' is no rate"),
+        ("rate --target fast", "invalid rate: 'fast'"),
+        ("rate --target -5", "invalid rate: '-5'"),
+        ("rate --target 5t", "invalid rate: '5t'"),
+        ("rate --target 1e400", "invalid rate: '1e400'"),
         ("rate --target 18446744073709551616", "18446744073709551615"),
         ("rate --policy quick", "'quick'"),
         ("rate --policy high --priority 2", "priority"),
@@ -68,7 +77,7 @@ def test_a_path_that_is_no_utf_8_is_sent_as_it_is() -> None:
         ("start a", "DESTINATION"),
         ("start a b --start 5 --end 4", "ends at 4"),
         ("start a b --start -1", "-1"),
-        ("stop", "FILE"),
+        ("stop", "SOURCE"),
         ("finish now", "now"),
         ("cancell", "cancell"),
     ],

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -239,15 +238,6 @@ def test_standard_output_on_a_full_disk(tmp_path: Path) -> None:
         outcome = finish(process)
     assert outcome.status == 2
     assert "No space left on device" in outcome.err
-
-
-def test_many_at_once(tmp_path: Path) -> None:
-    streams = [message("INIT", SessionId=n) + message("DONE", SessionId=n) for n in range(40)]
-    with listening(tmp_path, "--connections", "40") as (process, port), ThreadPoolExecutor(40) as pool:
-        list(pool.map(lambda stream: send(port, stream), streams))
-        outcome = finish(process)
-    assert outcome.status == 0
-    assert {line["session_id"] for line in outcome.objects if line["type"] == "DONE"} == {str(n) for n in range(40)}
 
 
 def test_a_million_messages_are_few(tmp_path: Path) -> None:

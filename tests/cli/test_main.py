@@ -19,12 +19,16 @@ from hypothesis import strategies as st
 
 import faspmgr
 from faspmgr.cli.main import COMMANDS, _Group, cli
-from tests.cli.terminal import ENVIRONMENT, PROGRAM, invoke, run, shell, start
+from faspmgr.protocol.commands import COMMANDS as ENCODED
+from tests.cli.terminal import invoke
+from tests.launcher import Outcome, finish, run, shell, start
 from tests.privileges import no_right_to_read_anything
 
-OURS = ("decode", "summary", "check", "describe", "encode")
 READING = ("decode", "summary", "check")
-ORDERS = ("rate", "start", "stop", "finish", "cancel", "query")
+SUBCOMMANDS = [
+    *(("encode", name) for name in ENCODED),
+    *(("ctl", "SOCKET", name) for name in (*ENCODED, "status")),
+]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -32,16 +36,18 @@ ORDERS = ("rate", "start", "stop", "finish", "cancel", "query")
 
 
 def test_version() -> None:
-    assert run("--version") == (0, f"faspmgr {faspmgr.__version__}\n".encode(), "")
+    assert run("--version") == (0, f"faspmgr {faspmgr.__version__}\n", "")
 
 
-@pytest.mark.parametrize("args", [(), *((name,) for name in OURS), *(("encode", name) for name in ORDERS)])
-@pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_has_an_example(args: tuple[str, ...], option: str) -> None:
-    result = invoke(*args, option)
-    assert result.status == 0
+@pytest.mark.parametrize("args", [(), *((name,) for name in COMMANDS), *SUBCOMMANDS], ids=" ".join)
+def test_help_has_an_example(args: tuple[str, ...]) -> None:
+    result = invoke(*args, "--help")
+    assert (result.status, result.err) == (0, "")
     assert "Example:\n" in result.text
-    assert max(map(len, result.lines)) <= 80
+    before, _, examples = result.text.partition("Example:\n")
+    assert "faspmgr" in examples
+    assert max(map(len, before.splitlines())) <= 80  # an example stays on one line
+    assert invoke(*args, "-h") == result
 
 
 def test_the_overview_lists_all_commands() -> None:
@@ -64,12 +70,12 @@ def test_an_unknown_command() -> None:
 
 def test_commands_are_imported_when_they_are_called() -> None:
     code = "import sys; from faspmgr.cli.main import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, check=True, text=True)
-    loaded = {name for name in done.stdout.split() if name.startswith("faspmgr.")}
+    out = run("-c", code, program=[sys.executable]).out
+    loaded = {name for name in out.split() if name.startswith("faspmgr.")}
     assert loaded <= {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.main", "faspmgr.errors", "faspmgr.verdicts"}
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_one_of_click(name: str) -> None:
     assert isinstance(cli, _Group)
     command = cli.get_command(click.Context(cli), name)
@@ -83,17 +89,16 @@ def test_each_command_is_one_of_click(name: str) -> None:
 def test_shell_completion(typed: str, offered: list[str]) -> None:
     words = ["faspmgr", *typed.split()]
     asked = {"_FASPMGR_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
-    done = subprocess.run(PROGRAM, capture_output=True, env={**ENVIRONMENT, **asked}, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == [f"plain,{word}" for word in offered]
+    done = run(environment=asked)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.split() == [f"plain,{word}" for word in offered]
 
 
 @pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])
 def test_shell_completion_source(kind: str) -> None:
-    environment = {**ENVIRONMENT, "_FASPMGR_COMPLETE": f"{kind}_source"}
-    done = subprocess.run(PROGRAM, capture_output=True, env=environment, text=True)
-    assert done.returncode == 0
-    assert f"_FASPMGR_COMPLETE={kind}_complete" in done.stdout
+    done = run(environment={"_FASPMGR_COMPLETE": f"{kind}_source"})
+    assert done.status == 0
+    assert f"_FASPMGR_COMPLETE={kind}_complete" in done.out
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -118,7 +123,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(long: Path, form: str) -> None:
 def test_a_reader_of_problems_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     path = tmp_path / "broken.fasp"
     path.write_bytes(b"FASPMGR 2\nType: STATS\nno field\n\n" * 5000)
-    assert shell('faspmgr check --json "$1" | head -1', path) == (0, b'{"problems": [\n', "")
+    assert shell('faspmgr check --json "$1" | head -1', path) == (0, '{"problems":[\n', "")
     assert shell('{ faspmgr check "$1" 2>&1 >/dev/null; } | head -1', path).err == ""
 
 
@@ -132,55 +137,50 @@ def live(process: subprocess.Popen[bytes], data: bytes) -> bytes:
     assert process.stdin
     assert process.stdout
     process.stdin.write(data)
+    process.stdin.flush()
     return process.stdout.readline()
 
 
 @pytest.mark.parametrize("form", ["jsonl", "text", "csv", "tsv"])
 def test_a_live_pipe_gives_a_line_for_each_message_as_it_arrives(form: str) -> None:
-    with start("decode", "--format", form, "--fields", "file,size") as process:
+    with start("decode", "--format", form, "--fields", "file,size", stdin=subprocess.PIPE) as process:
         for number in range(3):
             line = live(process, b"FASPMGR 2\nType: STATS\nFile: f%d\nSize: 7\n\n" % number)
             if line.split() in ([b"file,size"], [b"file", b"size"]):
                 assert number == 0
                 line = live(process, b"")
             assert b"f%d" % number in line
-        _, err = process.communicate(timeout=30)
-        assert (process.returncode, err) == (0, b"")
+        assert finish(process) == (0, "", "")
 
 
 def test_a_live_pipe_gives_back_messages_as_they_arrive() -> None:
     message = b"FASPMGR 2\nType: NOP\n\n"
-    with start("decode", "--format", "fasp") as process:
+    with start("decode", "--format", "fasp", stdin=subprocess.PIPE) as process:
         for _ in range(2):
             assert live(process, message) == b"FASPMGR 2\n"
             assert process.stdout
             assert process.stdout.read(len(message) - 10) == message[10:]
-        process.communicate(timeout=30)
-    assert process.returncode == 0
+        assert finish(process).status == 0
 
 
-def wait_for_signal_handler(process: subprocess.Popen[bytes]) -> None:
-    """Until the program reads its input: a first message has come out at the other end."""
-    assert b"NOP" in live(process, b"FASPMGR 2\nType: NOP\n\n")
+def interrupt(process: subprocess.Popen[bytes]) -> Outcome:
+    process.send_signal(signal.SIGINT)
+    return finish(process)
 
 
 def test_interrupted_while_reading_a_pipe() -> None:
-    with start("decode") as process:
-        wait_for_signal_handler(process)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, b"", b"")
+    with start("decode", stdin=subprocess.PIPE) as process:
+        assert b"NOP" in live(process, b"FASPMGR 2\nType: NOP\n\n")  # it reads its input
+        assert interrupt(process) == (130, "", "")
 
 
 def test_interrupted_while_following(fixtures: Path) -> None:
     path = fixtures / "sessions" / "breaks-off.fasp"
-    with start("decode", "--follow", path, stdin=subprocess.DEVNULL) as process:
+    with start("decode", "--follow", path) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(6)]  # README: 6 whole messages
         assert json.loads(lines[-1])["type"] == "STATS"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, b"", b"")
+        assert interrupt(process) == (130, "", "")
 
 
 def test_follow_through_the_command_line(tmp_path: Path) -> None:
@@ -188,20 +188,19 @@ def test_follow_through_the_command_line(tmp_path: Path) -> None:
     path.write_bytes(b"FASPMGR 2\nType: STATS\nSize: 1\n\n")
     with start("decode", "--follow", "--fields", "size", path) as process:
         assert process.stdout
-        assert process.stdout.readline() == b'{"size": 1}\n'
+        assert process.stdout.readline() == b'{"size":1}\n'
         path.write_bytes(b"")
         time.sleep(0.3)  # more than the time between two looks at the file
         path.write_bytes(b"FASPMGR 2\nType: STATS\nSize: 2\n\n")
-        assert process.stdout.readline() == b'{"size": 2}\n'
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 130
+        assert process.stdout.readline() == b'{"size":2}\n'
+        assert interrupt(process).status == 130
 
 
-def test_follow_takes_one_file(capture: Path) -> None:
-    result = invoke("decode", "--follow", capture, capture)
+def test_follow_reads_one_file(fixtures: Path) -> None:
+    path = fixtures / "examples" / "done.fasp"
+    result = invoke("decode", "--follow", path, path)
     assert (result.status, result.out) == (2, b"")
-    assert "--follow takes one file" in result.err
+    assert "--follow reads one FILE" in result.err
 
 
 FULL = [
@@ -238,7 +237,7 @@ def test_standard_output_that_is_closed(args: tuple[str, ...], fixtures: Path) -
 
 def test_standard_input_that_is_closed() -> None:
     result = shell("faspmgr decode <&-")
-    assert (result.status, result.out, result.err) == (2, b"", "<stdin>: Bad file descriptor\n")
+    assert result == (2, "", "<stdin>: Bad file descriptor\n")
 
 
 def test_standard_error_that_is_closed_or_full() -> None:
@@ -344,7 +343,7 @@ def test_a_broken_gzip_file_gives_what_was_there(kind: str, fixtures: Path, tmp_
 def test_what_was_decoded_before_a_strict_problem_is_out() -> None:
     good = b"FASPMGR 2\nType: STATS\nSize: 1\n\n"
     result = invoke("decode", "--strict", "--fields", "size", stdin=good + b"FASPMGR 2\nnonsense\n\n" + good)
-    assert result == (4, b'{"size": 1}\n', "<stdin>:6: no field, the line is skipped: nonsense\n")
+    assert result == (4, b'{"size":1}\n', "<stdin>:6: no field, the line is skipped: nonsense\n")
 
 
 @pytest.mark.parametrize("name", READING)
@@ -377,8 +376,7 @@ def test_unwrap(fixtures: Path) -> None:
 def test_unwrap_with_a_broken_pattern() -> None:
     result = invoke("decode", "--unwrap", "(")
     assert (result.status, result.out) == (2, b"")
-    assert "--unwrap" in result.err
-    assert "regular expression" in result.err
+    assert "invalid --unwrap: '('; neither auto, bullets, brackets nor a regular expression" in result.err
 
 
 @pytest.mark.parametrize("name", READING)
@@ -462,7 +460,7 @@ def test_the_token_of_the_vendor_example(fixtures: Path) -> None:
     for args in COMMAND_LINES:
         result = invoke(*args, path)
         assert "8499385" not in result.text + result.err
-    assert invoke("decode", "--show-secrets", "--fields", "token", path).text == '{"token": "8499385"}\n'
+    assert invoke("decode", "--show-secrets", "--fields", "token", path).text == '{"token":"8499385"}\n'
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""JSON that is always valid JSON and valid UTF-8."""
+"""JSON that is compact, always valid JSON and valid UTF-8."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ def test_any_bytes_come_back(data: bytes) -> None:
     assert json.loads(line)["file"].encode("utf-8", "surrogateescape") == data
 
 
-def test_readable_where_it_can_be() -> None:
-    assert to_json({"file": "Ü日"}) == '{"file": "Ü日"}'
-    assert to_json({"file": "Br\udcfcssel"}) == '{"file": "Br\\udcfcssel"}'
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("Ü日", '{"file":"Ü日","size":[1,2]}'), ("Br\udcfcssel", '{"file":"Br\\udcfcssel","size":[1,2]}')],
+)
+def test_json_is_compact_and_readable_where_it_can_be(name: str, line: str) -> None:
+    assert to_json({"file": name, "size": [1, 2]}) == line
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import io
 import json
 import os
 import pty
-import struct
 import sys
-import termios
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -32,22 +29,17 @@ from faspmgr import (
     Tracker,
     Transfer,
 )
+from faspmgr.cli.progress import MODES, make_progress
 from faspmgr.cli.progress.bars import Bars, shorten
-from faspmgr.cli.progress.progress import (
-    MODES,
-    Output,
-    Progress,
-    _JsonLines,
-    _Lines,
-    _PlainLine,
-    facts,
-    fit,
-    fold,
-    make_progress,
-)
-from faspmgr.cli.verdict import verdict_lines
+from faspmgr.cli.progress.base import Output, Progress
+from faspmgr.cli.progress.facts import facts, fit, fold
+from faspmgr.cli.progress.jsonl import JsonLines
+from faspmgr.cli.progress.lines import Lines, PlainLine
 from faspmgr.errors import CommandError
 from tests.cli.screen import Screen
+from tests.cli.terminal import set_columns
+
+Drawer = TypeVar("Drawer", bound=Progress)
 
 
 class Clock:
@@ -90,13 +82,25 @@ def halfway() -> list[Transfer]:
     )
 
 
+def drawing(kind: type[Drawer], columns: int = 80) -> tuple[Screen, Clock, Drawer]:
+    """A screen, a clock, and what draws on the one by the other."""
+    screen, clock = Screen(columns), Clock()
+    return screen, clock, kind(Output(screen, columns), clock)  # type: ignore[arg-type]
+
+
+def writing(kind: type[Drawer]) -> tuple[io.StringIO, Clock, Drawer]:
+    """A stream that is no terminal, a clock, and what writes to it."""
+    stream, clock = io.StringIO(), Clock()
+    return stream, clock, kind(Output(stream), clock)
+
+
 def screen_after(transfers: list[Transfer], columns: int = 80, mode: str = "bar") -> str:
     screen = Screen(columns)
     make_progress(mode, screen, width=columns).update(transfers)  # type: ignore[arg-type]
     return screen.text
 
 
-# -- what is said
+# -- facts
 
 
 def test_facts_of_a_transfer_under_way() -> None:
@@ -114,11 +118,11 @@ def test_facts_of_a_transfer_under_way() -> None:
     ]
 
 
-def test_size_of_the_job_is_a_guess_unless_it_was_said() -> None:
+def test_size_of_the_job_is_an_estimate_unless_calculated() -> None:
     assert facts(transfers_of(stats(done=25, size=100))[0])[1] == "25 B of 100 B so far"
 
 
-def test_nothing_is_done_before_it_is() -> None:
+def test_100_percent_only_when_done() -> None:
     parts = facts(transfers_of(stats(done=999, size=1000))[0])
     assert parts[0] == "99%"
     assert parts[2] == "0 Kbps"
@@ -132,22 +136,9 @@ def test_loss(lost: int, sent: int, said: str) -> None:
     assert said in facts(transfers_of(stats(loss=lost, transfer_bytes=sent))[0])
 
 
-def test_state_is_said_while_nothing_moves() -> None:
+def test_state_comes_first_while_nothing_moves() -> None:
     assert facts(transfers_of(InitEvent(session_id="s"))[0])[0] == "connecting"
     assert facts(transfers_of(ErrorEvent(session_id="s", code=14))[0])[0] == "failed"
-
-
-def test_verdicts_name_the_transfer_where_there_are_several() -> None:
-    transfers = transfers_of(
-        DoneEvent(session_id="one"), ErrorEvent(session_id="two", code=19, description="no \x1b[31m"), lost=True
-    )
-    assert verdict_lines(transfers[:1]) == ["Completed: 0 B in 0.0 s, 0 files"]
-    lines = verdict_lines(transfers)
-    assert lines[:2] == [
-        "Completed: 0 B in 0.0 s, 0 files [one]",
-        "Failed: 19 AUTH: no \\x1b[31m [two]",
-    ]
-    assert len(lines) == 3  # the advice
 
 
 def test_lines_are_filled_with_whole_parts() -> None:
@@ -180,7 +171,7 @@ def test_bars_fit_the_window(columns: int) -> None:
             assert part in "\n".join(lines)
 
 
-def test_bar_for_each_file_under_way() -> None:
+def test_bar_for_each_file_in_progress() -> None:
     started = (stats("one", 50), stats("two", 100), stats("three", 0))
     transfers = transfers_of(*started, StopEvent(session_id="s", file="two"))
     lines = screen_after(transfers, 100).splitlines()
@@ -230,20 +221,19 @@ def test_one_bar_for_the_job_of_several_sessions() -> None:
 def test_each_of_several_transfers_has_a_bar() -> None:
     transfers = transfers_of(*(stats(session=f"job{number}") for number in range(3)), DoneEvent(session_id="job1"))
     lines = screen_after(transfers, 100).splitlines()
-    assert lines[0] == "3 transfers, 2 under way, 1 done, 0 Kbps, 75 B of 300 B"
+    assert lines[0] == "3 transfers, 2 in progress, 1 done, 0 Kbps, 75 B of 300 B"
     assert [line.split()[0] for line in lines[1:]] == ["job0", "25", "a.bin", "job2", "25", "a.bin"]
 
 
-def test_transfers_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transfers_without_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
     lines = screen_after(transfers_of(*(stats(session=f"job{number}") for number in range(30))), 100).splitlines()
-    assert lines[0].startswith("30 transfers, 30 under way")
+    assert lines[0].startswith("30 transfers, 30 in progress")
     assert lines[-1] == "+22 more transfers"
 
 
 def test_new_drawing_takes_the_place_of_the_last() -> None:
-    screen, clock = Screen(80), Clock()
-    progress = Bars(Output(screen, 80), clock)  # type: ignore[arg-type]
+    screen, clock, progress = drawing(Bars)
     progress.update(transfers_of(stats("one"), stats("two"), stats("three")))
     assert len(screen.text.splitlines()) == 5
     clock.now += 1
@@ -284,9 +274,8 @@ def test_message_does_not_tear_the_bars(monkeypatch: pytest.MonkeyPatch) -> None
     assert screen.text.splitlines() == ["before anything", "ascp: \\x1b[2Jtwo", "lines", *drawn, "after"]
 
 
-def test_stream_that_is_silent_is_said_to_be() -> None:
-    screen, clock = Screen(80), Clock()
-    progress = Bars(Output(screen, 80), clock)  # type: ignore[arg-type]
+def test_silence_is_reported() -> None:
+    screen, clock, progress = drawing(Bars)
     transfers = transfers_of(stats("one"))
     for now, said in ((1000, False), (1004, False), (1012, True)):
         clock.now = now
@@ -345,8 +334,7 @@ def test_no_number_harms_the_terminal(numbers: list[tuple[int, int, int, int]], 
 
 
 def test_plain_line_is_rewritten_without_escapes() -> None:
-    screen, clock = Screen(60), Clock()
-    progress = _PlainLine(Output(screen, 60), clock)  # type: ignore[arg-type]
+    screen, clock, progress = drawing(PlainLine, 60)
     progress.update(halfway())
     assert screen.text == "50%, 500.0 kB of 1.0 MB, 4.0 Mbps, ETA 1 s, 2 of 3 files"
     clock.now += 1
@@ -360,15 +348,14 @@ def test_plain_line_is_rewritten_without_escapes() -> None:
 def test_plain_line_makes_room_for_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, clock = Screen(60), Clock()
     monkeypatch.setattr(sys, "stderr", screen)
-    progress = _PlainLine(Output(screen, 60), clock)  # type: ignore[arg-type]
+    progress = PlainLine(Output(screen, 60), clock)  # type: ignore[arg-type]
     progress.update(transfers_of(stats()))
     progress.message("hello")
     assert screen.text.splitlines() == ["hello", "25%, 25 B of 100 B so far, 0 Kbps, 0 files"]
 
 
 def test_lines_come_every_few_seconds_where_something_changed() -> None:
-    stream, clock = io.StringIO(), Clock()
-    progress = _Lines(Output(stream), clock)
+    stream, clock, progress = writing(Lines)
     transfers = transfers_of(stats(done=0))
     for tenth in range(200):  # 20 s; nothing new in the second half
         clock.now = 1000 + tenth / 10
@@ -391,7 +378,7 @@ def test_lines_name_the_transfer_where_there_are_several() -> None:
     lines = stream.getvalue().splitlines()
     assert lines[0] == "job\\n0: 25%, 25 B of 100 B so far, 0 Kbps, 0 files"
     assert len(lines) == 9
-    assert lines[8] == "10 transfers, 10 under way, 0 Kbps, 250 B of 1.0 kB"
+    assert lines[8] == "10 transfers, 10 in progress, 0 Kbps, 250 B of 1.0 kB"
 
 
 def test_json_is_the_state_without_sessions() -> None:
@@ -407,8 +394,7 @@ def test_json_is_the_state_without_sessions() -> None:
 
 
 def test_json_comes_ten_times_a_second_with_the_first_and_the_last() -> None:
-    stream, clock = io.StringIO(), Clock()
-    progress = _JsonLines(Output(stream), clock)
+    stream, clock, progress = writing(JsonLines)
     tracker = Tracker()
     for number in range(1000):  # in one second
         tracker.update(stats(done=number, size=1000))
@@ -424,8 +410,7 @@ def test_json_comes_ten_times_a_second_with_the_first_and_the_last() -> None:
 
 
 def test_json_has_each_transfer_that_changed() -> None:
-    stream, clock = io.StringIO(), Clock()
-    progress = _JsonLines(Output(stream), clock)
+    stream, clock, progress = writing(JsonLines)
     tracker = Tracker()
     for session in ("one", "two"):
         tracker.update(stats(session=session))
@@ -458,9 +443,9 @@ def test_none_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     with make_progress("none", stream) as progress:
         progress.update(halfway())
-        progress.message("said all the same")
+        progress.message("a message")
     assert stream.getvalue() == ""
-    assert capsys.readouterr().err == "said all the same\n"
+    assert capsys.readouterr().err == "a message\n"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -478,7 +463,7 @@ def test_without_transfers_nothing_is_drawn(mode: str) -> None:
 def terminal() -> Iterator[tuple[int, Any]]:
     """Master, and the stream of a terminal of 50 columns and 12 rows."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 50, 0, 0))
+    set_columns(slave, 50, 12)
     with os.fdopen(master, "rb", buffering=0), open(slave, "w") as stream:
         yield master, stream
 
@@ -486,13 +471,13 @@ def terminal() -> Iterator[tuple[int, Any]]:
 def test_mode_follows_the_stream(terminal: tuple[int, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     assert isinstance(make_progress("auto", terminal[1]), Bars)
-    assert isinstance(make_progress("plain", terminal[1]), _PlainLine)
-    assert isinstance(make_progress("auto", io.StringIO()), _Lines)
-    assert isinstance(make_progress("plain", io.StringIO()), _Lines)
+    assert isinstance(make_progress("plain", terminal[1]), PlainLine)
+    assert isinstance(make_progress("auto", io.StringIO()), Lines)
+    assert isinstance(make_progress("plain", io.StringIO()), Lines)
     assert isinstance(make_progress("bar", io.StringIO()), Bars)
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(make_progress("auto", terminal[1]), _PlainLine)
-    with pytest.raises(ValueError, match="mode must be one of auto, bar"):
+    assert isinstance(make_progress("auto", terminal[1]), PlainLine)
+    with pytest.raises(ValueError, match="invalid mode: 'fancy'; it must be one of auto, bar"):
         make_progress("fancy", io.StringIO())
 
 
@@ -502,7 +487,7 @@ def test_without_rich(terminal: tuple[int, Any], monkeypatch: pytest.MonkeyPatch
     monkeypatch.delitem(sys.modules, "faspmgr.cli.progress.bars")
     for name in [name for name in sys.modules if name.startswith("rich.")]:
         monkeypatch.delitem(sys.modules, name)
-    assert isinstance(make_progress("auto", terminal[1]), _PlainLine)
+    assert isinstance(make_progress("auto", terminal[1]), PlainLine)
     with pytest.raises(CommandError, match=r"needs rich: pip install 'faspmgr\[watch\]'"):
         make_progress("bar", terminal[1])
 
@@ -510,7 +495,7 @@ def test_without_rich(terminal: tuple[int, Any], monkeypatch: pytest.MonkeyPatch
 def test_size_is_that_of_the_terminal_at_the_moment(terminal: tuple[int, Any]) -> None:
     output = Output(terminal[1])
     assert output.size() == (50, 12)
-    fcntl.ioctl(terminal[1].fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", 20, 70, 0, 0))
+    set_columns(terminal[1].fileno(), 70, 20)
     assert output.size() == (70, 20)
     assert Output(terminal[1], 33).size() == (33, 20)
 
@@ -526,7 +511,7 @@ class Counting(list[Transfer]):
         return super().__iter__()
 
 
-@pytest.mark.parametrize("kind", [Bars, _PlainLine])
+@pytest.mark.parametrize("kind", [Bars, PlainLine])
 def test_ten_drawings_a_second_at_most(kind: type[Progress]) -> None:
     screen, clock = Screen(), Clock()
     progress = kind(Output(screen, 80), clock)  # type: ignore[arg-type]
@@ -551,7 +536,7 @@ def test_drawing_takes_a_tenth_of_the_time_at_most() -> None:
             return super().write(text)
 
     stream = Slow()
-    progress = _JsonLines(Output(stream), clock)
+    progress = JsonLines(Output(stream), clock)
     tracker = Tracker()
     for number in range(1000):
         tracker.update(stats(done=number))
@@ -606,8 +591,8 @@ def test_stream_that_goes_away(mode: str, error: Exception, capsys: pytest.Captu
         progress.update(transfers_of(stats()))
         progress.message("still heard")
     assert stream.tries == (0 if mode == "none" else 1)
-    told = "faspmgr: no more output: full\n" if "full" in str(error) and mode != "none" else ""
-    assert capsys.readouterr().err == told + "still heard\n"
+    reported = "faspmgr: no more output: full\n" if "full" in str(error) and mode != "none" else ""
+    assert capsys.readouterr().err == reported + "still heard\n"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -643,7 +628,7 @@ def test_reader_who_stops_reading_holds_nothing_up() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
         clock = Clock()
-        progress = _JsonLines(Output(stream), clock)
+        progress = JsonLines(Output(stream), clock)
         tracker = Tracker()
         for number in range(10_000):  # 4 MB, of which a pipe takes 64 kB; it would block here
             tracker.update(stats(done=number, size=10_000))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import invoke, run, start
+from tests.cli.terminal import invoke
+from tests.launcher import run, start
 
 ELAPSED = b"FASPMGR 2\nType: STATS\nElapsedusec: %d\nSessionId: s\n\n"
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.launcher import finish, start
+from tests.cli.terminal import on_terminal
+from tests.launcher import finish, shell, start
 from tests.launcher import run as faspmgr
 from tests.live import nothing_left, scripted_ascp, simulated_ascp, wait_until
 
@@ -115,7 +111,7 @@ def test_standard_error_of_ascp_passes_through(scripted_ascp: Make) -> None:
         (["--record", "none/x", "--", "ascp", "a", "h:b"], "none/x: No such file or directory"),
         (["--spec", "none"], "none: No such file or directory"),
         (["--control", "none/s", "--", "ascp", "a", "h:b"], "none/s: No such file or directory"),
-        (["--view", "nonsense=x", "--", "ascp", "a", "h:b"], "'nonsense=x' is not KIND=FILE"),
+        (["--view", "nonsense=x", "--", "ascp", "a", "h:b"], "invalid KIND=FILE: 'nonsense=x'"),
         (["--view", "channel=none/x", "--", "ascp", "a", "h:b"], "none: No such file or directory"),
         (["--stall-timeout", "0", "--", "ascp"], "stall-timeout"),
     ],
@@ -129,7 +125,7 @@ def test_wrong_usage(args: list[str], words: str, tmp_path: Path) -> None:
 def test_a_port_range_that_ends_too_early() -> None:
     status, _, err = faspmgr("run", "--sessions", "3", "--udp-port", "65534", "--", "ascp", "a", "h:b")
     assert status == 2
-    assert "UDP port" in err
+    assert "invalid udp_port: 65534" in err
 
 
 # -- which ascp
@@ -208,8 +204,8 @@ def test_a_transfer_spec(simulated_ascp: str, tmp_path: Path, from_stdin: bool) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "transfer spec: is not JSON"),
-        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: is unknown"),
+        ("{", "transfer spec: invalid JSON"),
+        ('{"direction": "send", "remote_host": "h", "speed": 1}', "speed: unknown property"),
         ('{"direction": "sideways", "remote_host": "h"}', "direction: "),
     ],
 )
@@ -269,11 +265,23 @@ def test_a_view_is_whole_at_any_time(scripted_ascp: Make, tmp_path: Path) -> Non
 # -- Ctrl-C, SIGTERM, and a terminal that goes away
 
 
+@pytest.fixture
+def moving(scripted_ascp: Make, tmp_path: Path) -> Callable[..., Any]:
+    """Starts run with an ascp of these lines, in pipes or on a terminal, and waits until its files move."""
+
+    @contextlib.contextmanager
+    def begin(body: str, *options: str, starter: Callable[..., Any] = start, **more: Any) -> Iterator[Any]:
+        flag = tmp_path / "flag"
+        with starter("run", *options, "--", scripted_ascp(body), "--flag", flag, "a", "h:b", **more) as begun:
+            wait_until(flag.exists)
+            yield begun
+
+    return begin
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_a_signal_cancels(moving: Callable[..., Any], number: signal.Signals) -> None:
+    with moving(CANCELLED, "--grace", "20") as process:
         process.send_signal(number)
         status, out, err = finish(process)
     assert status == 130
@@ -281,27 +289,23 @@ def test_a_signal_cancels(scripted_ascp: Make, tmp_path: Path, number: signal.Si
     assert f"{number.name}: cancelling the transfer" in err
 
 
-def test_an_ascp_that_hears_neither_cancel_nor_sigterm(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "0.3", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_an_ascp_that_hears_neither_cancel_nor_sigterm(moving: Callable[..., Any]) -> None:
+    with moving(DEAF, "--grace", "0.3") as process:
         process.send_signal(signal.SIGINT)
         status, out, _ = finish(process)
     assert status == 130
     assert "Lost: " in out
 
 
-def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    with start("run", "--grace", "300", "--", scripted_ascp(DEAF), "--flag", str(flag), "a", "h:b") as process:
-        wait_until(flag.exists)
+def test_the_second_ctrl_c_does_not_wait(moving: Callable[..., Any]) -> None:
+    with moving(DEAF, "--grace", "300") as process:
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert finish(process)[0] == 130
 
 
-def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -> None:
+def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make) -> None:
     path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
     with start("run", "--retry", "9", "--", path, "a", "h:b") as process:
         assert process.stderr
@@ -313,91 +317,35 @@ def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make, tmp_path: Path) -
     assert "Failed: 16 CONNECTION_LOST" in out
 
 
-def test_nohup(scripted_ascp: Make, tmp_path: Path) -> None:
-    path = scripted_ascp(WAITS + "time.sleep(1); wire.sendall(DONE)")
-    flag = tmp_path / "flag"
+def test_nohup(moving: Callable[..., Any]) -> None:
+    body = WAITS + "time.sleep(1); wire.sendall(DONE)"
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
-    with start("run", "--", path, "--flag", str(flag), "a", "h:b", preexec_fn=ignore) as process:
-        wait_until(flag.exists)
+    with moving(body, preexec_fn=ignore) as process:
         process.send_signal(signal.SIGHUP)
         assert finish(process)[0] == 0
 
 
-def in_terminal(body: Callable[[int, subprocess.Popen[bytes]], None], *args: str) -> tuple[int, bytes]:
-    """Run the command line in a terminal of its own, and body with that; status and what was drawn."""
-    ours, theirs = pty.openpty()
-    drawn: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while data := os.read(ours, 65536):
-                drawn.append(data)
-        except OSError:
-            pass
-
-    def take_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    with start(
-        *args,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=take_terminal,
-        environment={"TERM": "xterm"},
-    ) as process:
-        os.close(theirs)
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        body(ours, process)
-        process.wait(40)
-    thread.join(5)
-    return process.returncode, b"".join(drawn)
+def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(moving: Callable[..., Any]) -> None:
+    with moving(CANCELLED, "--grace", "20", starter=on_terminal) as terminal:
+        terminal.type(b"\x03")
+        assert terminal.end() == 130
+    assert "Failed: 28 USER_CANCEL" in terminal.text
 
 
-def test_ctrl_c_in_a_terminal_reaches_ascp_as_cancel_only(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
-        wait_until(flag.exists)
-        os.write(terminal, b"\x03")
-
-    status, drawn = in_terminal(
-        act, "run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
-    )
-    assert status == 130
-    assert b"Failed: 28 USER_CANCEL" in drawn
-
-
-def test_a_terminal_that_is_resized_goes_on(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    path = scripted_ascp(
-        WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)"
-    )
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
-        wait_until(flag.exists)
+def test_a_terminal_that_is_resized_goes_on(moving: Callable[..., Any]) -> None:
+    body = WAITS + "\nfor n in range(12): wire.sendall(stats(400 + n)); time.sleep(0.1)\nwire.sendall(DONE)"
+    with moving(body, starter=on_terminal) as terminal:
         for columns in (20, 200, 1, 80):
-            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            terminal.resize(columns)
             time.sleep(0.15)
-
-    status, drawn = in_terminal(act, "run", "--", path, "--flag", str(flag), "a", "h:b")
-    assert status == 0
-    assert b"Completed: " in drawn
+        assert terminal.end() == 0
+    assert "Completed: " in terminal.text
 
 
-def test_a_terminal_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-
-    def act(terminal: int, _process: subprocess.Popen[bytes]) -> None:
-        wait_until(flag.exists)
-        os.close(terminal)  # the kernel sends SIGHUP, and writing fails from now on
-
-    status, _ = in_terminal(
-        act, "run", "--grace", "20", "--", scripted_ascp(CANCELLED), "--flag", str(flag), "a", "h:b"
-    )
-    assert status == 130
+def test_a_terminal_that_goes_away(moving: Callable[..., Any]) -> None:
+    with moving(CANCELLED, "--grace", "20", starter=on_terminal) as terminal:
+        terminal.hang_up()
+        assert terminal.end() == 130
 
 
 def test_a_reader_of_our_output_that_goes_away(scripted_ascp: Make, tmp_path: Path) -> None:
@@ -405,19 +353,14 @@ def test_a_reader_of_our_output_that_goes_away(scripted_ascp: Make, tmp_path: Pa
     path = scripted_ascp(
         "wire = began()\nfor n in range(10): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(error(25))"
     )
-    script = f'"{sys.executable}" -m faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}"'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    subprocess.run(["bash", "-c", f"({script}) | head -1", "bash", path, "a", "h:b"], env=environment, timeout=40)
+    shell(f'(faspmgr run --progress json -- "$@" 2>/dev/null; echo $? >"{target}") | head -1', path, "a", "h:b")
     wait_until(lambda: target.exists() and target.read_text())
     assert target.read_text() == "1\n"  # the transfer went on, and its verdict counts
 
 
 def test_standard_streams_that_are_closed(scripted_ascp: Make, tmp_path: Path) -> None:
     path = scripted_ascp("print('words', file=sys.stderr); wire = began(); wire.sendall(error(25))")
-    script = f'"{sys.executable}" -m faspmgr run -- "$@" <&- >&- 2>&-'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    done = subprocess.run(["bash", "-c", script, "bash", path, "a", "h:b"], env=environment, timeout=40)
-    assert done.returncode == 1
+    assert shell('faspmgr run -- "$@" <&- >&- 2>&-', path, "a", "h:b").status == 1
 
 
 # -- real files

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from faspmgr.simulator import Scenario
-from tests.cli.terminal import ENVIRONMENT, invoke, run, start
+from tests.cli.terminal import invoke
 from tests.cli.test_replay import Manager
+from tests.launcher import run, start, variables
 
 
 def summary(*args: str) -> Any:
@@ -89,9 +90,9 @@ def test_nothing_is_wrong_with_it() -> None:
     [
         (["--files", "-1"], "files must be a whole number from 0 to"),
         (["--files", "2", "--fail", "3"], "more files fail, are skipped, resumed or moved in part than there are"),
-        (["--size", "big"], "'big' is no size: write 500, 10k, 10M or 1.5G."),
+        (["--size", "big"], "invalid size: 'big'; write 500, 10k, 10M, or 1.5G."),
         (["--fail", "x"], "'x' is no number of files, or CODE:N, such as 35:2."),
-        (["--rate", "fast"], "'fast' is no rate"),
+        (["--rate", "fast"], "invalid rate: 'fast'"),
         (["--loss", "0.9"], "loss must be a number from 0 to 0.5"),
         (["--error", "-5"], "error must be a whole number"),
         (["extra"], "unexpected extra argument"),
@@ -99,7 +100,7 @@ def test_nothing_is_wrong_with_it() -> None:
 )
 def test_wrong_usage(args: list[str], words: str) -> None:
     result = run("simulate", *args)
-    assert (result.status, result.out) == (2, b"")
+    assert (result.status, result.out) == (2, "")
     assert words in result.err
 
 
@@ -123,7 +124,7 @@ def test_a_million_files_through_decode_and_summary(tmp_path: Path) -> None:
         f" | tee >({faspmgr} decode --type FILEERROR,ERROR > decoded; echo $? > status)"
         f" | {faspmgr} summary --json; code=$?; until [ -s status ]; do sleep 0.1; done; exit $code"
     )
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=280)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=variables(), capture_output=True, timeout=280)
     assert done.stderr == b""
     assert done.returncode == 1  # a failed transfer
     (transfer,) = json.loads(done.stdout)["transfers"]

@@ -150,7 +150,7 @@ def test_json(fixtures: Path) -> None:
     assert failure["error"]["name"] == "NO_PERMS"
 
 
-def test_a_session_that_goes_on_in_the_next_file(fixtures: Path, tmp_path: Path) -> None:
+def test_a_session_that_continues_in_the_next_file(fixtures: Path, tmp_path: Path) -> None:
     whole = fixtures / "sessions" / "resumed-download.fasp"
     data = whole.read_bytes()
     cut = data.index(b"FASPMGR 2", len(data) // 2)

@@ -1,4 +1,4 @@
-"""Numbers and names as people read them; expected texts by hand."""
+"""What people read: numbers, counts, hints, and how a transfer ended; expected texts by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.cli.text import count, duration, percent, printable, rate, size
+from faspmgr.cli.text import (
+    advice_line,
+    count,
+    did_you_mean,
+    duration,
+    percent,
+    printable,
+    rate,
+    size,
+    verdict_line,
+    verdict_lines,
+)
+from faspmgr.protocol.events import (
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    FileErrorEvent,
+    NotificationEvent,
+    SkipEvent,
+    StatsEvent,
+    StopEvent,
+)
+from faspmgr.tracking import Tracker, Transfer
 
 
 @pytest.mark.parametrize(
@@ -89,3 +111,69 @@ def test_everything_becomes_printable(name: str) -> None:
     text = printable(name)
     assert text.isprintable()
     text.encode()
+
+
+def test_a_hint_whatever_the_case() -> None:
+    assert did_you_mean("stat", ["STATS", "STOP"]) == "; did you mean 'STATS'?"
+    assert did_you_mean("xyz", ["STATS", "STOP"]) == ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How a transfer ended
+
+
+def transfers(*events: Event, closed: bool = False) -> list[Transfer]:
+    tracker = Tracker()
+    for event in events:
+        tracker.update(event)
+    if closed:
+        tracker.close()
+    return list(tracker.transfers.values())
+
+
+# The file and the time of the vendor's example of STOP.
+WHOLE = StopEvent(file="AsperaConnect-1.1.1.0.exe", size=6162042, written=6162042, elapsed_usec=15084185)
+HALF = [NotificationEvent(pre_transfer_bytes=2_000_000), StatsEvent(file="a", size=2_000_000, written=1_000_000)]
+OTHERS = [SkipEvent(file="b"), FileErrorEvent(file="c", code=5)]
+
+
+@pytest.mark.parametrize(
+    ("events", "closed", "line", "advice"),
+    [
+        ([WHOLE, DoneEvent()], False, "Completed: 6.2 MB in 15 s (3.3 Mbps), 1 file", None),
+        (
+            [WHOLE, *OTHERS, DoneEvent()],
+            False,
+            "Completed: 6.2 MB in 15 s (3.3 Mbps), 1 file, 1 skipped, 1 failed",
+            None,
+        ),
+        ([DoneEvent()], False, "Completed: 0 B in 0.0 s, 0 files", None),
+        ([ErrorEvent(code=38, description="Server: no")], False, "Failed: 38 LIC_ILLEGAL: Server: no", "license"),
+        ([ErrorEvent(code=19)], False, "Failed: 19 AUTH: the login was refused", ""),
+        ([ErrorEvent(code=19, description="\x1b[2J\nOK")], False, "Failed: 19 AUTH: \\x1b[2J\\nOK", ""),
+        (HALF, True, "Lost: ended without DONE or ERROR at 50%, 1.0 MB", "-k 1"),
+        (HALF, False, "Running: 50%, 1.0 MB, 0 files", None),
+    ],
+)
+def test_the_result_and_the_advice(events: list[Event], closed: bool, line: str, advice: str | None) -> None:
+    (transfer,) = transfers(*events, closed=closed)
+    assert verdict_line(transfer) == line
+    got = advice_line(transfer)
+    assert got is None if advice is None else got and advice in got
+
+
+def test_a_hostile_description_is_cut() -> None:
+    (transfer,) = transfers(ErrorEvent(code=19, description="x" * 1_000_000))
+    line = verdict_line(transfer)
+    assert line.endswith("xxx…")
+    assert len(line) == len("Failed: ") + 300
+
+
+def test_results_name_the_transfer_where_there_are_several() -> None:
+    both = transfers(
+        DoneEvent(session_id="one"), ErrorEvent(session_id="two", code=19, description="no \x1b[31m"), closed=True
+    )
+    assert verdict_lines(both[:1]) == ["Completed: 0 B in 0.0 s, 0 files"]
+    lines = verdict_lines(both)
+    assert lines[:2] == ["Completed: 0 B in 0.0 s, 0 files [one]", "Failed: 19 AUTH: no \\x1b[31m [two]"]
+    assert len(lines) == 3  # the advice

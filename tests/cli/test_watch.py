@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
-import termios
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +15,10 @@ import pytest
 
 from faspmgr import DoneEvent, ErrorEvent, Event, Frame, InitEvent, StatsEvent, Tracker
 from faspmgr.cli.commands import watch
+from tests import launcher
 from tests.cli import terminal
+from tests.cli.terminal import on_terminal
+from tests.live import wait_until
 
 VERDICTS = {
     "sessions/resumed-download": (0, "Completed: 83.9 MB in 13 s"),
@@ -84,12 +82,8 @@ def test_json_for_programs(fixtures: Path) -> None:
     assert got.errors[0].startswith("Failed: 27 ")
 
 
-def test_help_names_what_json_holds() -> None:
-    words = set(terminal.invoke("watch", "--help").text.replace(",", " ").replace(";", " ").replace("(", " ").split())
-    tracker = Tracker()
-    tracker.update(InitEvent(session_id="s"))
-    keys = set(tracker.transfers["s"].to_dict()) - {"sessions"}
-    assert keys - words == set()
+def test_help_says_where_the_keys_of_json_are_explained() -> None:
+    assert "'faspmgr describe transfer'" in " ".join(terminal.invoke("watch", "--help").text.split())
 
 
 def test_several_transfers(fixtures: Path) -> None:
@@ -123,7 +117,7 @@ def test_what_cannot_be_watched(
     assert got.errors == err if err is not None else got.errors
 
 
-def test_problems_are_told() -> None:
+def test_problems_are_reported() -> None:
     stream = b"FASPMGR 2\nType: INIT\nSessionId: s\nno field\n\n" * 20 + b"FASPMGR 2\nType: DONE\nSessionId: s\n\n"
     got = terminal.invoke("watch", "--progress", "none", stdin=stream)
     assert got.status == 0
@@ -144,21 +138,25 @@ def append(path: Path, data: bytes) -> None:
 
 
 def wait_for(path: Path, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while text not in path.read_text():
-        assert time.monotonic() < deadline, path.read_text()
-        time.sleep(0.02)
+    wait_until(lambda: text in path.read_text())
+
+
+@contextlib.contextmanager
+def following(capture: Path, out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """watch --follow, with JSON to a file."""
+    with out.open("wb") as file, launcher.start("watch", "-f", "--progress", "json", capture, stdout=file) as child:
+        yield child
 
 
 def test_growing_file_is_followed_to_the_end_of_its_transfer(tmp_path: Path) -> None:
     capture, out = tmp_path / "live.fasp", tmp_path / "out"
     capture.write_bytes(pieces("INIT", "SESSION"))
-    with out.open("wb") as stdout, terminal.start("watch", "-f", "--progress", "json", capture, stdout=stdout) as child:
+    with following(capture, out) as child:
         wait_for(out, '"negotiated"')
         append(capture, pieces("STATS", File="a", Size="100", Written="40")[:-9])
         time.sleep(0.2)
         append(capture, pieces("STATS", File="a", Size="100", Written="40")[-9:])
-        wait_for(out, '"bytes_done": 40,')
+        wait_for(out, '"bytes_done":40,')
         append(capture, pieces("STOP", File="a", Size="100", Written="100") + pieces("DONE"))
         started = time.monotonic()
         assert child.wait(20) == 0
@@ -167,10 +165,10 @@ def test_growing_file_is_followed_to_the_end_of_its_transfer(tmp_path: Path) -> 
         assert child.stderr.read() == b"Completed: 100 B in 0.0 s, 1 file\n"
 
 
-def test_failure_in_a_followed_file_is_not_the_end_if_it_goes_on(tmp_path: Path) -> None:
+def test_failure_in_a_followed_file_is_not_yet_the_end(tmp_path: Path) -> None:
     capture, out = tmp_path / "live.fasp", tmp_path / "out"
     capture.write_bytes(pieces("INIT", "SESSION") + pieces("ERROR", Code="14", Description="lost"))
-    with out.open("wb") as stdout, terminal.start("watch", "-f", "--progress", "json", capture, stdout=stdout) as child:
+    with following(capture, out) as child:
         wait_for(out, '"failed"')
         append(capture, pieces("INIT", "SESSION", "DONE", session="s2"))
         assert child.wait(20) == 0
@@ -181,26 +179,26 @@ def test_end_of_a_followed_file(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("faspmgr.cli.commands.watch.time.monotonic", lambda: now)
     tracker = Tracker()
-    over = watch._Over(tracker)
+    finished = watch._Finished(tracker)
     now = 1000.0
-    assert not over(False)  # nothing has begun
+    assert not finished(False)  # nothing has begun
     tracker.update(InitEvent(session_id="a"))
-    assert not over(True)
+    assert not finished(True)
     now += 1000
-    assert not over(False)  # it hangs
+    assert not finished(False)  # it hangs
     tracker.update(ErrorEvent(session_id="a", code=14))
-    assert not over(True)
+    assert not finished(True)
     now += watch.SETTLE_SECONDS - 0.1
-    assert not over(False)  # it may turn to HTTP
+    assert not finished(False)  # it may turn to HTTP
     now += 0.2
-    assert over(False)
+    assert finished(False)
     tracker.update(StatsEvent(session_id="a", file="f"))
-    assert not over(True)
+    assert not finished(True)
     now += 1000
-    assert not over(False)
+    assert not finished(False)
     tracker.update(DoneEvent(session_id="a"))
-    assert not over(True)  # there may be more to read
-    assert over(False)
+    assert not finished(True)  # there may be more to read
+    assert finished(False)
 
 
 def test_time_is_left_for_another_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +225,7 @@ def test_file_that_may_still_grow(tmp_path: Path) -> None:
     capture.write_bytes(pieces("INIT", "SESSION"))
     got = terminal.invoke("watch", "--progress", "none", capture)
     assert got.status == 3
-    assert got.lines[-1].endswith("live.fasp was written to just now: if its transfer still runs, use --follow.")
+    assert got.lines[-1].endswith("live.fasp was written to just now. If its transfer is still running, use --follow.")
     os.utime(capture, (time.time() - 3600,) * 2)
     assert "--follow" not in terminal.invoke("watch", "--progress", "none", capture).text
 
@@ -236,11 +234,11 @@ def test_file_that_may_still_grow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "status"), [("two-sessions", 0), ("upload-skip-failure", 1), ("breaks-off", 3)])
-def test_reader_who_goes_away_does_not_change_the_verdict(name: str, status: int, fixtures: Path) -> None:
+def test_reader_who_goes_away_leaves_the_verdict(name: str, status: int, fixtures: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as stdout:
-        got = terminal.run("watch", fixtures / f"sessions/{name}.fasp", stdout=stdout)
+        got = launcher.run("watch", fixtures / f"sessions/{name}.fasp", stdout=stdout)
     assert got.status == status
     assert "Errno" not in got.err
     assert "Broken" not in got.err
@@ -248,7 +246,7 @@ def test_reader_who_goes_away_does_not_change_the_verdict(name: str, status: int
 
 def test_reader_who_takes_the_first_line(fixtures: Path) -> None:
     script = 'faspmgr watch --progress json "$1" | head -n 1; echo ${PIPESTATUS[0]}'
-    got = terminal.shell(script, fixtures / "sessions/retry.fasp")
+    got = launcher.shell(script, fixtures / "sessions/retry.fasp")
     assert json.loads(got.lines[0])["id"]
     assert got.lines[1:] == ["0"]
 
@@ -257,53 +255,9 @@ def test_disk_full(fixtures: Path) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
     with open("/dev/full", "wb") as stdout:
-        got = terminal.run("watch", fixtures / "sessions/upload-skip-failure.fasp", stdout=stdout)
+        got = launcher.run("watch", fixtures / "sessions/upload-skip-failure.fasp", stdout=stdout)
     assert got.status == 1
     assert got.errors == ["faspmgr: no more output: No space left on device"]
-
-
-class Terminal:
-    """A terminal on which the command line runs; text is all that was written to it."""
-
-    def __init__(self, *args: str | Path, stdin: int = subprocess.DEVNULL) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        environment = {**terminal.ENVIRONMENT, "TERM": "xterm"}
-        self.child = subprocess.Popen(
-            [*terminal.PROGRAM, *args], stdin=stdin, stdout=slave, stderr=slave, env=environment, start_new_session=True
-        )
-        os.close(slave)
-        self.text = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):
-            while data := os.read(self.master, 1 << 16):
-                self.text += data.decode()
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + 20
-        while text not in self.text:
-            assert time.monotonic() < deadline, self.text
-            time.sleep(0.02)
-
-    def end(self) -> int:
-        status = self.child.wait(30)
-        self._reader.join(5)
-        return status
-
-
-@contextlib.contextmanager
-def on_terminal(*args: str | Path, stdin: int = subprocess.DEVNULL) -> Iterator[Terminal]:
-    started = Terminal(*args, stdin=stdin)
-    try:
-        yield started
-    finally:
-        started.child.kill()
-        started.child.wait()
-        started._reader.join(5)
-        os.close(started.master)
 
 
 def test_bars_on_a_terminal(fixtures: Path) -> None:
@@ -318,7 +272,7 @@ def test_interrupt_leaves_the_terminal_in_order(tmp_path: Path) -> None:
     capture.write_bytes(pieces("INIT", "SESSION") + pieces("STATS", File="a", Size="100", Written="40"))
     with on_terminal("watch", "--follow", capture) as shown:
         shown.wait_for("40%")
-        shown.child.send_signal(signal.SIGINT)
+        shown.process.send_signal(signal.SIGINT)
         assert shown.end() == 130
     assert "Traceback" not in shown.text
     assert shown.text.endswith("\x1b[?7h\r\n")  # lines wrap again, and the prompt comes below the bars
@@ -340,7 +294,7 @@ def test_ten_thousand_messages_a_second(tmp_path: Path) -> None:
     )
     stream += pieces("DONE")
     with on_terminal("watch", stdin=subprocess.PIPE) as shown:
-        pipe = shown.child.stdin
+        pipe = shown.process.stdin
         assert pipe is not None
         pipe.write(pieces("INIT", session="first"))  # it has started when it draws this
         pipe.flush()

@@ -75,7 +75,7 @@ class Peer:
 async def connected(
     count: int = 1, **options: Any
 ) -> AsyncIterator[tuple[ManagementPort, list[Peer], list[Connection]]]:
-    """A port with so many connections. options: those of ManagementPort."""
+    """A port, its peers and its connections, in order. options: those of ManagementPort."""
     async with ManagementPort(**options) as port:
         with contextlib.ExitStack() as stack:
             peers = [stack.enter_context(Peer(port.port)) for _ in range(count)]

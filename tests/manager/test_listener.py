@@ -23,7 +23,7 @@ INIT, DONE = message("INIT", SessionId="s"), message("DONE", SessionId="s")
 
 @contextlib.asynccontextmanager
 async def listening(count: int = 1, **options: Any) -> AsyncIterator[tuple[Listener, list[Peer]]]:
-    """A listener, and so many that connect to it, in order. options: those of Listener."""
+    """A listener, and peers that connect to it in order. options: those of Listener."""
     async with Listener(**options) as listener:
         with contextlib.ExitStack() as stack:
             yield listener, [stack.enter_context(Peer(listener.port)) for _ in range(count)]
@@ -160,13 +160,16 @@ async def test_garbage_and_resets_harm_no_other(captures: list[Path]) -> None:
     assert messages == [f"{broken.address}: Connection reset by peer"]
 
 
+@pytest.mark.parametrize(("count", "options"), [(5, {"max_connections": 2}), (40, {})])
 @in_loop
-async def test_more_connections_than_places() -> None:
-    async with listening(5, connections=5, max_connections=2) as (listener, peers):
+async def test_more_connections_than_places(count: int, options: dict[str, Any]) -> None:
+    async with listening(count, connections=count, **options) as (listener, peers):
         for number, peer in enumerate(peers):
-            peer.send(message("INIT", SessionId=number))
+            peer.send(message("INIT", SessionId=number), message("DONE", SessionId=number))
             peer.close()
-        assert [received.session.id for received in await rest_of(listener)] == list("01234")
+        await rest_of(listener)
+    sessions = listener.tracker.sessions
+    assert {session.id: session.state for session in sessions} == {str(number): "done" for number in range(count)}
 
 
 # -- closing

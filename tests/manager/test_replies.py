@@ -1,4 +1,4 @@
-"""What ascp made of a command: by what it does next, and by what one event tells."""
+"""Replies to commands: what ascp does next decides whether it has accepted one."""
 
 from __future__ import annotations
 
@@ -102,11 +102,11 @@ def test_no_command_before_there_is_a_connection() -> None:
     assert asyncio.run(send()) == Reply(False, "no ascp is connected now")
 
 
-# -- what an event tells about a command, by the protocol
+# -- what one event shows, by the protocol
 
 
 def reply_after(command: commands.Command, *messages: bytes) -> Reply | None:
-    """What the last of these messages tells about a command."""
+    """The reply that the last of these messages amounts to; None for none."""
     tracker = Tracker()
     return [reply_to(command, event, tracker.update(event)) for event in parse(b"".join(messages))][-1]
 
@@ -141,7 +141,7 @@ def reply_after(command: commands.Command, *messages: bytes) -> Reply | None:
         ),
     ],
 )
-def test_what_an_event_tells_about_a_command(command: commands.Command, event: bytes, accepted: bool | None) -> None:
+def test_the_reply_in_an_event(command: commands.Command, event: bytes, accepted: bool | None) -> None:
     reply = reply_after(command, message("INIT", SessionId="s"), event)
     assert (reply and reply.accepted) == accepted
 

@@ -1,7 +1,7 @@
 """A real ascp, and an SSH server of its own for it to log in to.
 
-FASPMGR_ASCP names the ascp; without it, or without openssh-server, these tests are skipped and say so. The server runs
-on loopback, in the foreground as our child, with keys and port of its own, and lets in nobody but the key made here.
+FASPMGR_ASCP names the ascp; without it, or without openssh-server, tests are left out, see untested.py. The server runs
+on loopback, in the foreground as our child, with keys and port of its own, and lets in nobody but the keys made here.
 Its settings are what an SSH client as old as that of ascp 3.9.0 needs.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import attrs
 import pytest
 
 from tests.live import free_port, nothing_left, wait_until
+from tests.real.untested import find_sshd
 
 __all__ = ["nothing_left"]
 
@@ -83,13 +83,7 @@ class SshServer:
 @pytest.fixture(scope="session")
 def real_ascp() -> str:
     """The path of a real ascp."""
-    path = os.environ.get("FASPMGR_ASCP")
-    if not path:
-        pytest.skip("NOT TESTED AGAINST A REAL ASCP: set FASPMGR_ASCP to the path of one")
-    version = subprocess.run([path, "-A"], capture_output=True, text=True, timeout=30).stdout
-    if "faspmgr" in version:
-        pytest.skip("NOT TESTED AGAINST A REAL ASCP: FASPMGR_ASCP is the simulator")
-    return path
+    return os.environ["FASPMGR_ASCP"]
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +97,7 @@ def closed() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def ssh_server(real_ascp: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     """An SSH server for the length of the tests."""
-    program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if not program or not shutil.which("ssh-keygen"):
-        pytest.skip("NOT TESTED AGAINST A REAL ASCP: openssh-server is not installed")
+    program = find_sshd()
     folder = tmp_path_factory.mktemp("sshd")
     for name, phrase in (("host_key", ""), ("key", ""), ("locked_key", PASSPHRASE), ("other_key", "")):
         words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", phrase, "-f", str(folder / name)]
@@ -122,7 +114,7 @@ def ssh_server(real_ascp: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     try:
         wait_until(lambda: process.poll() is not None or _answers(server.port))
         if process.poll() is not None:
-            pytest.skip(f"NOT TESTED AGAINST A REAL ASCP: sshd says {(folder / 'log').read_text()!r}")
+            pytest.fail(f"sshd does not start: {(folder / 'log').read_text()!r}")
         yield server
     finally:
         process.terminate()

@@ -22,7 +22,6 @@ from tests.simulator.management import ASCP as SIMULATOR
 from tests.simulator.management import environment
 
 REAL = os.environ.get("FASPMGR_ASCP", "")
-pytestmark = pytest.mark.skipif(not REAL, reason="FASPMGR_ASCP does not name a real ascp")
 TIMEOUT = 40
 
 # What both are run with; CLOSED stands for -P and a closed port, TO for a source and a destination.

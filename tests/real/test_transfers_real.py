@@ -55,6 +55,16 @@ def test_check(real_ascp: str) -> None:
     assert any("icense" in line for line in lines[3:])
 
 
+def test_a_view_of_the_server(real_ascp: str, fixtures: Path) -> None:
+    capture = fixtures / "sessions" / "upload-skip-failure.fasp"
+    status, out, _ = launcher.run("view", "server", "--ascp", real_ascp, capture)
+    assert status == 0
+    server = json.loads(out)
+    assert server["version"].split(".")[-1] == str(server["revision"])
+    assert server["serverPlatform"] == "linux"
+    assert server["license"]["valid"] is True
+
+
 def test_a_refused_port(real_ascp: str, source: str, closed: int) -> None:
     result = run([real_ascp, "-P", str(closed), source, "xfer@127.0.0.1:/tmp"])
     assert code_of(result) == 44

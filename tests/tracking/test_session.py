@@ -197,6 +197,16 @@ def test_eta() -> None:
     assert session.eta_seconds == 0.0
 
 
+def test_the_rate_after_a_long_pause_leaves_the_pause_out() -> None:
+    moved = [(0, 0), (1_000_000, 1000), (20_000_000, 1000), (21_000_000, 3000)]
+    events = [StatsEvent(file="a", transfer_bytes=number, elapsed_usec=at) for at, number in moved]
+    session = session_of(*events)
+    assert session.rate_kbps == 16.0  # 2000 bytes in the second since the pause
+    assert session.latest_rate_kbps == 16.0
+    later = session_of(*events, StatsEvent(file="a", transfer_bytes=3100, elapsed_usec=21_100_000))
+    assert later.latest_rate_kbps == pytest.approx(2100 * 8 / 1100)  # since the place before the last
+
+
 def test_eta_of_a_pause_is_by_the_average() -> None:
     events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 9_000_000)]
     session = session_of(*events, StatsEvent(file="a", elapsed_usec=16_000_000))

@@ -1,13 +1,9 @@
-"""For hypothesis: any structure, by the annotations of its class; and events of a session, in any order."""
+"""For hypothesis: events of a session, in any order."""
 
 from __future__ import annotations
 
-import types
-from datetime import UTC, date, datetime
-from typing import Any, Literal, Union, get_args, get_origin
-from uuid import UUID
+from typing import Any, TypeVar
 
-import attrs
 from hypothesis import strategies as st
 
 from faspmgr import (
@@ -22,49 +18,11 @@ from faspmgr import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.views import Structure
 
-_JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
-    max_leaves=4,
-)
-_PLAIN: dict[Any, st.SearchStrategy[Any]] = {
-    str: st.text(max_size=10),
-    bool: st.booleans(),
-    int: st.integers(),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    datetime: st.datetimes(timezones=st.just(UTC)),
-    date: st.dates(),
-    UUID: st.uuids(),
-    Any: _JSON,
-}
+T = TypeVar("T")
 
 
-def structures(cls: type[Structure]) -> st.SearchStrategy[Structure]:
-    """Instances of a structure with all kinds of values, unknown fields as well."""
-    attributes = attrs.fields(attrs.resolve_types(cls))
-    fields = {field.name: _values(field.type) for field in attributes if field.name != "extra"}
-    unknown = st.text(max_size=5).filter(lambda name: name not in fields)
-    return st.builds(cls, **fields, extra=st.dictionaries(unknown, _JSON, max_size=2))
-
-
-def _values(annotation: Any) -> st.SearchStrategy[Any]:
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return st.one_of([st.none() if part is type(None) else _values(part) for part in arguments])
-    if origin is Literal:
-        return st.sampled_from(arguments)
-    if origin is list:
-        return st.lists(_values(arguments[0]), max_size=3)
-    if origin is dict:
-        return st.dictionaries(st.text(max_size=5), _values(arguments[1]), max_size=2)
-    return structures(annotation)
-
-
-def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
     return st.none() | strategy
 
 

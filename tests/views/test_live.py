@@ -59,12 +59,12 @@ def test_sessions_one_after_the_other() -> None:
     assert clock.usec == 5_000_000
 
 
-def test_without_a_start_time_no_session_has_one() -> None:
+def test_without_a_start_time() -> None:
     clock, tracker = clock_after(InitEvent(session_id="a"), start_time=None)
     assert clock.start_of(tracker.sessions[0]) is None
 
 
-def test_a_session_not_seen_and_one_beyond_all_calendars() -> None:
+def test_sessions_without_a_start() -> None:
     clock, tracker = clock_after(
         StatsEvent(session_id="a", elapsed_usec=2**64 - 1), StatsEvent(session_id="b", elapsed_usec=1)
     )
@@ -78,7 +78,7 @@ def test_a_session_not_seen_and_one_beyond_all_calendars() -> None:
 
 
 class Writing:
-    """A writer with clocks that go by hand."""
+    """A writer whose clocks the test sets."""
 
     def __init__(self, path: Path, kind: str = "channel") -> None:
         self.seconds = 1000.0
@@ -94,7 +94,7 @@ class Writing:
             now=lambda: START + timedelta(seconds=self.seconds - 1000),
         )
 
-    def take(self, *events: Event) -> None:
+    def apply(self, *events: Event) -> None:
         for event in events:
             self.writer.update(self.tracker.update(event))
 
@@ -112,29 +112,29 @@ def writing(tmp_path: Path) -> Writing:
 
 def test_the_first_event_is_written_at_once(writing: Writing) -> None:
     assert not writing.path.exists()
-    writing.take(InitEvent(session_id="s"))
+    writing.apply(InitEvent(session_id="s"))
     assert [channel["type"] for channel in writing.shown()] == ["FASP"]
 
 
 def test_it_is_written_once_a_second(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a"))
+    writing.apply(StatsEvent(file="a"))
     writing.seconds += 0.9
-    writing.take(StatsEvent(file="b"))
+    writing.apply(StatsEvent(file="b"))
     assert writing.names() == ["a"]
     writing.seconds += 0.1
-    writing.take(StatsEvent(file="c"))
+    writing.apply(StatsEvent(file="c"))
     assert writing.names() == ["a", "b", "c"]
 
 
-def test_what_is_not_written_yet_is_written_without_an_event(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a"), StatsEvent(file="b"))
+def test_the_latest_state_is_written_without_an_event(writing: Writing) -> None:
+    writing.apply(StatsEvent(file="a"), StatsEvent(file="b"))
     writing.seconds += 1
     writing.writer.update()
     assert writing.names() == ["a", "b"]
 
 
 def test_nothing_new_is_not_written_again(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a"))
+    writing.apply(StatsEvent(file="a"))
     writing.path.unlink()
     writing.seconds += 1
     writing.writer.update()
@@ -142,7 +142,7 @@ def test_nothing_new_is_not_written_again(writing: Writing) -> None:
 
 
 def test_the_final_state_is_written(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a"))
+    writing.apply(StatsEvent(file="a"))
     writing.tracker.close()
     writing.writer.close()
     assert [file["status"] for file in writing.shown()[0]["transferred_files"]] == ["UNCLEAN_CLOSE"]
@@ -153,12 +153,12 @@ def test_without_any_event_the_file_is_empty(writing: Writing) -> None:
     assert writing.path.read_bytes() == b""
 
 
-def test_each_session_has_a_line_and_began_when_it_appeared(tmp_path: Path) -> None:
+def test_each_session_began_when_it_appeared(tmp_path: Path) -> None:
     writing = Writing(tmp_path / "view.json", "connection")
-    writing.take(InitEvent(session_id="a"))
+    writing.apply(InitEvent(session_id="a"))
     writing.seconds += 60
-    writing.take(StatsEvent(session_id="b", elapsed_usec=10_000_000))
-    writing.take(DoneEvent(session_id="a", elapsed_usec=61_500_000))
+    writing.apply(StatsEvent(session_id="b", elapsed_usec=10_000_000))
+    writing.apply(DoneEvent(session_id="a", elapsed_usec=61_500_000))
     writing.writer.close()
     assert [(link["connectionId"], link["snapshotTime"]) for link in writing.shown()] == [
         ("a", "2024-05-02T22:01:01.500000Z"),
@@ -167,12 +167,12 @@ def test_each_session_has_a_line_and_began_when_it_appeared(tmp_path: Path) -> N
 
 
 def test_a_clock_that_cannot_be_right_does_no_harm(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a", elapsed_usec=2**64 - 1))
+    writing.apply(StatsEvent(file="a", elapsed_usec=2**64 - 1))
     assert writing.names() == ["a"]
 
 
-def test_a_name_that_is_no_utf8_is_valid_json(writing: Writing) -> None:
-    writing.take(StatsEvent(file="Br\udcfcssel.dat"))
+def test_a_name_that_is_not_utf8_is_valid_json(writing: Writing) -> None:
+    writing.apply(StatsEvent(file="Br\udcfcssel.dat"))
     assert writing.names() == ["Br\udcfcssel.dat"]
     assert writing.path.read_bytes().isascii()
 
@@ -185,17 +185,17 @@ def test_writing_that_takes_long_is_done_less_often(writing: Writing) -> None:
         return dumps(*args, **options)
 
     with mock.patch("json.dumps", slow):
-        writing.take(StatsEvent(file="a"))
+        writing.apply(StatsEvent(file="a"))
         writing.seconds += 17.9
-        writing.take(StatsEvent(file="b"))
+        writing.apply(StatsEvent(file="b"))
         assert writing.names() == ["a"]
         writing.seconds += 0.1
-        writing.take(StatsEvent(file="c"))
+        writing.apply(StatsEvent(file="c"))
     assert writing.names() == ["a", "b", "c"]
 
 
 def test_a_reader_always_finds_a_whole_object(writing: Writing) -> None:
-    writing.take(InitEvent(session_id="s"))
+    writing.apply(InitEvent(session_id="s"))
     done = threading.Event()
     seen: list[int] = []
 
@@ -208,7 +208,7 @@ def test_a_reader_always_finds_a_whole_object(writing: Writing) -> None:
     try:
         for number in range(200):
             writing.seconds += 1
-            writing.take(StatsEvent(session_id="s", file=str(number)))
+            writing.apply(StatsEvent(session_id="s", file=str(number)))
     finally:
         done.set()
         reader.join()
@@ -227,14 +227,14 @@ def failing(error: OSError) -> Callable[..., Any]:
     return fail
 
 
-def test_a_full_disk_is_told_once_and_forgotten_when_it_works_again(writing: Writing) -> None:
-    writing.take(StatsEvent(file="a"))
+def test_a_full_disk_is_reported_once(writing: Writing) -> None:
+    writing.apply(StatsEvent(file="a"))
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with mock.patch("os.replace", failing(full)):
         for name in ("b", "c"):
             writing.seconds += 1
-            writing.take(StatsEvent(file=name))
-    assert writing.errors == [f"{writing.path}: the view cannot be written: No space left on device"]
+            writing.apply(StatsEvent(file=name))
+    assert writing.errors == [f"{writing.path}: cannot write the view: No space left on device"]
     assert writing.writer.error is full
     assert writing.names() == ["a"]
     assert os.listdir(writing.path.parent) == ["view.json"]  # nothing half-written is left
@@ -249,13 +249,13 @@ def test_a_folder_that_goes_away(tmp_path: Path) -> None:
     folder.mkdir()
     writing = Writing(folder / "view.json")
     folder.rmdir()
-    writing.take(StatsEvent(file="a"))
+    writing.apply(StatsEvent(file="a"))
     writing.writer.close()
     assert len(writing.errors) == 1
     assert isinstance(writing.writer.error, FileNotFoundError)
 
 
-def test_without_anybody_to_tell(tmp_path: Path) -> None:
+def test_an_error_without_on_error(tmp_path: Path) -> None:
     writer = ViewWriter("channel", tmp_path / "view.json", Tracker())
     with mock.patch("os.open", failing(OSError(errno.EACCES, "no"))):
         writer.close()
@@ -275,17 +275,12 @@ def test_paths_that_cannot_be_a_view(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_a_kind_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no view is called 'chanel': channel, connection, destination, server"):
-        ViewWriter("chanel", tmp_path / "view.json", Tracker())
-
-
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "folder" / "view.json")
     writing = Writing(link)
-    writing.take(StatsEvent(file="a"))
+    writing.apply(StatsEvent(file="a"))
     assert link.is_symlink()
     assert writing.names() == ["a"]
 
@@ -293,7 +288,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_the_file_is_readable_as_the_umask_says(writing: Writing) -> None:
     umask = os.umask(0o027)
     try:
-        writing.take(StatsEvent(file="a"))
+        writing.apply(StatsEvent(file="a"))
     finally:
         os.umask(umask)
     assert stat.S_IMODE(writing.path.stat().st_mode) == 0o640

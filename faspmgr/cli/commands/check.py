@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import attrs
 import click
 
-from faspmgr.cli import output, reading
+from faspmgr.cli import options, output
+from faspmgr.cli.reading import Reading, name_of
 from faspmgr.cli.text import count
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
@@ -13,14 +16,16 @@ from faspmgr.verdicts import ExitStatus
 
 
 @click.command("check")
-@reading.files_argument
+@options.files_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all problems, for programs.")
-@reading.reading_options
+@options.reading_options
 def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | None, strict: bool) -> int:
-    """Check FILEs, or standard input, against the protocol.
+    """Check each FILE, or standard input, against the protocol.
 
-    Each problem is a line FILE:LINE: on standard error, with its byte offset; what was read is summed up on standard
-    output. ExitStatus 0 if there is no problem, 4 if there is one, 2 for a file that cannot be read.
+    Each problem is a line on standard error: FILE:LINE, the byte offset, the kind and the place. The number of messages
+    and problems of each file goes to standard output.
+
+    Exit status: 0 no problem, 4 at least one, 2 a file that cannot be read.
 
     \b
     Example:
@@ -28,7 +33,7 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
       faspmgr check --json *.fasp | jq '.problems[].kind'
     """
     report = _JsonReport() if as_json else _TextReport()
-    source = reading.Reading(files, follow=follow, unwrap=unwrap, strict=strict, on_problem=report.problem)
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, on_problem=report.problem)
     report.start()
     messages = dict.fromkeys(source.files, 0)
     for file, events in source.batches(Parser):
@@ -38,36 +43,37 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
 
 
 class _TextReport:
+    """A line for each problem, and one for each file."""
+
     def __init__(self) -> None:
         self.problems = 0
-        self._by_file: dict[str, int] = {}
+        self._by_file: Counter[str] = Counter()
 
     def start(self) -> None:
         pass
 
     def problem(self, file: str, problem: Problem) -> None:
         self.problems += 1
-        self._by_file[file] = self._by_file.get(file, 0) + 1
+        self._by_file[file] += 1
         click.echo(f"{file}:{problem.line}: byte {problem.offset}: {problem.kind}: {problem}", err=True)
 
     def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
         for file, number in messages.items():
-            name = reading.name_of(file)
-            problems = self._by_file.get(name, 0)
+            problems = self._by_file[name_of(file)]
             words = [count(number, "message"), count(problems, "problem") if problems else "no problem"]
             if file in errors:
                 words.append("not read to its end")
-            output.write([f"{name}: {', '.join(words)}"])
+            output.write([f"{name_of(file)}: {', '.join(words)}"])
 
 
 class _JsonReport:
-    """One JSON object, a problem on each line of it: it is written as the problems are found, and kept nowhere."""
+    """One JSON object with a problem on each line. It is written as problems are found, so memory does not grow."""
 
     def __init__(self) -> None:
         self.problems = 0
 
     def start(self) -> None:
-        output.write(['{"problems": ['])
+        output.write(['{"problems":['])
 
     def problem(self, file: str, problem: Problem) -> None:
         comma = "," if self.problems else ""
@@ -76,7 +82,6 @@ class _JsonReport:
 
     def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
         files = [
-            {"file": reading.name_of(file), "messages": number, "error": errors.get(file)}
-            for file, number in messages.items()
+            {"file": name_of(file), "messages": number, "error": errors.get(file)} for file, number in messages.items()
         ]
-        output.write([f'], "problem_count": {self.problems}, "files": {output.to_json(files)}}}'])
+        output.write([f'],"problem_count":{self.problems},"files":{output.to_json(files)}}}'])

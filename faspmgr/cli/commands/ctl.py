@@ -95,7 +95,12 @@ command_arguments.add_commands(command, _send)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as one JSON object.")
 @click.pass_obj
 def status(client: _Client, as_json: bool) -> int:
-    """Show how far the transfer is."""
+    """Show how far the transfer is.
+
+    \b
+    Example:
+      faspmgr ctl SOCKET status --json | jq '.transfers[].progress'
+    """
     response = client.ask("status", {})
     if as_json:
         output.write([output.to_json(response)])

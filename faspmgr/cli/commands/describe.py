@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Iterable
 
 import attrs
 import click
@@ -13,7 +14,8 @@ from faspmgr.ascp import describe_properties
 from faspmgr.cli import output
 from faspmgr.cli.text import did_you_mean
 from faspmgr.errors import CommandError
-from faspmgr.protocol import codes, commands, fields, problems
+from faspmgr.protocol import codes, fields, problems
+from faspmgr.protocol.commands import COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.verdicts import ExitStatus
 from faspmgr.views import KINDS as VIEWS
@@ -21,16 +23,43 @@ from faspmgr.views import describe_view
 
 WIDTH = 100
 _NUMBER = re.compile("-?[0-9]{1,20}")
-COMMANDS = {row.type: (row.description, row.fields) for row in commands.COMMANDS.values()}
-"""Commands to ascp by their message type: what they do, and their fields."""
+_COMMANDS = {row.type: row for row in COMMANDS.values()}
+
+TRANSFER = {
+    "id": "XferId, else UserStr, else SessionId",
+    "state": "connecting, negotiated, transferring, done, failed or lost",
+    "error": "null, or code, name, description, retryable, meaning and advice",
+    "attempts": "how many times it was started, 1 at least",
+    "progress": "share of the job that is at the destination, from 0 to 1",
+    "bytes_done": "bytes at the destination, with those from before and from earlier attempts",
+    "expected_bytes": "bytes of the job, where they were calculated beforehand",
+    "estimated_bytes": "bytes of the job, best knowledge",
+    "bytes_transferred": "bytes that went over the network, repeated ones included",
+    "bytes_written": "bytes that were written at the destination",
+    "bytes_lost": "bytes that were lost on the network and sent again",
+    "files_done": "files that are complete, without those skipped",
+    "files_skipped": "files that were at the destination already",
+    "files_failed": "files that failed",
+    "files_active": "files in progress",
+    "expected_files": "files of the job, where they were counted beforehand",
+    "elapsed_seconds": "seconds of the session that took longest",
+    "rate_kbps": "kilobits per second during the last five seconds",
+    "average_rate_kbps": "kilobits per second since the beginning",
+    "eta_seconds": "seconds that the rest will take; null where that is not known",
+    "rtt_ms": "round-trip time in milliseconds, the longest of the sessions",
+    "sessions": "its sessions; not in a line of --progress json",
+}
+"""The JSON of a transfer: what each key means."""
 
 
 @click.command("describe")
 @click.argument("name", required=False)
 def command(name: str | None) -> int:
-    """Explain NAME: a message type, a field by either of its names, an error code or its name, a kind of problem, a
-    view (channel, connection, destination, server), or spec: the properties of a transfer spec. Without NAME: an
-    overview.
+    """Explain NAME. Without NAME: an overview of all names.
+
+    NAME is a message type, a field by either of its names, an error code or its name, a kind of problem, a view
+    (channel, connection, destination, server), spec (the properties of a transfer spec), or transfer (the keys of a
+    transfer in JSON).
 
     \b
     Example:
@@ -43,12 +72,12 @@ def command(name: str | None) -> int:
 
 
 def _explain(name: str) -> list[str]:
-    """All that goes by this name: DONE is a message and a command, and Description could be a field and a code."""
+    """Give everything of this name: DONE is a message and a command."""
     found = [_code(codes.explain(int(name)))] if _NUMBER.fullmatch(name) else []
     if name.upper() in EVENT_CLASSES:
         found.append(_type(EVENT_CLASSES[name.upper()]))
-    if name.upper() in COMMANDS:
-        found.append(_command(name.upper()))
+    if name.upper() in _COMMANDS:
+        found.append(_command(_COMMANDS[name.upper()]))
     field = fields.find(name)
     if field:
         found.append(_field(field))
@@ -59,38 +88,32 @@ def _explain(name: str) -> list[str]:
         found.append(f"{name}  (kind of problem)\n  {problems.KINDS[name]}")
     if name in VIEWS:
         found.append(describe_view(name))
-    properties = describe_properties()
-    rows = [row for row in properties.items() if name in ("spec", row[0])]
-    if rows:
-        found.append(f"Properties of a transfer spec\n{_rows(rows)}")
+    properties = [row for row in describe_properties().items() if name in ("spec", row[0])]
+    if properties:
+        found.append(f"Properties of a transfer spec\n{_rows(properties)}")
+    if name == "transfer":
+        found.append(f"transfer  (JSON of summary, watch and run)\n{_rows(TRANSFER.items())}")
     if not found:
-        raise CommandError(f"nothing is called {name!r}{_hint(name)}; faspmgr describe lists what there is")
+        known = [*EVENT_CLASSES, *_COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
+        known += [code.name for code in codes.CODES.values()]
+        hint = did_you_mean(name, known) or "; 'faspmgr describe' lists all names"
+        raise CommandError(f"unknown name: {name!r}{hint}")
     return found
 
 
-def _hint(name: str) -> str:
-    known = [*EVENT_CLASSES, *COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
-    known += [code.name for code in codes.CODES.values()]
-    return did_you_mean(name, known)
-
-
 def _overview() -> str:
-    types = [(name, _first_line(cls)) for name, cls in EVENT_CLASSES.items()]
-    kinds = list(problems.KINDS.items())
-    names = [(field.wire, field.meaning) for field in fields.FIELDS.values()]
-    errors = [(f"{code.code} {code.name}", code.meaning) for code in codes.CODES.values()]
-    orders = [(name, words) for name, (words, _) in COMMANDS.items()]
     parts = [
-        ("Messages from ascp", types),
-        ("Commands to ascp", orders),
-        ("Fields", names),
-        ("Error codes", errors),
-        ("Problems of a stream", kinds),
+        ("Messages from ascp", [(name, _first_line(cls)) for name, cls in EVENT_CLASSES.items()]),
+        ("Commands to ascp", [(name, row.description) for name, row in _COMMANDS.items()]),
+        ("Fields", [(field.wire, field.meaning) for field in fields.FIELDS.values()]),
+        ("Error codes", [(f"{code.code} {code.name}", code.meaning) for code in codes.CODES.values()]),
+        ("Problems of a stream", list(problems.KINDS.items())),
     ]
     return "\n\n".join(f"{title}\n{_rows(rows)}" for title, rows in parts)
 
 
-def _rows(rows: list[tuple[str, str]]) -> str:
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
+    rows = list(rows)
     width = max(len(name) for name, _ in rows)
     indent = " " * (width + 4)
     # Names and options stay in one piece.
@@ -108,15 +131,15 @@ def _type(cls: type[Event]) -> str:
     return f"{cls.type}  (message from ascp, {cls.__name__})\n  {_first_line(cls)}\n\n{_field_rows(rows)}"
 
 
-def _command(name: str) -> str:
-    words, wires = COMMANDS[name]
-    rows = [fields.FIELDS[wire] for wire in wires]
-    return f"{name}  (command to ascp)\n  {words}" + (f"\n\n{_field_rows(rows)}" if rows else "")
+def _command(row: CommandRow) -> str:
+    rows = [fields.FIELDS[wire] for wire in row.fields]
+    text = f"{row.type}  (command to ascp, {row.cls.__name__})\n  {row.description}"
+    return text + (f"\n\n{_field_rows(rows)}" if rows else "")
 
 
 def _field_rows(rows: list[fields.Field]) -> str:
     wire = max(len(field.wire) for field in rows)
-    return _rows([(f"{field.wire:<{wire}}  {field.name}", f"{_kind(field):<21}  {field.meaning}") for field in rows])
+    return _rows((f"{field.wire:<{wire}}  {field.name}", f"{_kind(field):<21}  {field.meaning}") for field in rows)
 
 
 def _kind(field: fields.Field) -> str:
@@ -125,7 +148,7 @@ def _kind(field: fields.Field) -> str:
 
 def _field(field: fields.Field) -> str:
     types = [name for name, cls in EVENT_CLASSES.items() if field.name in {a.name for a in attrs.fields(cls)}]
-    orders = [name for name, (_, wires) in COMMANDS.items() if field.wire in wires]
+    commands = [row.type for row in COMMANDS.values() if field.wire in row.fields]
     rows = [
         ("in Python, JSON", field.name),
         ("kind", _kind(field)),
@@ -134,8 +157,8 @@ def _field(field: fields.Field) -> str:
     ]
     if field.wire in fields.TOKENS:
         rows.append(("values", ", ".join(sorted(fields.TOKENS[field.wire]))))
-    if orders:
-        rows.append(("commands", ", ".join(orders)))
+    if commands:
+        rows.append(("commands", ", ".join(commands)))
     return f"{field.wire}  (field)\n{_rows(rows)}"
 
 

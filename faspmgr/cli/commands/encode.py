@@ -20,8 +20,8 @@ def command() -> None:
     """
 
 
-def _write(order: Command) -> int:
-    output.write_bytes(order.encode())
+def _write(command: Command) -> int:
+    output.write_bytes(command.encode())
     return ExitStatus.DONE
 
 

@@ -15,14 +15,14 @@ from typing import Any
 import click
 
 from faspmgr.cli import output, running
-from faspmgr.cli.progress import MODES, Output, make_progress
-from faspmgr.cli.text import printable
-from faspmgr.cli.verdict import verdict_lines, verdict_status
+from faspmgr.cli.options import progress_option, show_secrets_option, view_option
+from faspmgr.cli.progress import Output, make_progress
+from faspmgr.cli.text import printable, verdict_lines
 from faspmgr.errors import CommandError
 from faspmgr.manager.listener import Listener, Received
 from faspmgr.manager.port import Connection
 from faspmgr.protocol.problems import Problem
-from faspmgr.verdicts import ExitStatus
+from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
 
 UPDATE_SECONDS = 0.1
 """Time between two updates of progress and views."""
@@ -41,14 +41,9 @@ MAX_LOGGED_PROBLEMS = 10
 @click.option("--publish-in", metavar="DIR", help="The same, for an ascp whose run directory is DIR.")
 @click.option("--connections", type=click.IntRange(1), metavar="N", help="End when N connections have come and gone.")
 @click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR.")
-@click.option(
-    "--progress",
-    "mode",
-    type=click.Choice(MODES),
-    help="Show progress instead of messages: bar, plain, json, none, or auto.",
-)
-@running.view_option
-@click.option("--show-secrets", is_flag=True, help="Show tokens and passwords, which are *** otherwise.")
+@progress_option(None, "Show progress instead of messages")
+@view_option
+@show_secrets_option
 def command(**options: Any) -> int:
     """Listen for ascp (ascp -M PORT), and write its messages to standard output as JSON Lines.
 
@@ -137,7 +132,9 @@ async def _listen(
         return ExitStatus.USAGE
     if interrupted.is_set():
         return ExitStatus.INTERRUPTED
-    return ExitStatus.DONE if options["connections"] is None else verdict_status(transfers)
+    if options["connections"] is None:
+        return ExitStatus.DONE
+    return EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
 
 
 def _lines(received: list[Received], redact: bool) -> list[str]:

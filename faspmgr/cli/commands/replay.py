@@ -7,13 +7,13 @@ import math
 import click
 
 from faspmgr import captures
-from faspmgr.cli import playing, reading
+from faspmgr.cli import options, playing
 from faspmgr.errors import CaptureError, CommandError
 from faspmgr.simulator import player
 
 
 @click.command("replay")
-@click.argument("file", type=reading.FILE)
+@click.argument("file", type=options.FILE)
 @playing.options(speed="1")
 @click.option("--seed", type=int, metavar="N", help="Make --cut random the same each time.")
 def command(file: str, to: tuple[str, int] | None, speed: float, cut: int | str | None, seed: int | None) -> int:

@@ -1,4 +1,4 @@
-"""``faspmgr run``: start ascp, watch it, pass on its fate."""
+"""``faspmgr run``: start ascp, show progress, exit with its result."""
 
 from __future__ import annotations
 
@@ -7,73 +7,89 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from faspmgr.ascp import TransferSpec, describe_ascp, find_ascp
-from faspmgr.cli import output, running
-from faspmgr.cli.progress import MODES, Output, Progress, make_progress
-from faspmgr.cli.text import count, printable
-from faspmgr.cli.verdict import advice_line, verdict_line
+from faspmgr.cli import options, output, running
+from faspmgr.cli.progress import Output, Progress, make_progress
+from faspmgr.cli.text import advice_line, count, printable, verdict_line
 from faspmgr.errors import AscpError, CommandError, SpecError
 from faspmgr.manager import Job, Result
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
 from faspmgr.manager.control import ControlSocket
 from faspmgr.tracking import Transfer
 from faspmgr.verdicts import ExitStatus
 
 MAX_SPEC_BYTES = 1 << 28
+"""Bytes of a transfer spec that are read; bounds memory."""
+
+SECONDS = click.FloatRange(0, min_open=True)
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[--] ascp …")
 @click.option("--spec", metavar="FILE", help="A transfer spec (JSON; - for standard input) instead of a command line.")
 @click.option("--ascp", metavar="PATH", help="The ascp to run; otherwise FASPMGR_ASCP, PATH, or where it is installed.")
-@click.option("--check", is_flag=True, help="Tell which ascp would run, its version and license.")
+@click.option("--check", is_flag=True, help="Show which ascp would run, its version and license, and run nothing.")
+@options.progress_option("auto", "How to show progress")
 @click.option(
-    "--progress",
-    "mode",
-    type=click.Choice(MODES),
-    default="auto",
-    help="bar: bars (needs the extra watch); plain: one line; json: JSON Lines for programs; none; auto (default): bar"
-    " or plain on a terminal, else a line every few seconds.",
+    "--json", "as_json", is_flag=True, help="The result as JSON on standard output; everything else on standard error."
+)
+@click.option("--record", metavar="FILE|DIR", help="Record the management stream; in DIR a file for each connection.")
+@options.view_option
+@click.option("--control", metavar="SOCKET", help="Accept commands from 'faspmgr ctl' on this Unix socket.")
+@click.option(
+    "--retry", type=click.IntRange(0), default=0, metavar="N", help="Retry up to N times where that makes sense."
+)
+@click.option("--sessions", type=click.IntRange(1), metavar="N", help="Divide the transfer among N ascp (-C).")
+@click.option(
+    "--udp-port", type=click.IntRange(1, 65535), metavar="PORT", help="UDP port of the first session; then the next."
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="The result as JSON on standard output, all else on standard error."
-)
-@click.option("--record", metavar="FILE|DIR", help="Write down the management stream, in DIR a file per connection.")
-@running.view_option
-@click.option("--control", metavar="SOCKET", help="Take orders from 'faspmgr ctl' on this Unix socket.")
-@click.option(
-    "--retry", type=click.IntRange(0), default=0, metavar="N", help="Try N times more where that makes sense."
-)
-@click.option("--sessions", type=click.IntRange(1), metavar="N", help="Share the transfer among N ascp (-C).")
-@click.option(
-    "--udp-port", type=click.IntRange(1, 65535), metavar="PORT", help="UDP port of the first session, then up."
-)
-@click.option(
-    "--connect-timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS"
+    "--connect-timeout",
+    type=SECONDS,
+    default=CONNECT_TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="End ascp if it has not connected after so long.",
 )
 @click.option(
     "--stall-timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
-    help="End it after so long without progress.",
+    help="End ascp after so long without progress; by default never.",
 )
 @click.option(
     "--grace",
     type=click.FloatRange(0),
-    default=10.0,
+    default=GRACE,
     show_default=True,
     metavar="SECONDS",
     help="How long ascp may take to end when it should, before it is killed.",
 )
-def command(argv: tuple[str, ...], spec: str | None, ascp: str | None, check: bool, **options: Any) -> int:
-    """Run ascp, show how it gets on, and end with its fate as exit status.
+def command(
+    argv: tuple[str, ...],
+    spec: str | None,
+    ascp: str | None,
+    check: bool,
+    mode: str,
+    as_json: bool,
+    record: str | None,
+    views: tuple[tuple[str, str], ...],
+    control: str | None,
+    retry: int,
+    sessions: int | None,
+    udp_port: int | None,
+    connect_timeout: float,
+    stall_timeout: float | None,
+    grace: float,
+) -> int:
+    """Run ascp, show its progress, and exit with its result.
 
     Ctrl-C, SIGTERM and a lost terminal cancel the transfer; a second Ctrl-C ends it at once. No ascp is left behind.
 
-    Status: 0 done, 1 failed, 2 wrong usage or an incomplete --record, 3 ended without a result, 5 not started, 130
+    Exit status: 0 done, 1 failed, 2 wrong usage or an incomplete --record, 3 ended without a result, 5 not started, 130
     interrupted.
 
     \b
@@ -88,12 +104,42 @@ def command(argv: tuple[str, ...], spec: str | None, ascp: str | None, check: bo
     if bool(argv) == (spec is not None):
         raise click.UsageError("Give either a command line of ascp or --spec FILE.")
     what = list(argv) if spec is None else _read_spec(spec)
-    as_json, mode = options.pop("as_json"), options.pop("mode")
+
+    tracker = running.tracker_for(views)
     with make_progress(mode, sys.stderr if as_json else sys.stdout) as progress:
-        result = asyncio.run(_run(what, progress, ascp=ascp, **options))
+
+        def log(text: str) -> None:
+            progress.message(f"faspmgr: {text}")
+
+        with running.writing(views, tracker, log) as update_views:
+
+            def show(transfers: list[Transfer]) -> None:
+                progress.update(transfers)
+                update_views()
+
+            try:
+                job = Job(
+                    what,
+                    ascp=ascp,
+                    retry=retry,
+                    sessions=sessions,
+                    udp_port=udp_port,
+                    connect_timeout=connect_timeout,
+                    stall_timeout=stall_timeout,
+                    grace=grace,
+                    record=record,
+                    tracker=tracker,
+                    on_progress=show,
+                    on_stderr=_stderr_writer(progress),
+                    on_message=log,
+                )
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+            result = asyncio.run(_run(job, control, log))
+
     if as_json:
         output.write([output.to_json(result.to_dict())])
-    lines = "".join(f"{printable(line)}\n" for line in _verdict(result))
+    lines = "".join(f"{printable(line)}\n" for line in _result_lines(result))
     Output(sys.stderr if as_json or mode == "json" else sys.stdout).write(lines)
     return ExitStatus.USAGE if result.record_error and result.status == ExitStatus.DONE else result.status
 
@@ -103,7 +149,7 @@ def _check(ascp: str | None) -> int:
         about = describe_ascp(find_ascp(ascp))
     except AscpError as error:
         raise CommandError(str(error), ExitStatus.NOT_STARTED) from error
-    lines = [about.path, f"version: {about.version}", f"platform: {about.platform or 'not said'}", *about.license]
+    lines = [about.path, f"version: {about.version}", f"platform: {about.platform or 'unknown'}", *about.license]
     output.write(printable(line) for line in lines)
     return ExitStatus.DONE
 
@@ -117,62 +163,39 @@ def _read_spec(path: str) -> TransferSpec:
         raise CommandError(f"{'<stdin>' if path == '-' else path}: {error}") from error
 
 
-async def _run(
-    what: list[str] | TransferSpec,
-    progress: Progress,
-    *,
-    control: str | None,
-    views: tuple[tuple[str, str], ...],
-    **options: Any,
-) -> Result:
-    def say(words: str) -> None:
-        progress.message(f"faspmgr: {words}")
+async def _run(job: Job, control: str | None, log: Callable[[str], None]) -> Result:
+    """Run a job to its result: signals cancel it, and a control socket accepts commands for it."""
+    received: list[signal.Signals] = []
 
-    tracker = running.tracker_for(views)
-    with running.writing(views, tracker, say) as update_views:
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        if len(received) == 1:
+            log(f"{number.name}: cancelling the transfer; once more ends ascp at once")
+            job.stop(f"interrupted by {number.name}")
+        elif number != signal.SIGHUP:  # a terminal that goes away may send it twice
+            job.kill(f"interrupted by {number.name}")
 
-        def report(transfers: list[Transfer]) -> None:
-            progress.update(transfers)
-            update_views()
-
-        try:
-            job = Job(what, tracker=tracker, on_progress=report, on_stderr=_stderr(progress), on_message=say, **options)
-        except ValueError as error:
-            raise CommandError(str(error)) from error
-        _obey_signals(job, say)
-        async with ControlSocket(control, job) if control else contextlib.nullcontext():
-            return await job.run()
+    running.on_signals(stop)
+    async with ControlSocket(control, job) if control else contextlib.nullcontext():
+        return await job.run()
 
 
-def _stderr(progress: Progress) -> Callable[[bytes], None]:
-    """What ascp says on standard error: to a terminal without tearing what is drawn there, elsewhere as it comes."""
+def _stderr_writer(progress: Progress) -> Callable[[bytes], None]:
+    """Give what writes a line of ascp's standard error: to a terminal without tearing what is drawn there, elsewhere
+    byte for byte."""
     if sys.stderr is None or sys.stderr.isatty():
         return lambda line: progress.message(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
 
     def write(line: bytes) -> None:
-        with contextlib.suppress(OSError, ValueError):  # whoever reads it has gone; the transfer goes on
+        with contextlib.suppress(OSError, ValueError):  # the reader has gone; the transfer goes on
             sys.stderr.buffer.write(line)
             sys.stderr.buffer.flush()
 
     return write
 
 
-def _obey_signals(job: Job, say: Callable[[str], None]) -> None:
-    received: list[signal.Signals] = []
-
-    def obey(number: signal.Signals) -> None:
-        received.append(number)
-        if len(received) == 1:
-            say(f"{number.name}: cancelling the transfer; once more ends ascp at once")
-            job.stop(f"interrupted by {number.name}")
-        elif number != signal.SIGHUP:  # a terminal that goes away may say so twice
-            job.kill(f"interrupted by {number.name}")
-
-    running.on_signals(obey)
-
-
-def _verdict(result: Result) -> list[str]:
-    """One line that can be grepped for, the advice, and the attempts if there were several."""
+def _result_lines(result: Result) -> list[str]:
+    """Give the result in one line that can be searched for, the advice, and the attempts if there were several."""
     because = f"; {result.reason}" if result.reason else ""
     advice = result.error.advice if result.error else None
     if result.verdict == "failed" and result.error:

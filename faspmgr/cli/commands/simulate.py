@@ -6,27 +6,16 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 import click
 
 from faspmgr.cli import playing
-from faspmgr.cli.command_arguments import rate_in_kbps
+from faspmgr.cli.options import RATE, SIZE
 from faspmgr.simulator.scenario import CHECKSUMS, DISTRIBUTIONS, Scenario
 
 BATCH = 100
 """Messages that are written at once."""
-
-_SIZE = re.compile(r"([0-9]{1,16}(?:\.[0-9]{1,9})?)([kmgt]?)b?", re.IGNORECASE)
-_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-
-
-def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    match = _SIZE.fullmatch(value)
-    if not match:
-        raise click.BadParameter(f"{value!r} is no size: write 500, 10k, 10M or 1.5G.")
-    return int(Fraction(match[1]) * _FACTORS[match[2].lower()])
 
 
 def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[int, int]:
@@ -42,7 +31,7 @@ def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, .
 
 @click.command("simulate")
 @click.option("--files", type=int, default=3, metavar="N", help="Files, over all sessions; 3.")
-@click.option("--size", default="10M", callback=_parse_size, metavar="SIZE", help="Mean size: 500, 1.5G; 10M.")
+@click.option("--size", default="10M", type=SIZE, help="Mean size: 500, 1.5G; 10M.")
 @click.option("--fail", multiple=True, callback=_parse_fail, metavar="N|CODE:N", help="N files fail, with 5 or CODE.")
 @click.option("--skip", type=int, default=0, metavar="N", help="N files are skipped.")
 @click.option("--sessions", type=int, default=1, metavar="N", help="Parallel sessions of one transfer.")
@@ -50,8 +39,8 @@ def _parse_fail(ctx: click.Context, param: click.Parameter, values: tuple[str, .
 @click.option("--resume", type=int, default=0, metavar="N", help="N files go on where an earlier session stopped.")
 @click.option("--ranges", type=int, default=0, metavar="N", help="Of N files only a range is moved.")
 @click.option("--distribution", type=click.Choice(DISTRIBUTIONS), default="fixed", help="Of the sizes; fixed.")
-@click.option("--rate", "target_kbps", default="100m", callback=rate_in_kbps, metavar="RATE", help="Target; 100m.")
-@click.option("--achieved", "achieved_kbps", callback=rate_in_kbps, metavar="RATE", help="What is reached; 93 %.")
+@click.option("--rate", "target_kbps", default="100m", type=RATE, help="Target; 100m.")
+@click.option("--achieved", "achieved_kbps", type=RATE, help="What is reached; 93 %.")
 @click.option("--rtt", "rtt_ms", type=int, default=25, metavar="MS", help="Round-trip time in milliseconds; 25.")
 @click.option("--loss", type=float, default=0.0, metavar="SHARE", help="Share of the bytes that get lost: 0.01.")
 @click.option("--checksum", type=click.Choice(CHECKSUMS), default="none", help="Checksums in STOP.")

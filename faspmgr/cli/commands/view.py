@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from faspmgr import views
-from faspmgr.cli import output, reading
+from faspmgr.cli import options, output, reading
 from faspmgr.errors import CommandError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
@@ -27,7 +27,7 @@ def _time(context: click.Context, parameter: click.Parameter, text: str | None) 
     try:
         time = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no time such as 2024-05-02T22:00:00Z.") from error
+        raise click.BadParameter(f"{text!r} is not a time such as 2024-05-02T22:00:00Z.") from error
     if time.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no time zone: add Z for UTC, or an offset such as +02:00.")
     return time
@@ -38,16 +38,16 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
         return None
     try:
         usec = round(float(text) * 1_000_000)
-    except (ValueError, OverflowError):  # no number, or none that is finite
+    except (ValueError, OverflowError):  # not a number, or not a finite one
         usec = 0
     if usec < 1:
-        raise click.BadParameter(f"{text!r} is no number of seconds above 0.")
+        raise click.BadParameter(f"{text!r} is not a number of seconds above 0.")
     return usec
 
 
 @click.command("view")
 @click.argument("kind", type=click.Choice(list(views.KINDS)), metavar="KIND")
-@click.argument("file", required=False, type=reading.FILE)
+@click.argument("file", required=False, type=options.FILE)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of KIND instead; no FILE is read.")
 @click.option(
     "--each",
@@ -62,8 +62,8 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
     metavar="TIME",
     help="When the first session began, such as 2024-05-02T22:00:00Z. Without it all times are null.",
 )
-@click.option("--ascp", metavar="PATH", help="The ascp that serves; for server: its version, platform and license.")
-@reading.reading_options
+@click.option("--ascp", metavar="PATH", help="The serving ascp, for KIND server: its version, platform and license.")
+@options.reading_options
 def command(
     kind: str,
     file: str | None,
@@ -92,20 +92,20 @@ def command(
         click.echo(json.dumps(views.KINDS[kind].json_schema(), indent=2))
         return ExitStatus.DONE
     if follow and each_usec is None:
-        raise click.UsageError("--follow never comes to an end: add --each.")
+        raise click.UsageError("--follow never ends: add --each.")
     if ascp is not None and kind != "server":
-        raise click.UsageError("--ascp goes with the view server.")
-    snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _ask(ascp))
+        raise click.UsageError("--ascp is for KIND server only.")
+    snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
     source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict)
     for _file, events in source.batches(Parser):
-        output.write(snapshots.take(events))
+        output.write(snapshots.apply(events))
     output.write(snapshots.close())
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
         raise CommandError(f"{reading.name_of(file or '-')}: no session", ExitStatus.NO_RESULT)
     return source.status
 
 
-def _ask(ascp: str) -> AscpInfo:
+def _describe(ascp: str) -> AscpInfo:
     from faspmgr.ascp import describe_ascp, find_ascp  # only this option runs a program
     from faspmgr.errors import AscpError
 
@@ -121,13 +121,16 @@ class _Snapshots:
     def __init__(self, kind: str, each_usec: int | None, clock: views.StreamClock, ascp: AscpInfo | None) -> None:
         self.tracker = Tracker(keep_files=views.keep_files(kind))
         self._kind = kind
+        # Microseconds of the stream from one snapshot to the next; None for the final state only.
         self._each_usec = each_usec
         self._clock = clock
         self._ascp = ascp
+        # The multiple of each_usec at or before the latest snapshot.
         self._count = 0
+        # The sessions that have changed since then.
         self._changed: set[Session] = set()
 
-    def take(self, events: Iterable[Event]) -> Iterator[str]:
+    def apply(self, events: Iterable[Event]) -> Iterator[str]:
         for event in events:
             session = self.tracker.update(event)
             self._clock.see(session)
@@ -137,7 +140,7 @@ class _Snapshots:
             count = self._clock.usec // self._each_usec
             if count > self._count:
                 self._count = count
-                yield from self._lines(self._changed)
+                yield from self._lines(session for session in self.tracker.sessions if session in self._changed)
                 self._changed.clear()
 
     def close(self) -> Iterator[str]:
@@ -145,9 +148,8 @@ class _Snapshots:
         self.tracker.close()
         yield from self._lines(self.tracker.sessions)
 
-    def _lines(self, sessions: Container[Session]) -> Iterator[str]:
-        for session in self.tracker.sessions:
-            if session in sessions:
-                start_time = self._clock.start_of(session)
-                shown = views.view(self._kind, session, start_time=start_time, ascp=self._ascp)
-                yield output.to_json(shown.to_dict())
+    def _lines(self, sessions: Iterable[Session]) -> Iterator[str]:
+        for session in sessions:
+            start_time = self._clock.start_of(session)
+            shown = views.view(self._kind, session, start_time=start_time, ascp=self._ascp)
+            yield output.to_json(shown.to_dict())

@@ -1,9 +1,9 @@
-"""Progress bars on a terminal: one for each transfer, and below it one for each file under way. Needs rich.
+"""Progress bars on a terminal: one for each transfer, and below it one for each file in progress. Needs rich.
 
-rich gives colours, the shape of bars and the width of characters. The terminal is written to here, and not by its Live
-display: that one ends the process when the terminal goes away, and loses its place when the window gets narrower. A
-drawing is one write: back to where the last one began, all lines anew, each cut at the window's edge. The cursor stays
-visible and is left on a line of its own, so that there is nothing to put right if the process is killed.
+rich gives colours, the shape of bars and the width of characters. The terminal is written to here, and not by rich's
+Live display, which ends the process when the terminal goes away and loses its place when the window gets narrower. A
+drawing is one write: back to where the last one began, then all lines again, each cut at the edge of the window. The
+cursor stays visible and is left on a line of its own, so that nothing must be repaired if the process is killed.
 """
 
 from __future__ import annotations
@@ -19,19 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from faspmgr.cli.progress.progress import (
-    DRAW_SECONDS,
-    MAX_TRANSFERS,
-    Output,
-    Progress,
-    amount,
-    eta_text,
-    files_facts,
-    fit,
-    fold,
-    line_facts,
-    overview,
-)
+from faspmgr.cli.progress.base import DRAW_SECONDS, MAX_TRANSFERS, Output, Progress
+from faspmgr.cli.progress.facts import amount, eta_text, file_facts, fit, fold, line_facts, overview
 from faspmgr.cli.text import percent, printable, rate, size
 from faspmgr.tracking import FileState, Transfer
 
@@ -54,20 +43,22 @@ STATE_STYLES = {"done": Style(color="green"), "failed": Style(color="red"), "los
 class Bars(Progress):
     """Mode "bar"."""
 
-    _seconds = DRAW_SECONDS
+    interval = DRAW_SECONDS
 
     def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(output, clock)
-        # The console never writes: it renders. Its file tells it the encoding.
+        # Renders, and never writes; it learns the encoding from its file.
         file = io.TextIOWrapper(io.BytesIO(), encoding=output.encoding)
         self._console = Console(file=file, force_terminal=True, markup=False, emoji=False, highlight=False)
-        self._widths: list[int] = []  # of the lines that are on the terminal, in cells
-        self._shown = ("", 0)  # the text on the terminal, and for how many columns
+        # The widths of the lines on the terminal, in cells.
+        self._widths: list[int] = []
+        # The text on the terminal, and the columns for which it was drawn.
+        self._shown = ("", 0)
 
     def _draw(self, transfers: list[Transfer]) -> None:
         columns, rows = self._output.size()
         home = self._home(columns, rows)
-        lines = _Frame(self._console, columns, rows - 1).lines(transfers, self._quiet(transfers))
+        lines = _Drawing(self._console, columns, rows - 1).lines(transfers, self._silence(transfers))
         text = self._render(lines, columns)
         if (text, columns) != self._shown:
             self._output.write(home + text)
@@ -83,7 +74,7 @@ class Bars(Progress):
         return CUT_LINES + drawn + ERASE_BELOW + WRAP_LINES + "\n"
 
     def _home(self, columns: int, rows: int) -> str:
-        """Moves the cursor to the first line drawn. A window that got narrower has broken lines into several."""
+        """Give what moves the cursor to the first line drawn. In a window that got narrower, a line takes several."""
         taken = sum(max(1, -(-width // columns)) for width in self._widths)
         up = min(taken, rows - 1)
         return f"\r\x1b[{up}A" if up > 0 else "\r"
@@ -99,11 +90,12 @@ class Bars(Progress):
         self._shown, self._widths = ("", 0), []
 
 
-class _Frame:
-    """Lays out one drawing of so many columns and rows."""
+class _Drawing:
+    """The layout of one drawing."""
 
     def __init__(self, console: Console, columns: int, rows: int) -> None:
         self._console = console
+        # Room, in cells: of the window; of a name; of the text behind a bar; of a bar.
         self._columns = max(1, columns - 1)
         self._rows = max(1, rows)
         self._label = self._columns * 35 // 100
@@ -111,17 +103,16 @@ class _Frame:
         self._tail = SHORT_TAIL_CELLS if self._short else TAIL_CELLS
         self._bar = self._columns - self._label - self._tail - PERCENT_CELLS - 4
 
-    def lines(self, transfers: list[Transfer], quiet: list[str]) -> list[Line]:
+    def lines(self, transfers: list[Transfer], silence: list[str]) -> list[Line]:
         lines: list[Line] = []
         if len(transfers) > 1:
-            lines += self._plain(fit([*quiet, *overview(transfers)], self._columns))
-            quiet = []
-        under_way = [transfer for transfer in transfers if not transfer.ended]
-        candidates = under_way or transfers[-MAX_TRANSFERS:]
+            lines += self._plain(fit([*silence, *overview(transfers)], self._columns))
+            silence = []
+        candidates = [transfer for transfer in transfers if not transfer.ended] or transfers[-MAX_TRANSFERS:]
         jobs: list[list[Line]] = []
         room = self._rows - len(lines)
         for transfer in candidates[:MAX_TRANSFERS]:
-            job = self._job(transfer, "total" if len(transfers) == 1 else transfer.id, quiet)
+            job = self._job(transfer, "total" if len(transfers) == 1 else transfer.id, silence)
             if jobs and len(job) >= room:  # the last line is for the number of those not shown
                 break
             jobs.append(job)
@@ -134,22 +125,22 @@ class _Frame:
             lines += self._plain(f"+{more:,} more transfers")
         return lines[: self._rows]
 
-    def _job(self, transfer: Transfer, name: str, quiet: list[str]) -> list[Line]:
+    def _job(self, transfer: Transfer, name: str, silence: list[str]) -> list[Line]:
         if transfer.state == "transferring":
             eta = eta_text(transfer)
             tail = f"{rate(transfer.rate_kbps):>{SHORT_TAIL_CELLS}}" + (f"  ETA {eta}" if eta else "")
         else:
             tail = transfer.state
         style = STATE_STYLES.get(transfer.state, Style.null())
-        details = [amount(transfer), *files_facts(transfer), *line_facts(transfer)]
+        details = [amount(transfer), *file_facts(transfer), *line_facts(transfer)]
         row = self._row(name, transfer.progress, tail, style)
-        return [row, *(line for text in fold([*quiet, *details], self._columns) for line in self._plain(text))]
+        return [row, *(line for text in fold([*silence, *details], self._columns) for line in self._plain(text))]
 
     def _files(self, transfer: Transfer, share: int) -> list[Line]:
-        """Bars of the files under way, in so many lines at most."""
+        """Give the bars of files in progress, in so many lines at most."""
         number = transfer.files_active
         shown = share if number <= share else share - 1
-        files = itertools.islice(_under_way(transfer), max(0, shown))
+        files = itertools.islice(_in_progress(transfer), max(0, shown))
         lines = [self._row(file.name, file.progress, self._file_tail(file), indent="  ") for file in files]
         return lines + (self._plain(f"  +{number - shown:,} more files") if number > share > 0 else [])
 
@@ -171,13 +162,13 @@ class _Frame:
         return [[Segment(text, DIM)]]
 
 
-def _under_way(transfer: Transfer) -> Iterator[FileState]:
+def _in_progress(transfer: Transfer) -> Iterator[FileState]:
     for session in transfer.current:
         yield from session.files_in_progress
 
 
 def shorten(name: str, cells: int) -> str:
-    """A name from the stream in exactly so many cells: of a long one its end, which tells more than its start."""
+    """Give a name in exactly so many cells; of a long one the end, which says more than the start."""
     text = printable(name[-2 * cells :])
     if len(text) >= len(name) and cell_len(text) <= cells:
         return set_cell_size(text, cells)
