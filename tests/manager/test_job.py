@@ -354,7 +354,7 @@ def test_each_session_is_recorded_in_a_file_of_its_own(scripted_ascp: MakeAscp, 
 
 
 def test_several_sessions_do_not_fit_into_one_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no directory"):
+    with pytest.raises(ValueError, match="is not a directory"):
         Job(["ascp", "a", "h:b"], sessions=2, record=tmp_path / "x")
 
 
