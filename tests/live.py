@@ -54,6 +54,12 @@ def stop(size=1000, name="/data/a"):
     return message("STOP", File=name, Size=size, Written=size, TransferBytes=size, FileBytes=size,
                    Elapsedusec=2000 + size)
 
+def receive(wire):  # the next command, as a dict
+    text = b""
+    while not text.endswith(b"\\n\\n"):
+        text += wire.recv(1) or sys.exit(9)
+    return dict(line.split(": ", 1) for line in text.decode().splitlines()[1:] if line)
+
 session_id = "5e551000-0000-4000-8000-%012d" % os.getpid()
 DONE = message("DONE")
 

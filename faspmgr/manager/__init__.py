@@ -9,11 +9,12 @@ listener    many connections and one state
 identify    is this connection our ascp?
 watchdog    the limits of time that an ascp is held to, and the clock that measures them; no process, no clock
 stopping    the steps by which an ascp is stopped, as a table; no process, no clock
-process     one ascp under supervision
+process     one ascp under supervision                    stderr     its standard error, secrets hidden
 attempt     one run of ascp as a result, and its verdict
 job         attempts and parts of one transfer            running    the same in one call
 result      how a transfer ended                          replies    what ascp made of a command
 control     the control socket                            publish    port files for the transfers of others
+tasks       tasks that end with a block                   callbacks  what can be a callback
 
 Each room has a logger of its name, below ``faspmgr``. Nothing of that is printed unless the application configures
 logging. At INFO: starts, connections, verdicts, CANCEL. At WARNING: refused connections, limits that were hit, signals,

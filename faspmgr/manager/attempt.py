@@ -21,7 +21,7 @@ class Limits:
     Attributes:
         connect_timeout: from the start of ascp to its connection.
         stall_timeout: without progress; None for any time.
-        grace: for ascp to end when it was told to, when it has reported its end, or when its connection has closed.
+        grace: for ascp to end after CANCEL, after its last message, or after its connection has closed.
     """
 
     connect_timeout: float = CONNECT_TIMEOUT

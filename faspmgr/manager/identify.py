@@ -24,7 +24,7 @@ import attrs
 from faspmgr.manager.port import Connection
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent
 
-HELLO_TIMEOUT = 5.0
+IDENTIFY_TIMEOUT = 5.0
 """Seconds in which a connection must send its first message, and one without a UserStr all that it has to send."""
 MAX_STARTUP_EVENTS = 100
 MAX_REFUSED = 100
@@ -52,7 +52,7 @@ class Visitor:
     async def read_rest(self) -> None:
         """Read what else there is, if it is short."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HELLO_TIMEOUT):
+            async with asyncio.timeout(IDENTIFY_TIMEOUT):
                 while len(self.events) < MAX_STARTUP_EVENTS and (more := await self.connection.read()):
                     self.events += more
 

@@ -60,7 +60,7 @@ SECRET_VARIABLES = (
 ArgvOrSpec = Sequence[str | os.PathLike[str]] | TransferSpec | Mapping[str, Any]
 """A command line of ascp, the program first, or a transfer spec."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -137,8 +137,6 @@ class Job:
     ) -> None:
         if sessions is not None and sessions < 1:
             raise ValueError(f"invalid sessions: {sessions}, must be at least 1")
-        if udp_port is not None and not 1 <= udp_port <= 65_536 - max(1, sessions or 1):
-            raise ValueError(f"invalid udp_port: {udp_port}, there must be as many ports from there on as sessions")
         _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
         _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
@@ -150,6 +148,8 @@ class Job:
         self._spec, self._argv = _read_argv_or_spec(argv_or_spec)
         # How many sessions the transfer has.
         self._count = max(1, (self._spec and self._spec.multi_session) or 1) if sessions is None else sessions
+        if udp_port is not None and not 1 <= udp_port <= 65_536 - self._count:
+            raise ValueError(f"invalid udp_port: {udp_port}, there must be as many UDP ports from there on as sessions")
         self._udp_port = udp_port
         self._ascp = None if ascp is None else os.fspath(ascp)
         self._retry = retry
@@ -211,7 +211,7 @@ class Job:
         work.result()
         self._report_progress()
         result = self._result()
-        log.info("transfer: %s", result.verdict)
+        logger.info("transfer: %s", result.verdict)
         return result
 
     def stop(self, reason: str, interrupted: bool = True) -> None:
@@ -352,7 +352,7 @@ class Job:
             return False
         wait = retry_delay(attempt.number, self._retry_wait)
         words = f"attempt {attempt.number} {attempt.summary}; retry {attempt.number} of {self._retry} in {wait:.1f} s"
-        log.warning("%s", words)
+        logger.warning("%s", words)
         self._message(words)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):

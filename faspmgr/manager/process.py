@@ -26,7 +26,7 @@ import attrs
 
 from faspmgr.ascp import start_problem
 from faspmgr.manager.attempt import Attempt, Limits, judge
-from faspmgr.manager.identify import HELLO_TIMEOUT, Identification, Visitor
+from faspmgr.manager.identify import IDENTIFY_TIMEOUT, Identification, Visitor
 from faspmgr.manager.port import Connection, ManagementPort
 from faspmgr.manager.stderr import StandardError
 from faspmgr.manager.stopping import STOP_STEPS, Stopping, StopStep
@@ -41,7 +41,7 @@ SIGNALS = {StopStep.SIGTERM: signal.SIGTERM, StopStep.SIGKILL: signal.SIGKILL}
 MAX_STDERR_LOOKS = 100
 """Looks after the exit, at most, for what is left of standard error: somebody else may write to it for ever."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -129,7 +129,7 @@ class Process:
             return self._attempt("not started", self._reason)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                port = await stack.enter_async_context(ManagementPort(hello_timeout=HELLO_TIMEOUT))
+                port = await stack.enter_async_context(ManagementPort(hello_timeout=IDENTIFY_TIMEOUT))
             except OSError as error:
                 return self._attempt("not started", error.strerror or str(error))
             try:
@@ -181,8 +181,8 @@ class Process:
             stderr=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C in the terminal must not reach it, and all it starts can be signalled
         )
-        if log.isEnabledFor(logging.INFO):
-            log.info("ascp %d: started: %s", popen.pid, self._stderr.redact(shlex.join(argv)))
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("ascp %d: started: %s", popen.pid, shlex.join(map(self._stderr.redact, argv)))
         return popen
 
     async def _supervise(self, popen: subprocess.Popen[bytes], port: ManagementPort) -> None:
@@ -193,7 +193,7 @@ class Process:
                 stderr = tasks.create_task(self._stderr.read(popen.stderr))
                 tasks.create_task(self._accept(port, tasks))
                 try:
-                    await self._look(popen)
+                    await self._watch(popen)
                     await self._read_rest_of_stderr(stderr)
                 finally:
                     try:
@@ -205,7 +205,7 @@ class Process:
         if held_back:
             self._hand_on(held_back)
 
-    async def _look(self, popen: subprocess.Popen[bytes]) -> None:
+    async def _watch(self, popen: subprocess.Popen[bytes]) -> None:
         """The supervision: look again and again, until ascp has exited and all that it has sent was read."""
         watchdog, stopping = self._watchdog, self._stopping
         clock = asyncio.get_running_loop().time
@@ -220,13 +220,13 @@ class Process:
                 if hit:
                     if self.connected:
                         # Whatever it has started holds the connection open.
-                        log.warning("ascp %d: %s", popen.pid, hit.reason)
+                        logger.warning("ascp %d: %s", popen.pid, hit.reason)
                         self._reason = self._reason or hit.reason
                         _signal(popen, signal.SIGKILL)
                     return
             else:
                 if hit and not stopping.begun:
-                    log.warning("ascp %d: %s", popen.pid, hit.reason)
+                    logger.warning("ascp %d: %s", popen.pid, hit.reason)
                     self._stalled = hit.phase is Phase.CONNECTED
                     self.stop(hit.reason)
                 # A session that has ended has nothing left to cancel.
@@ -243,7 +243,7 @@ class Process:
     async def _carry_out(self, step: StopStep, popen: subprocess.Popen[bytes]) -> None:
         """Do what a step of stopping says."""
         level = logging.INFO if step is StopStep.CANCEL else logging.WARNING
-        log.log(level, "ascp %d: stopping: %s (%s)", popen.pid, STOP_STEPS[step].action, self._reason)
+        logger.log(level, "ascp %d: stopping: %s (%s)", popen.pid, STOP_STEPS[step].action, self._reason)
         if step is StopStep.CANCEL:
             with contextlib.suppress(ConnectionError):
                 await self.send(Cancel())  # does not wait for ascp
@@ -262,7 +262,9 @@ class Process:
         """Kill what still runs when a hook or a cancellation has ended the supervision, and wait for its end."""
         if popen.poll() is not None or self._stopping.step is StopStep.GIVEN_UP:
             return
-        log.warning("ascp %d: the supervision has ended before it: %s", popen.pid, STOP_STEPS[StopStep.SIGKILL].action)
+        logger.warning(
+            "ascp %d: the supervision has ended before it: %s", popen.pid, STOP_STEPS[StopStep.SIGKILL].action
+        )
         _signal(popen, signal.SIGKILL)
         left = STOP_STEPS[StopStep.SIGKILL].wait(0.0)
         while popen.poll() is None and left > 0:
@@ -281,7 +283,7 @@ class Process:
         if visitor is None:
             return
         assert self._popen
-        log.info("ascp %d: connected from %s", self._popen.pid, connection.peer)
+        logger.info("ascp %d: connected from %s", self._popen.pid, connection.peer)
         self._watchdog.connected()
         connection.tap = self._hooks.on_data
         self._hand_on(visitor)
@@ -306,7 +308,7 @@ class Process:
         self._watchdog.received(self.session, moved)
 
     def _report_refused(self, refusal: str) -> None:
-        log.warning("%s", refusal)
+        logger.warning("%s", refusal)
         if self._hooks.on_message:
             self._hooks.on_message(refusal)
 
@@ -323,7 +325,7 @@ class Process:
             connection_error=connection.error if connection else None,
         )
         attempt = self._attempt(verdict, reason)
-        log.info("ascp %d: %s", popen.pid, attempt.summary)
+        logger.info("ascp %d: %s", popen.pid, attempt.summary)
         return attempt
 
     def _attempt(self, verdict: Verdict, reason: str) -> Attempt:

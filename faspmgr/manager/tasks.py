@@ -17,4 +17,9 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         async with asyncio.TaskGroup() as group:
             yield group
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        failure = failures.exceptions[0]
+        context = failure.__context__
+        try:
+            raise failure
+        finally:
+            failure.__context__ = context  # as it was raised; the group is not shown

@@ -68,11 +68,13 @@ WATCH: Mapping[Phase, WatchRule] = {
     Phase.STARTED: WatchRule("the connection", "connect_timeout", "ascp did not connect within {seconds:g} s"),
     Phase.CONNECTED: WatchRule("progress", "stall_timeout", "no progress for {seconds:g} s"),
     Phase.ENDED: WatchRule(
-        "the exit", "grace; 60 s after an ERROR with HTTP fallback", "ascp did not exit after its last message"
+        "the exit",
+        f"grace; {FALLBACK_GRACE:g} s after an ERROR with HTTP fallback",
+        "ascp did not exit after its last message",
     ),
     Phase.DISCONNECTED: WatchRule("the exit", "grace", "ascp closed its connection, but did not exit"),
     Phase.EXITED: WatchRule(
-        "the end of the connection", "0.5 s of silence", "ascp has exited, but its connection stayed open"
+        "the end of the connection", f"{AFTER_EXIT:g} s of silence", "ascp has exited, but its connection stayed open"
     ),
 }
 """The phases in their order. A phase can be left out, and ENDED goes back to CONNECTED with an HTTP fallback."""

@@ -14,16 +14,6 @@ from faspmgr.manager import Connection, ManagementPort
 
 P = ParamSpec("P")
 
-RECEIVE_COMMAND = """
-def receive():  # the next command, as a dict
-    text = b""
-    while not text.endswith(b"\\n\\n"):
-        text += wire.recv(1) or sys.exit(9)
-    return dict(line.split(": ", 1) for line in text.decode().splitlines()[1:] if line)
-
-"""
-"""For the body of a scripted ascp, which has ``wire``."""
-
 
 def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """Run an asynchronous test in an event loop, for half a minute at most. No task of it may be left."""

@@ -19,7 +19,7 @@ import pytest
 
 from faspmgr.manager import Job, control
 from faspmgr.manager.control import ControlSocket, ask
-from tests.manager.peers import RECEIVE_COMMAND, in_loop
+from tests.manager.peers import in_loop
 
 STATUS = b'{"command": "status"}\n'
 
@@ -156,8 +156,8 @@ async def test_commands_over_the_socket(
 ) -> None:
     caplog.set_level(logging.INFO, control.__name__)
     program = scripted_ascp(
-        f"{RECEIVE_COMMAND}wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive()['Rate']))\n"
-        "receive(); wire.sendall(DONE)"
+        "wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive(wire)['Rate']))\n"
+        "receive(wire); wire.sendall(DONE)"
     )
     requests: list[dict[str, Any]] = [
         {"command": "rate", "arguments": {"target_kbps": 9_000}, "timeout": 20},

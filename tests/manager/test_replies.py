@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from faspmgr.manager import Job, Reply, Result
+from faspmgr.manager import Job, Reply
 from faspmgr.manager.replies import combine, reply_to
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import parse
 from faspmgr.tracking import Tracker
-from tests.live import message
-from tests.manager.peers import RECEIVE_COMMAND
-
-Make = Callable[[str], str]
-
-
-def run_and(argv: list[str], act: Callable[[Job], Awaitable[Any]], **options: Any) -> tuple[Any, Result]:
-    """What act returns while the transfer runs, and how that ended. options: those of Job."""
-
-    async def go() -> tuple[Any, Result]:
-        job = Job(argv, **options)
-        running = asyncio.ensure_future(job.run())
-        while not any(session.negotiated for session in job.tracker.sessions):
-            await asyncio.sleep(0.02)
-        return await act(job), await running
-
-    return asyncio.run(asyncio.wait_for(go(), 30))
+from tests.live import MakeAscp, message
+from tests.manager.transfers import run_and
 
 
 @pytest.mark.parametrize(
@@ -61,31 +44,30 @@ def run_and(argv: list[str], act: Callable[[Job], Awaitable[Any]], **options: An
     ],
     ids=["accepted", "capped by the peer", "unanswered", "the session fails instead", "ascp goes away"],
 )
-def test_a_rate(scripted_ascp: Make, script: str, timeout: float, reply: Reply, verdict: str) -> None:
-    path = scripted_ascp(f"{RECEIVE_COMMAND}wire = began(); got = receive()\n{script}")
+def test_a_rate(scripted_ascp: MakeAscp, script: str, timeout: float, reply: Reply, verdict: str) -> None:
+    path = scripted_ascp(f"wire = began(); got = receive(wire)\n{script}")
     command = commands.SetRate(target_kbps=50_000, min_kbps=1_000, policy="fixed")
     given, result = run_and([path], lambda job: job.send(command, timeout=timeout))
     assert (given, result.verdict) == (reply, verdict)
 
 
-def test_a_cancel(scripted_ascp: Make) -> None:
+def test_a_cancel(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp(
-        f"{RECEIVE_COMMAND}wire = began(); assert receive()['Type'] == 'CANCEL'\n"
-        "wire.sendall(error(28, 'cancelled')); sys.exit(1)"
+        "wire = began(); assert receive(wire)['Type'] == 'CANCEL'\nwire.sendall(error(28, 'cancelled')); sys.exit(1)"
     )
     reply, result = run_and([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=20, retry=3)
     assert reply == Reply(True, "the session failed: 28 USER_CANCEL: cancelled")
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
 
 
-def test_a_cancel_that_ascp_ignores(scripted_ascp: Make) -> None:
+def test_a_cancel_that_ascp_ignores(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("signal.signal(15, signal.SIG_IGN); wire = began()\nwhile True: time.sleep(60)")
     reply, result = run_and([path], lambda job: job.send(commands.Cancel(), timeout=20), grace=0.3)
     assert reply.accepted is False
     assert (result.verdict, result.exit_status) == ("lost", -9)
 
 
-def test_a_cancel_between_two_attempts(scripted_ascp: Make) -> None:
+def test_a_cancel_between_two_attempts(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("wire = began(); time.sleep(0.2); wire.sendall(error(16)); sys.exit(1)")
 
     async def act(job: Job) -> Reply:
@@ -98,9 +80,9 @@ def test_a_cancel_between_two_attempts(scripted_ascp: Make) -> None:
     assert (result.verdict, len(result.attempts)) == ("failed", 1)
 
 
-def test_all_sessions_get_the_command(scripted_ascp: Make) -> None:
+def test_all_sessions_get_the_command(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp(
-        f"{RECEIVE_COMMAND}wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive()['Rate']))\n"
+        "wire = began(); wire.sendall(message('NOTIFICATION', Rate=receive(wire)['Rate']))\n"
         "time.sleep(0.3); wire.sendall(DONE)"
     )
 
