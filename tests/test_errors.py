@@ -16,7 +16,7 @@ from faspmgr import errors
 from faspmgr.protocol.events import DoneEvent
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.problems import Problem
-from faspmgr.simulator.options import Refusal
+from faspmgr.simulator.messages import Refusal
 from faspmgr.verdicts import ExitStatus
 
 CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
