@@ -10,37 +10,15 @@ from hypothesis import strategies as st
 
 from tests.invariants import check
 
+# fmt: off
 SNIPPETS = [
-    b"\n",
-    b"\n\n",
-    b"\r\n",
-    b"\r",
-    b"\x00",
-    b"\x1b",
-    b"\xff\xfe",
-    b"\xc3",
-    b":",
-    b": ",
-    b" ",
-    b"\t",
-    b"FASPMGR 2",
-    b"FASPMGR 2\n",
-    b"\nFASPMGR 2\r\n",
-    b"FASPMGR 3\n",
-    b"FASPMGR 4\nType: WRITE\nSize: 30\n\n",
-    b"FASPMGR",
-    b"Type: ",
-    b"Type: STATS\n",
-    b"Type:\n",
-    b"noise\n",
-    b"noise: all around\n",
-    b"Size: 99999999999999999999\n",
-    b"File:a\n",
-    b"Token: s3cret\n",
-    b'Tags: {"token": [NaN, "s3cret"]}\n',
-    b"x" * 400,
-    b"A: \n" * 20,
+    b"\n", b"\n\n", b"\r\n", b"\r", b"\x00", b"\x1b", b"\xff\xfe", b"\xc3", b":", b": ", b" ", b"\t",
+    b"FASPMGR 2", b"FASPMGR 2\n", b"\nFASPMGR 2\r\n", b"FASPMGR 3\n", b"FASPMGR 4\nType: WRITE\nSize: 30\n\n",
+    b"FASPMGR", b"Type: ", b"Type: STATS\n", b"Type:\n", b"noise\n", b"noise: all around\n",
+    b"Size: 99999999999999999999\n", b"File:a\n", b"Token: s3cret\n", b'Tags: {"token": [NaN, "s3cret"]}\n',
+    b"x" * 400, b"A: \n" * 20,
 ]
+# fmt: on
 
 WAYS = ["flip", "insert", "replace", "delete", "repeat", "drop line", "repeat line", "swap lines", "end", "crlf"]
 
