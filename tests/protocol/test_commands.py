@@ -67,10 +67,11 @@ def test_encode(command: Command, wire: bytes) -> None:
 
 
 def test_the_examples_of_the_document(fixtures: Path) -> None:
-    examples = fixtures / "examples"
-    start = StartFile("/tmp/in", "/tmp/out", start=10485760, end=204857600)
-    assert start.encode() == (examples / "start-file.fasp").read_bytes()
-    assert StopFile("/tmp/out").encode() == (examples / "stop-file.fasp").read_bytes()
+    wires = [(fixtures / "examples" / f"{name}-file.fasp").read_bytes() for name in ("start", "stop")]
+    assert [
+        StartFile("/tmp/in", "/tmp/out", start=10485760, end=204857600).encode(),
+        StopFile("/tmp/out").encode(),
+    ] == wires
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
@@ -91,55 +92,43 @@ def test_text_that_no_bytes_decode_to_is_refused() -> None:
         StopFile("\ud800").encode()
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", None, b"bytes", 5, Path("/tmp")])
-def test_what_is_no_path_is_refused(path: Any) -> None:
-    with pytest.raises(ValueError, match="source must be a path"):
-        StartFile(path, "b")
-    with pytest.raises(ValueError, match="destination must be a path"):
-        StartFile("a", path)
-    with pytest.raises(ValueError, match="source must be a path"):
-        StopFile(path)
+# fmt: off
+NO_PATHS: list[Any] = ["", "a\0b", None, b"bytes", 5, Path("/tmp")]
+NO_NUMBERS: list[Any] = [-1, BIGGEST + 1, 1.0, 1.5, "10", "10\nType: DONE", True, float("nan"), b"1"]
+REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
+    (StartFile, "source", NO_PATHS, "source must be a path"),
+    (StartFile, "destination", NO_PATHS, "destination must be a path"),
+    (StopFile, "source", NO_PATHS, "source must be a path"),
+    (StartFile, "start", NO_NUMBERS, "start must be a whole number"),
+    (StartFile, "end", NO_NUMBERS, "end must be a whole number"),
+    (SetRate, "target_kbps", NO_NUMBERS, "target_kbps must be a whole number"),
+    (SetRate, "min_kbps", NO_NUMBERS, "min_kbps must be a whole number"),
+    (SetRate, "priority", [0, 3, -1, "1", True, 1.0], "priority must be a whole number from 1 to 2"),
+    (SetRate, "policy", ["", "FAIR", "adaptive", "Unset", "fair ", "Fixed\nType: DONE", "medium", 1],
+     "policy must be one of fair, high, fixed, low"),
+]
+# fmt: on
 
 
-@pytest.mark.parametrize("number", [-1, BIGGEST + 1, 1.0, "10", "10\nType: DONE", True, float("nan"), b"1"])
-@pytest.mark.parametrize("name", ["start", "end"])
-def test_what_is_no_byte_is_refused(name: str, number: Any) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
-        StartFile("a", "b", **{name: number})
+@pytest.mark.parametrize(("cls", "name", "values", "message"), REFUSED)
+def test_invalid_values(cls: Any, name: str, values: list[Any], message: str) -> None:
+    paths = {"source": "a", "destination": "b"} if cls is StartFile else {}
+    for value in values:
+        with pytest.raises(ValueError, match=message):
+            cls(**{**paths, name: value})
 
 
-def test_a_range_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(ValueError, match="before"):
-        StartFile("a", "b", 100, 99)
-
-
-@pytest.mark.parametrize("number", [-1, BIGGEST + 1, 1.5, "10", "10\nType: DONE", True])
-@pytest.mark.parametrize("name", ["target_kbps", "min_kbps"])
-def test_what_is_no_rate_is_refused(name: str, number: Any) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
-        SetRate(**{name: number})
-
-
-@pytest.mark.parametrize("priority", [0, 3, -1, "1", True, 1.0])
-def test_what_is_no_priority_is_refused(priority: Any) -> None:
-    with pytest.raises(ValueError, match="priority must be a whole number from 1 to 2"):
-        SetRate(priority=priority)
-
-
-@pytest.mark.parametrize("policy", ["", "FAIR", "adaptive", "Unset", "fair ", "Fixed\nType: DONE", "medium", 1])
-def test_what_is_no_policy_is_refused(policy: Any) -> None:
-    with pytest.raises(ValueError, match="policy must be one of fair, high, fixed, low"):
-        SetRate(policy=policy)
-
-
-def test_a_rate_that_changes_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing to change"):
-        SetRate()
-
-
-def test_policy_high_with_another_priority_is_refused() -> None:
-    with pytest.raises(ValueError, match="priority 1"):
-        SetRate(policy="high", priority=2)
+@pytest.mark.parametrize(
+    ("cls", "values", "message"),
+    [
+        (StartFile, {"source": "a", "destination": "b", "start": 100, "end": 99}, "before"),
+        (SetRate, {}, "nothing to change"),
+        (SetRate, {"policy": "high", "priority": 2}, "priority 1"),
+    ],
+)
+def test_values_that_do_not_go_together(cls: Any, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        cls(**values)
 
 
 def test_commands_are_values() -> None:

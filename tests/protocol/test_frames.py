@@ -23,30 +23,24 @@ def learnt() -> Frame:
 # -- encode
 
 
-def test_encode() -> None:
-    frame = Frame("STATS", {"File": "a: b.txt", "Size": "6162042", "Cookie": ""})
-    assert frame.encode() == STATS
+STATS_FIELDS = {"File": "a: b.txt", "Size": "6162042", "Cookie": ""}
 
 
-def test_encode_keeps_the_order_of_the_fields() -> None:
-    assert Frame("X", {"B": "1", "A": "2"}).encode() == b"FASPMGR 2\nType: X\nB: 1\nA: 2\n\n"
-
-
-def test_encode_without_fields() -> None:
-    assert Frame("CANCEL", {}).encode() == b"FASPMGR 2\nType: CANCEL\n\n"
-
-
-def test_encode_another_version() -> None:
-    assert Frame("CLOSE", {"Destination": "/x"}, version=4).encode() == b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"
-    assert Frame("CLOSE", {"Destination": "/x"}, 4) == Frame("CLOSE", {"Destination": "/x"}, version=4)
-
-
-def test_encode_what_the_tokenizer_learnt() -> None:
-    assert learnt().encode() == STATS
-
-
-def test_encode_utf_8() -> None:
-    assert Frame("X", {"File": "Übersicht"}).encode() == b"FASPMGR 2\nType: X\nFile: \xc3\x9cbersicht\n\n"
+@pytest.mark.parametrize(
+    ("frame", "wire"),
+    [
+        (Frame("STATS", STATS_FIELDS), STATS),
+        (learnt(), STATS),
+        (Frame("X", {"B": "1", "A": "2"}), b"FASPMGR 2\nType: X\nB: 1\nA: 2\n\n"),
+        (Frame("CANCEL", {}), b"FASPMGR 2\nType: CANCEL\n\n"),
+        (Frame("CLOSE", {"Destination": "/x"}, version=4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
+        (Frame("CLOSE", {"Destination": "/x"}, 4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
+        (Frame("X", {"File": "Übersicht"}), b"FASPMGR 2\nType: X\nFile: \xc3\x9cbersicht\n\n"),
+        (Frame("X", {"a" * 100: "1"}), b"FASPMGR 2\nType: X\n" + b"a" * 100 + b": 1\n\n"),  # the longest name
+    ],
+)
+def test_encode(frame: Frame, wire: bytes) -> None:
+    assert frame.encode() == wire
 
 
 def test_bytes_that_are_no_utf_8_survive() -> None:
@@ -62,40 +56,29 @@ def test_any_bytes_of_one_line_survive(value: bytes) -> None:
     assert [frame.encode() for frame in Tokenizer().feed(wire)] == [wire]
 
 
-@pytest.mark.parametrize("text", ["\n", "a\nType: DONE", "a\r", "\ra", "a\r\nb", "a\n"])
-def test_a_line_break_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="line break"):
-        Frame("X", {"Cookie": text}).encode()
-    with pytest.raises(ValueError, match="line break"):
-        Frame(f"X{text}", {}).encode()
-
-
-@pytest.mark.parametrize("char", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\t"])
-def test_what_ends_no_line_on_the_wire_is_no_line_break(char: str) -> None:
-    frame = Frame("X", {"File": f"a{char}b", "Size": "1"})
-    assert Tokenizer().feed(frame.encode()) == [frame]
+NO_NAMES = ["", "Type", "a b", "a:", "a:b", "a\n", "a\nType", "Größe", "a\tb", "a\x1b", "\udcff", "a" * 101]
+LINE_BREAKS = ["\n", "a\nType: DONE", "a\r", "\ra", "a\r\nb", "a\n"]
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Type", "a b", "a:", "a:b", "a\n", "a\nType", "Größe", "a\tb", "a\x1b", "\udcff", "a" * 101]
+    ("frame", "message"),
+    [
+        *((Frame("X", {"Cookie": text}), "line break") for text in LINE_BREAKS),
+        *((Frame(f"X{text}", {}), "line break") for text in LINE_BREAKS),
+        *((Frame("X", {name: "1"}), "not a field name") for name in NO_NAMES),
+        (Frame("", {"File": "a"}), "type"),
+        (Frame("X", {"File": "\ud800"}), "surrogate"),
+    ],
 )
-def test_what_is_no_field_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="not a field name"):
-        Frame("X", {name: "1"}).encode()
+def test_what_cannot_be_encoded(frame: Frame, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        frame.encode()
 
 
-def test_the_longest_field_name() -> None:
-    assert Frame("X", {"a" * 100: "1"}).encode() == b"FASPMGR 2\nType: X\n" + b"a" * 100 + b": 1\n\n"
-
-
-def test_a_message_needs_a_type() -> None:
-    with pytest.raises(ValueError, match="type"):
-        Frame("", {"File": "a"}).encode()
-
-
-def test_text_that_no_bytes_decode_to_is_refused() -> None:
-    with pytest.raises(ValueError, match="surrogate"):
-        Frame("X", {"File": "\ud800"}).encode()
+@pytest.mark.parametrize("char", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\t"])
+def test_what_ends_no_line_on_the_wire(char: str) -> None:
+    frame = Frame("X", {"File": f"a{char}b", "Size": "1"})
+    assert Tokenizer().feed(frame.encode()) == [frame]
 
 
 # -- equality
@@ -103,8 +86,8 @@ def test_text_that_no_bytes_decode_to_is_refused() -> None:
 
 def test_equal() -> None:
     assert Frame("X", {"A": "1", "B": "2"}) == Frame("X", {"A": "1", "B": "2"})
-    assert learnt() == Frame("STATS", {"File": "a: b.txt", "Size": "6162042", "Cookie": ""})
-    assert Frame("STATS", {"File": "a: b.txt", "Size": "6162042", "Cookie": ""}) == learnt()
+    assert learnt() == Frame("STATS", STATS_FIELDS)
+    assert Frame("STATS", STATS_FIELDS) == learnt()
 
 
 @pytest.mark.parametrize(
@@ -145,17 +128,17 @@ def test_repr() -> None:
     assert repr(learnt()) == "Frame('STATS', {'File': 'a: b.txt', 'Size': '6162042', 'Cookie': ''}, version=2)"
 
 
+SECRET_TAGS = [
+    '{"aspera":{"token":"s3cret"}}',
+    '[{"password":["s3cret"]}]',
+    '{"token":"s3cret"',
+    '{"\\u0074oken":"s3cret"}',
+]
+
+
 @pytest.mark.parametrize(
     "fields",
-    [
-        {"Token": "s3cret"},
-        {"Password": "s3cret"},
-        {"AccessToken": "s3cret"},
-        {"Tags": '{"aspera":{"token":"s3cret"}}'},
-        {"Tags": '[{"password":["s3cret"]}]'},
-        {"Tags": '{"token":"s3cret"'},
-        {"Tags": '{"\\u0074oken":"s3cret"}'},
-    ],
+    [*({name: "s3cret"} for name in ("Token", "Password", "AccessToken")), *({"Tags": text} for text in SECRET_TAGS)],
 )
 def test_repr_shows_no_secret(fields: dict[str, str]) -> None:
     frame = Frame("SESSION", {"User": "xfer", **fields})
