@@ -29,55 +29,42 @@ SECRETS: dict[str, Any] = {
 HIDDEN = ("hunter-2", "SECRET", "token-3", "file-4", "proxy-5")
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("remote_user", "xfer", ["--user=xfer"]),
-        ("ssh_port", 33001, ["-P", "33001"]),
-        ("fasp_port", 33002, ["-O", "33002"]),
-        ("ssh_private_key_path", "/k/id", ["-i", "/k/id"]),
-        ("sshfp", "ab12", ["--check-sshfp=ab12"]),
-        ("proxy", "dnat://bob@p:9091", ["--proxy=dnat://bob@p:9091"]),
-        ("source_root", "-odd root", ["--source-prefix=-odd root"]),
-        ("source_root", "", []),
-        ("create_dir", True, ["-d"]),
-        ("create_dir", False, []),
-        ("create_dir", None, []),
-        ("target_rate_kbps", 50_000, ["-l", "50000k"]),
-        ("min_rate_kbps", 0, ["-m", "0k"]),
-        ("rate_policy", "fixed", ["--policy=fixed"]),
-        ("dgram_size", 1492, ["-Z", "1492"]),
-        ("cipher", "aes-128", ["-c", "aes128"]),
-        ("cipher", "aes192", ["-c", "aes192"]),
-        ("cipher", "aes-256-gcm", ["-c", "aes256gcm"]),
-        ("cipher", "none", ["-c", "none"]),
-        ("resume_policy", "none", ["-k", "0"]),
-        ("resume_policy", "attrs", ["-k", "1"]),
-        ("resume_policy", "sparse_csum", ["-k", "2"]),
-        ("resume_policy", "full_checksum", ["-k", "3"]),
-        ("overwrite", "diff+older", ["--overwrite=diff+older"]),
-        ("overwrite_policy", "always", ["--overwrite=always"]),
-        ("file_checksum", "sha-256", ["--file-checksum=sha-256"]),
-        ("file_checksum", "sha512", ["--file-checksum=sha-512"]),
-        ("file_checksum", "md5", ["--file-checksum=md5"]),
-        ("precalculate_job_size", True, ["--precalculate-job-size"]),
-        ("preserve_times", True, ["-p"]),
-        ("symlink_policy", "copy+force", ["--symbolic-links=copy+force"]),
-        ("remove_after_transfer", True, ["--remove-after-transfer"]),
-        ("move_after_transfer", "/done", ["--move-after-transfer=/done"]),
-        ("delete_before_transfer", True, ["--delete-before-transfer"]),
-        ("exclude_newer_than", -86_400, ["--exclude-newer-than=-86400"]),
-        ("exclude_older_than", "1700000000", ["--exclude-older-than=1700000000"]),
-        ("http_fallback", True, ["-y", "1"]),
-        ("http_fallback", "force", ["-y", "F"]),
-        ("http_fallback", False, []),
-        ("http_fallback_port", 8080, ["-t", "8080"]),
-        ("multi_session", 4, []),
-        ("multi_session_threshold", 1_000_000, ["--multi-session-threshold=1000000"]),
-    ],
-)
-def test_each_property_on_the_command_line(name: str, value: object, words: list[str]) -> None:
-    assert options(made(**{name: value})) == words
+# fmt: off
+OPTIONS: list[tuple[str, object, str]] = [
+    ("remote_user", "xfer", "--user=xfer"), ("ssh_port", 33001, "-P 33001"), ("fasp_port", 33002, "-O 33002"),
+    ("ssh_private_key_path", "/k/id", "-i /k/id"), ("sshfp", "ab12", "--check-sshfp=ab12"),
+    ("proxy", "dnat://bob@p:9091", "--proxy=dnat://bob@p:9091"), ("source_root", "", ""),
+    ("create_dir", True, "-d"), ("create_dir", False, ""), ("create_dir", None, ""),
+    ("target_rate_kbps", 50_000, "-l 50000k"), ("min_rate_kbps", 0, "-m 0k"),
+    ("rate_policy", "fixed", "--policy=fixed"), ("dgram_size", 1492, "-Z 1492"),
+    ("cipher", "aes-128", "-c aes128"), ("cipher", "aes192", "-c aes192"),
+    ("cipher", "aes-256-gcm", "-c aes256gcm"), ("cipher", "none", "-c none"),
+    ("resume_policy", "none", "-k 0"), ("resume_policy", "attrs", "-k 1"),
+    ("resume_policy", "sparse_csum", "-k 2"), ("resume_policy", "full_checksum", "-k 3"),
+    ("overwrite", "diff+older", "--overwrite=diff+older"), ("overwrite_policy", "always", "--overwrite=always"),
+    ("file_checksum", "sha-256", "--file-checksum=sha-256"), ("file_checksum", "sha512", "--file-checksum=sha-512"),
+    ("file_checksum", "md5", "--file-checksum=md5"),
+    ("precalculate_job_size", True, "--precalculate-job-size"), ("preserve_times", True, "-p"),
+    ("symlink_policy", "copy+force", "--symbolic-links=copy+force"),
+    ("remove_after_transfer", True, "--remove-after-transfer"),
+    ("move_after_transfer", "/done", "--move-after-transfer=/done"),
+    ("delete_before_transfer", True, "--delete-before-transfer"),
+    ("exclude_newer_than", -86_400, "--exclude-newer-than=-86400"),
+    ("exclude_older_than", "1700000000", "--exclude-older-than=1700000000"),
+    ("http_fallback", True, "-y 1"), ("http_fallback", "force", "-y F"), ("http_fallback", False, ""),
+    ("http_fallback_port", 8080, "-t 8080"),
+    ("multi_session", 4, ""), ("multi_session_threshold", 1_000_000, "--multi-session-threshold=1000000"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "value", "words"), OPTIONS)
+def test_each_property_on_the_command_line(name: str, value: object, words: str) -> None:
+    assert options(made(**{name: value})) == words.split()
+
+
+def test_a_value_with_spaces_is_one_word() -> None:
+    assert options(made(source_root="-odd root")) == ["--source-prefix=-odd root"]
 
 
 def test_the_direction_in_ascps_words() -> None:
@@ -130,7 +117,7 @@ def test_secrets_are_only_where_they_must_be() -> None:
     assert all(secret in spec.to_json(redact=False) for secret in HIDDEN)
 
 
-def test_a_persistent_session_needs_no_paths_and_no_destination() -> None:
+def test_a_persistent_session() -> None:
     spec = TransferSpec(direction="send", remote_host="h", keepalive=True)
     with spec.prepare("/opt/ascp") as invocation:
         assert invocation.argv == ["/opt/ascp", "--mode=send", "--host=h", "--keepalive"]
@@ -184,14 +171,8 @@ def test_a_program_gets_what_was_prepared(tmp_path: Path) -> None:
         "json.dump([sys.argv[1:], variables, names], sys.stdout)\n"
     )
     program.chmod(0o755)
-    spec = made(
-        destination_root="-caf\udce9",
-        paths=[{"source": "caf\udce9"}],
-        remote_user="a b",
-        ssh_private_key=KEY,
-        cookie="naïve",
-        target_rate_kbps=7000,
-    )
+    more = {"remote_user": "a b", "ssh_private_key": KEY, "cookie": "naïve", "target_rate_kbps": 7000}
+    spec = made(destination_root="-caf\udce9", paths=[{"source": "caf\udce9"}], **more)
     with spec.prepare(str(program)) as invocation:
         outcome = launcher.run(program=invocation.argv, environment=invocation.env, clean=True)
     ((arguments, variables, names),) = outcome.objects
@@ -223,7 +204,7 @@ def test_the_simulator_copies_what_a_spec_says(tmp_path: Path, token: str | None
         assert (tmp_path / "-out" / name).read_bytes() == os.fsencode(name) * 100
 
 
-def test_a_token_for_sources_alone_is_given_sources_alone() -> None:
+def test_a_token_for_sources_alone() -> None:
     assert listed(made(token="t")) == ("--file-list", b"/d/a\n")
     pairs = [{"source": "a"}, {"source": "b", "destination": "c"}]
     assert listed(made(token="t", paths=pairs)) == ("--file-pair-list", b"a\na\nb\nc\n")

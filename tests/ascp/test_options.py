@@ -35,40 +35,41 @@ def test_option_in_every_form(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv",
+    "line",
     [
-        ["ascp", "a.bin", "/out", "-u", "hello"],  # seen: all of these are file names to ascp
-        ["ascp", "--", "-u", "hello"],
-        ["ascp", "-", "-u", "hello"],
-        ["ascp", "-l", "-u", "hello"],  # the value of -l, then a file name
-        ["ascp", "--policy", "-u", "hello"],
-        ["ascp", "-dlu", "hello"],  # the value of -l is "u"
-        ["ascp", "--source-prefix=-u"],
-        ["ascp", "-u"],  # no value
-        ["-u", "hello"],  # the name of the program
-        ["ascp"],
-        [],
+        "ascp a.bin /out -u hello",  # seen: all of these are file names to ascp
+        "ascp -- -u hello",
+        "ascp - -u hello",
+        "ascp -l -u hello",  # the value of -l, then a file name
+        "ascp --policy -u hello",
+        "ascp -dlu hello",  # the value of -l is "u"
+        "ascp --source-prefix=-u",
+        "ascp -u",  # no value
+        "-u hello",  # the name of the program
+        "ascp",
+        "",
     ],
 )
-def test_what_only_looks_like_an_option(argv: list[str]) -> None:
-    assert not has_option(argv, "-u")
-    assert option_value(argv, "-u") is None
+def test_what_only_looks_like_an_option(line: str) -> None:
+    assert not has_option(line.split(), "-u")
+    assert option_value(line.split(), "-u") is None
 
 
-def test_the_last_of_an_option_counts() -> None:
-    assert option_value(["ascp", "-u", "one", "-u", "two"], "-u") == "two"
-
-
-def test_long_options_may_be_shortened() -> None:
-    assert option_value(["ascp", "--poli=fixed"], "--policy") == "fixed"
-    assert option_value(["ascp", "--file-li", "names"], "--file-list") == "names"
-    assert option_value(["ascp", "--tags={}"], "--tags") == "{}"  # a whole name, though --tags64 begins so too
-    assert not has_option(["ascp", "--skip"], "--skip-special-files")  # seen: ambiguous
-    assert has_option(["ascp", "--help"], "-h")
-
-
-def test_unknown_options_are_skipped() -> None:
-    assert option_value(["ascp", "--from-the-future", "--and=more", "-1x", "-u", "job"], "-u") == "job"
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("ascp -u one -u two", "-u", "two"),  # the last one counts
+        ("ascp --poli=fixed", "--policy", "fixed"),  # long options may be shortened
+        ("ascp --file-li names", "--file-list", "names"),
+        ("ascp --tags={}", "--tags", "{}"),  # a whole name, though --tags64 begins so too
+        ("ascp --skip", "--skip-special-files", None),  # seen: ambiguous
+        ("ascp --help", "-h", ""),
+        ("ascp --from-the-future --and=more -1x -u job", "-u", "job"),  # unknown ones are skipped
+    ],
+)
+def test_the_value_of_an_option(line: str, name: str, value: str | None) -> None:
+    assert option_value(line.split(), name) == value
+    assert has_option(line.split(), name) == (value is not None)
 
 
 def test_a_name_that_ascp_does_not_have_is_an_error() -> None:
@@ -79,21 +80,23 @@ def test_a_name_that_ascp_does_not_have_is_an_error() -> None:
 
 
 def test_values_are_replaced_where_they_stand() -> None:
-    assert with_option(ARGV, "-l", "5m")[2] == "-l5m"
-    assert with_option(ARGV, "-m", "5m")[3:5] == ["-m", "5m"]
-    assert with_option(ARGV, "--policy", "low")[5] == "--policy=low"
-    assert with_option(ARGV, "--user", "root")[6:8] == ["--user", "root"]
-    assert with_option(ARGV, "-k", "3")[8] == "-dk3"
+    line = ARGV
+    for name, value in (("-l", "5m"), ("-m", "5m"), ("--policy", "low"), ("--user", "root"), ("-k", "3")):
+        line = with_option(line, name, value)
+    assert " ".join(line) == "ascp -QT -l5m -m 5m --policy=low --user root -dk3 a.bin host:/in"
     assert with_option(ARGV, "-T") == ARGV
 
 
-def test_new_options_stand_right_behind_the_program() -> None:
-    assert with_option(["ascp", "--unknown", "value", "a"], "-u", "x") == ["ascp", "-u", "x", "--unknown", "value", "a"]
-    assert with_option(["ascp", "a"], "--keepalive") == ["ascp", "--keepalive", "a"]
-
-
-def test_management_ports_add_up() -> None:
-    assert with_option(["ascp", "-M", "1000", "a"], "-M", "2000") == ["ascp", "-M", "2000", "-M", "1000", "a"]
+@pytest.mark.parametrize(
+    ("line", "words", "expected"),
+    [
+        ("ascp --unknown value a", ("-u", "x"), "ascp -u x --unknown value a"),  # right behind the program
+        ("ascp a", ("--keepalive",), "ascp --keepalive a"),
+        ("ascp -M 1000 a", ("-M", "2000"), "ascp -M 2000 -M 1000 a"),  # management ports add up
+    ],
+)
+def test_new_options(line: str, words: tuple[str, ...], expected: str) -> None:
+    assert with_option(line.split(), *words) == expected.split()
 
 
 def test_the_line_that_was_given_is_left_alone() -> None:
