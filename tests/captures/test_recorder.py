@@ -26,7 +26,7 @@ def test_a_recording_is_exact_and_private(tmp_path: Path, captures: list[Path]) 
     assert recorder.lost == 0
 
 
-def test_a_recording_replaces_an_older_one_that_anybody_could_read(tmp_path: Path) -> None:
+def test_a_recording_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_bytes(b"something longer")
     path.chmod(0o644)
@@ -86,13 +86,10 @@ def test_connections_at_the_same_time_have_a_file_each(tmp_path: Path, existing:
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-\d+-\d+\.fasp", path.name) for path in folder.iterdir())
 
 
-def test_connections_at_the_same_time_need_a_directory(tmp_path: Path) -> None:
+def test_a_directory_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="out is not a directory: the streams of several sessions need a file each"):
         Recording(tmp_path / "out", parts=2)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_directory_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)  # root may write everywhere
     with pytest.raises(PermissionError, match="cannot be written to"):
         Recording(tmp_path)

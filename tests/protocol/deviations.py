@@ -17,6 +17,10 @@ def nop(**fields: str) -> Frame:
     return Frame("NOP", fields)
 
 
+def write(size: str) -> Frame:
+    return Frame("WRITE", {"Size": size}, 4)
+
+
 def shown(problems: Iterable[Problem]) -> list[str]:
     """Problems as the tables of the tests have them: kind, offset, line, excerpt."""
     return [
@@ -35,219 +39,168 @@ def case(data: bytes, frames: list[Frame], *problems: str) -> Case:
     return Case(data, frames, list(problems))
 
 
+OPEN = HEADER + b"Type: NOP\n"  # 20 bytes, 2 lines
+STATS = HEADER + b"Type: STATS\n"  # 22 bytes, 2 lines
+QUERIED = Frame("QUERY", {})
+ONE, TWO, BOTH = [nop()], [nop(), nop()], [nop(), QUERIED]
+V4 = "version 0 1 FASPMGR 4"
+
 CASES = {
     # between messages
-    "noise at the start": case(b"hello\nworld\n" + NOP, [nop()], "noise 0 1 hello"),
-    "noise between": case(NOP + b"hello\nworld\n\nagain\n" + QUERY, [nop(), Frame("QUERY", {})], "noise 21 4 hello"),
-    "noise twice": case(b"one\n" + NOP + b"two\n" + NOP, [nop(), nop()], "noise 0 1 one", "noise 25 5 two"),
-    "noise at the end": case(NOP + b"hello\nworld\n", [nop()], "noise 21 4 hello"),
-    "noise without a line end": case(NOP + b"hello", [nop()], "noise 21 4 hello"),
-    "noise with CR LF": case(b"hello\r\n" + NOP, [nop()], "noise 0 1 hello"),
-    "binary noise": case(b"\x00\x01\xff\n" + NOP, [nop()], "noise 0 1 \\x00\\x01\\xff"),
-    "a field outside of a message": case(NOP + b"Size: 5\n" + NOP, [nop(), nop()], "noise 21 4 Size: 5"),
-    "a header with more on its line": case(b"FASPMGR 2 x\n" + NOP, [nop()], "noise 0 1 FASPMGR 2 x"),
-    "a header with less on its line": case(b"FASPMGR\n" + NOP, [nop()], "noise 0 1 FASPMGR"),
-    "a header with more in front": case(b"x FASPMGR 2\n" + NOP, [nop()], "noise 0 1 x FASPMGR 2"),
-    "the start of a header": case(NOP + b"FASPM", [nop()], "noise 21 4 FASPM"),
-    "empty lines between": case(NOP + b"\n\n\n" + NOP, [nop(), nop()], "empty-lines 21 4"),
-    "one empty line more": case(NOP + b"\n" + NOP, [nop(), nop()], "empty-lines 21 4"),
-    "empty lines at the start": case(b"\n\n" + NOP, [nop()], "empty-lines 0 1"),
-    "empty lines at the end": case(NOP + b"\n", [nop()], "empty-lines 21 4"),
-    "empty lines twice": case(NOP + b"\n" + NOP + b"\n\n", [nop(), nop()], "empty-lines 21 4", "empty-lines 43 8"),
-    "empty lines with CR LF": case(NOP + b"\r\n\r\n" + NOP, [nop(), nop()], "empty-lines 21 4"),
-    "empty lines, then noise": case(
-        NOP + b"\n\nhello\n\n" + NOP, [nop(), nop()], "empty-lines 21 4", "noise 23 6 hello"
-    ),
-    "noise, then empty lines": case(NOP + b"hello\n\n\n\n" + NOP, [nop(), nop()], "noise 21 4 hello"),
+    "noise at the start": case(b"hello\nworld\n" + NOP, ONE, "noise 0 1 hello"),
+    "noise between": case(NOP + b"hello\nworld\n\nagain\n" + QUERY, BOTH, "noise 21 4 hello"),
+    "noise twice": case(b"one\n" + NOP + b"two\n" + NOP, TWO, "noise 0 1 one", "noise 25 5 two"),
+    "noise at the end": case(NOP + b"hello\nworld\n", ONE, "noise 21 4 hello"),
+    "noise without a line end": case(NOP + b"hello", ONE, "noise 21 4 hello"),
+    "noise with CR LF": case(b"hello\r\n" + NOP, ONE, "noise 0 1 hello"),
+    "binary noise": case(b"\x00\x01\xff\n" + NOP, ONE, "noise 0 1 \\x00\\x01\\xff"),
+    "a field outside of a message": case(NOP + b"Size: 5\n" + NOP, TWO, "noise 21 4 Size: 5"),
+    "a header with more on its line": case(b"FASPMGR 2 x\n" + NOP, ONE, "noise 0 1 FASPMGR 2 x"),
+    "a header with less on its line": case(b"FASPMGR\n" + NOP, ONE, "noise 0 1 FASPMGR"),
+    "a header with more in front": case(b"x FASPMGR 2\n" + NOP, ONE, "noise 0 1 x FASPMGR 2"),
+    "the start of a header": case(NOP + b"FASPM", ONE, "noise 21 4 FASPM"),
+    "empty lines between": case(NOP + b"\n\n\n" + NOP, TWO, "empty-lines 21 4"),
+    "one empty line more": case(NOP + b"\n" + NOP, TWO, "empty-lines 21 4"),
+    "empty lines at the start": case(b"\n\n" + NOP, ONE, "empty-lines 0 1"),
+    "empty lines at the end": case(NOP + b"\n", ONE, "empty-lines 21 4"),
+    "empty lines twice": case(NOP + b"\n" + NOP + b"\n\n", TWO, "empty-lines 21 4", "empty-lines 43 8"),
+    "empty lines with CR LF": case(NOP + b"\r\n\r\n" + NOP, TWO, "empty-lines 21 4"),
+    "empty lines, then noise": case(NOP + b"\n\nhello\n\n" + NOP, TWO, "empty-lines 21 4", "noise 23 6 hello"),
+    "noise, then empty lines": case(NOP + b"hello\n\n\n\n" + NOP, TWO, "noise 21 4 hello"),
     "no header": case(b"Type: NOP\nSize: 1\n\n", [nop(Size="1")], "no-header 0 1 Type: NOP"),
     "no header, twice": case(
-        b"Type: NOP\n\nType: QUERY\n\n",
-        [nop(), Frame("QUERY", {})],
-        "no-header 0 1 Type: NOP",
-        "no-header 11 3 Type: QUERY",
+        b"Type: NOP\n\nType: QUERY\n\n", BOTH, "no-header 0 1 Type: NOP", "no-header 11 3 Type: QUERY"
     ),
     "no header after a message": case(
         NOP + b"Type: NOP\nSize: 1\n\n" + NOP, [nop(), nop(Size="1"), nop()], "no-header 21 4 Type: NOP"
     ),
-    "no header after noise": case(b"hello\nType: NOP\n\n", [nop()], "noise 0 1 hello", "no-header 6 2 Type: NOP"),
-    "no header, no space": case(b"Type:NOP\n\n", [nop()], "no-header 0 1 Type:NOP", "no-space 0 1 Type:NOP"),
-    "no header, CR LF": case(b"Type: NOP\r\n\r\n", [nop()], "no-header 0 1 Type: NOP", "crlf 0 1 Type: NOP"),
+    "no header after noise": case(b"hello\nType: NOP\n\n", ONE, "noise 0 1 hello", "no-header 6 2 Type: NOP"),
+    "no header, no space": case(b"Type:NOP\n\n", ONE, "no-header 0 1 Type:NOP", "no-space 0 1 Type:NOP"),
+    "no header, CR LF": case(b"Type: NOP\r\n\r\n", ONE, "no-header 0 1 Type: NOP", "crlf 0 1 Type: NOP"),
     # header
     "version 3": case(b"FASPMGR 3\nType: NOP\n\n" + NOP, [Frame("NOP", {}, 3), nop()], "version 0 1 FASPMGR 3"),
     "version 12": case(b"FASPMGR 12\nType: NOP\n\n", [Frame("NOP", {}, 12)], "version 0 1 FASPMGR 12"),
     "version 4, no data": case(
-        b"FASPMGR 4\nType: CLOSE\nSize: 5\n\n" + NOP, [Frame("CLOSE", {"Size": "5"}, 4), nop()], "version 0 1 FASPMGR 4"
+        b"FASPMGR 4\nType: CLOSE\nSize: 5\n\n" + NOP, [Frame("CLOSE", {"Size": "5"}, 4), nop()], V4
     ),
     "WRITE": case(
         b"FASPMGR 4\nType: WRITE\nDestination: /x\nOffset: 0\nSize: 5\n\n" + b"12\n\n5" + b"\n\n" + NOP,
         [Frame("WRITE", {"Destination": "/x", "Offset": "0", "Size": "5"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
+        V4,
     ),
     "WRITE of a message": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 23\n\n" + QUERY + b"\n\n" + NOP,
-        [Frame("WRITE", {"Size": "23"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
+        b"FASPMGR 4\nType: WRITE\nSize: 23\n\n" + QUERY + b"\n\n" + NOP, [write("23"), nop()], V4
     ),
-    "WRITE of nothing": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 0\n\n" + b"\n\n" + NOP,
-        [Frame("WRITE", {"Size": "0"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
-    ),
+    "WRITE of nothing": case(b"FASPMGR 4\nType: WRITE\nSize: 0\n\n" + b"\n\n" + NOP, [write("0"), nop()], V4),
     "lines in the data of a WRITE count": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 4\n\n" + b"\na\r\n" + b"\n\n" + b"hello\n",
-        [Frame("WRITE", {"Size": "4"}, 4)],
-        "version 0 1 FASPMGR 4",
-        "noise 37 9 hello",
+        b"FASPMGR 4\nType: WRITE\nSize: 4\n\n" + b"\na\r\n" + b"\n\n" + b"hello\n", [write("4")], V4, "noise 37 9 hello"
     ),
     "WRITE without its data": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 5\n\n" + b"12\n45\n",
-        [Frame("WRITE", {"Size": "5"}, 4)],
-        "version 0 1 FASPMGR 4",
-        "unfinished 37 7",
+        b"FASPMGR 4\nType: WRITE\nSize: 5\n\n" + b"12\n45\n", [write("5")], V4, "unfinished 37 7"
     ),
     "WRITE with CR LF": case(
         b"FASPMGR 4\r\nType: WRITE\r\nSize: 1\r\n\r\n" + b"1" + b"\n\n" + NOP,
-        [Frame("WRITE", {"Size": "1"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
+        [write("1"), nop()],
+        V4,
         "crlf 0 1 FASPMGR 4",
     ),
     "WRITE of version 2": case(b"FASPMGR 2\nType: WRITE\nSize: 23\n\n" + NOP, [Frame("WRITE", {"Size": "23"}), nop()]),
     "WRITE of more than may be skipped": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 1073741825\n\n" + NOP,
-        [Frame("WRITE", {"Size": "1073741825"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
+        b"FASPMGR 4\nType: WRITE\nSize: 1073741825\n\n" + NOP, [write("1073741825"), nop()], V4
     ),
-    "WRITE of no number": case(
-        b"FASPMGR 4\nType: WRITE\nSize: -5\n\n" + NOP,
-        [Frame("WRITE", {"Size": "-5"}, 4), nop()],
-        "version 0 1 FASPMGR 4",
-    ),
-    "WRITE of no size": case(
-        b"FASPMGR 4\nType: WRITE\n\n" + NOP, [Frame("WRITE", {}, 4), nop()], "version 0 1 FASPMGR 4"
-    ),
+    "WRITE of no number": case(b"FASPMGR 4\nType: WRITE\nSize: -5\n\n" + NOP, [write("-5"), nop()], V4),
+    "WRITE of no size": case(b"FASPMGR 4\nType: WRITE\n\n" + NOP, [Frame("WRITE", {}, 4), nop()], V4),
     # in a message
-    "CR LF everywhere": case(
-        (NOP + QUERY).replace(b"\n", b"\r\n"), [nop(), Frame("QUERY", {})], "crlf 0 1 FASPMGR 2", "crlf 24 4 FASPMGR 2"
-    ),
+    "CR LF everywhere": case((NOP + QUERY).replace(b"\n", b"\r\n"), BOTH, "crlf 0 1 FASPMGR 2", "crlf 24 4 FASPMGR 2"),
     "CR LF in some lines": case(
-        HEADER + b"Type: NOP\nFile: a\r\nSize: 1\r\n\n" + NOP, [nop(File="a", Size="1"), nop()], "crlf 20 3 File: a"
+        OPEN + b"File: a\r\nSize: 1\r\n\n" + NOP, [nop(File="a", Size="1"), nop()], "crlf 20 3 File: a"
     ),
-    "CR LF in the empty line": case(HEADER + b"Type: NOP\n\r\n" + NOP, [nop(), nop()], "crlf 20 3"),
-    "only the last CR belongs to the line end": case(
-        HEADER + b"Type: NOP\nFile: a\r\r\n\n", [nop(File="a\r")], "crlf 20 3 File: a"
-    ),
+    "CR LF in the empty line": case(OPEN + b"\r\n" + NOP, TWO, "crlf 20 3"),
+    "only the last CR belongs to the line end": case(OPEN + b"File: a\r\r\n\n", [nop(File="a\r")], "crlf 20 3 File: a"),
     "no space": case(
         HEADER + b"Type:NOP\nFile:a: b\n\n", [nop(File="a: b")], "no-space 10 2 Type:NOP", "no-space 19 3 File:a: b"
     ),
-    "a tab is no space": case(HEADER + b"Type: NOP\nFile:\ta\n\n", [nop(File="\ta")], "no-space 20 3 File:\\ta"),
-    "no colon": case(HEADER + b"Type: NOP\nhello\nSize: 1\n\n", [nop(Size="1")], "no-field 20 3 hello"),
+    "a tab is no space": case(OPEN + b"File:\ta\n\n", [nop(File="\ta")], "no-space 20 3 File:\\ta"),
+    "no colon": case(OPEN + b"hello\nSize: 1\n\n", [nop(Size="1")], "no-field 20 3 hello"),
     "noise in a message, each line": case(
-        HEADER + b"Type: NOP\nhello\nworld\n\n", [nop()], "no-field 20 3 hello", "no-field 26 4 world"
+        OPEN + b"hello\nworld\n\n", ONE, "no-field 20 3 hello", "no-field 26 4 world"
     ),
     "a space in a name": case(
-        HEADER + b"Type: NOP\n2024-05-02 10:15:01 INFO\nSize: 1\n\n",
-        [nop(Size="1")],
-        "no-field 20 3 2024-05-02 10:15:01 INFO",
+        OPEN + b"2024-05-02 10:15:01 INFO\nSize: 1\n\n", [nop(Size="1")], "no-field 20 3 2024-05-02 10:15:01 INFO"
     ),
-    "a space before the colon": case(HEADER + b"Type: NOP\nSize : 1\n\n", [nop()], "no-field 20 3 Size : 1"),
-    "a space before the name": case(HEADER + b"Type: NOP\n Size: 1\n\n", [nop()], "no-field 20 3  Size: 1"),
-    "no name": case(HEADER + b"Type: NOP\n: 1\n\n", [nop()], "no-field 20 3 : 1"),
-    "a name that is not ASCII": case(
-        HEADER + b"Type: NOP\nGr\xc3\xb6\xc3\x9fe: 1\n\n", [nop()], "no-field 20 3 Größe: 1"
-    ),
-    "a control character in a name": case(
-        HEADER + b"Type: NOP\nSi\x1bze: 1\n\n", [nop()], "no-field 20 3 Si\\x1bze: 1"
-    ),
-    "a name that is too long": case(
-        HEADER + b"Type: NOP\n" + b"x" * 101 + b": 1\n\n",
-        [nop()],
-        "no-field 20 3 " + "x" * 79 + "…",
-    ),
-    "a header with more on its line, in a message": case(
-        HEADER + b"Type: NOP\nFASPMGR 2 x\n\n", [nop()], "no-field 20 3 FASPMGR 2 x"
-    ),
+    "a space before the colon": case(OPEN + b"Size : 1\n\n", ONE, "no-field 20 3 Size : 1"),
+    "a space before the name": case(OPEN + b" Size: 1\n\n", ONE, "no-field 20 3  Size: 1"),
+    "no name": case(OPEN + b": 1\n\n", ONE, "no-field 20 3 : 1"),
+    "a name that is not ASCII": case(OPEN + b"Gr\xc3\xb6\xc3\x9fe: 1\n\n", ONE, "no-field 20 3 Größe: 1"),
+    "a control character in a name": case(OPEN + b"Si\x1bze: 1\n\n", ONE, "no-field 20 3 Si\\x1bze: 1"),
+    "a name that is too long": case(OPEN + b"x" * 101 + b": 1\n\n", ONE, "no-field 20 3 " + "x" * 79 + "…"),
+    "a header with more on its line, in a message": case(OPEN + b"FASPMGR 2 x\n\n", ONE, "no-field 20 3 FASPMGR 2 x"),
     "a field repeated": case(
-        HEADER + b"Type: NOP\nSize: 1\nFile: a\nSize: 2\nSize: 1\n\n",
+        OPEN + b"Size: 1\nFile: a\nSize: 2\nSize: 1\n\n",
         [nop(Size="1", File="a")],
         "repeated 36 5 Size: 2",
         "repeated 44 6 Size: 1",
     ),
     "a field repeated after an empty value": case(
-        HEADER + b"Type: NOP\nSize: \nSize: 2\n\n", [nop(Size="")], "repeated 27 4 Size: 2"
+        OPEN + b"Size: \nSize: 2\n\n", [nop(Size="")], "repeated 27 4 Size: 2"
     ),
-    "a type repeated": case(
-        HEADER + b"Type: NOP\nSize: 1\nType: QUERY\n\n", [nop(Size="1")], "repeated 28 4 Type: QUERY"
-    ),
-    "names in another case are other names": case(
-        HEADER + b"Type: NOP\nSize: 1\nsize: 2\n\n", [nop(Size="1", size="2")]
-    ),
-    "a repeated secret": case(
-        HEADER + b"Type: NOP\nToken: one\nToken: two\n\n", [nop(Token="one")], "repeated 31 4 Token: ***"
-    ),
+    "a type repeated": case(OPEN + b"Size: 1\nType: QUERY\n\n", [nop(Size="1")], "repeated 28 4 Type: QUERY"),
+    "names in another case are other names": case(OPEN + b"Size: 1\nsize: 2\n\n", [nop(Size="1", size="2")]),
+    "a repeated secret": case(OPEN + b"Token: one\nToken: two\n\n", [nop(Token="one")], "repeated 31 4 Token: ***"),
     # a header in a message
-    "interrupted": case(HEADER + b"Type: STATS\nFile: a\nSize: 12\n" + NOP, [nop()], "interrupted 0 1 Type: STATS"),
-    "interrupted after the header": case(HEADER + NOP, [nop()], "interrupted 0 1 FASPMGR"),
+    "interrupted": case(STATS + b"File: a\nSize: 12\n" + NOP, ONE, "interrupted 0 1 Type: STATS"),
+    "interrupted after the header": case(HEADER + NOP, ONE, "interrupted 0 1 FASPMGR"),
     "interrupted twice": case(
-        NOP + HEADER + b"Type: STATS\n" + HEADER + NOP,
-        [nop(), nop()],
-        "interrupted 21 4 Type: STATS",
-        "interrupted 43 6 FASPMGR",
+        NOP + STATS + HEADER + NOP, TWO, "interrupted 21 4 Type: STATS", "interrupted 43 6 FASPMGR"
     ),
     "interrupted by another version": case(
-        HEADER + b"Type: STATS\nFASPMGR 3\nType: NOP\n\n",
+        STATS + b"FASPMGR 3\nType: NOP\n\n",
         [Frame("NOP", {}, 3)],
         "interrupted 0 1 Type: STATS",
         "version 22 3 FASPMGR 3",
     ),
     "a message without a header interrupted": case(
-        b"Type: STATS\nSize: 1\n" + NOP, [nop()], "no-header 0 1 Type: STATS", "interrupted 0 1 Type: STATS"
+        b"Type: STATS\nSize: 1\n" + NOP, ONE, "no-header 0 1 Type: STATS", "interrupted 0 1 Type: STATS"
     ),
     "interrupted in the middle of a line": case(
-        NOP + HEADER + b"Type: STATS\nFile: a\nWritten: 12" + NOP + QUERY,
-        [nop(), nop(), Frame("QUERY", {})],
-        "interrupted 21 4 Type: STATS",
+        NOP + STATS + b"File: a\nWritten: 12" + NOP + QUERY, [*TWO, QUERIED], "interrupted 21 4 Type: STATS"
     ),
     "interrupted in the middle of a name": case(
-        HEADER + b"Type: STATS\nWrit" + NOP, [nop()], "no-field 22 3 WritFASPMGR 2", "interrupted 0 1 Type: STATS"
+        STATS + b"Writ" + NOP, ONE, "no-field 22 3 WritFASPMGR 2", "interrupted 0 1 Type: STATS"
     ),
     "interrupted in the middle of the type": case(
-        HEADER + b"Type: STA" + NOP, [nop()], "interrupted 0 1 Type: STAFASPMGR 2"
+        HEADER + b"Type: STA" + NOP, ONE, "interrupted 0 1 Type: STAFASPMGR 2"
     ),
     "interrupted in the middle of a line by another version": case(
-        HEADER + b"Type: STATS\nWritten: 12FASPMGR 33\nType: NOP\n\n",
+        STATS + b"Written: 12FASPMGR 33\nType: NOP\n\n",
         [Frame("NOP", {}, 33)],
         "interrupted 0 1 Type: STATS",
         "version 33 3 FASPMGR 33",
     ),
     "interrupted in the middle of a line, CR LF": case(
-        HEADER + b"Type: STATS\nWritten: 12FASPMGR 2\r\nType: NOP\r\n\r\n",
-        [nop()],
+        STATS + b"Written: 12FASPMGR 2\r\nType: NOP\r\n\r\n",
+        ONE,
         "crlf 22 3 Written: 12FASPMGR 2",
         "interrupted 0 1 Type: STATS",
         "crlf 44 4 Type: NOP",
     ),
     "a message that began in the middle of a line, unfinished": case(
-        HEADER + b"Type: STATS\nWritten: 12" + HEADER + b"Type: NOP\n",
-        [],
-        "interrupted 0 1 Type: STATS",
-        "unfinished 33 3 Type: NOP",
+        STATS + b"Written: 12" + OPEN + b"", [], "interrupted 0 1 Type: STATS", "unfinished 33 3 Type: NOP"
     ),
     "a header at the end of a value, and no Type behind it": case(
-        HEADER + b"Type: NOP\nDescription: want FASPMGR 2\nCode: 1\nType: QUERY\n\n",
+        OPEN + b"Description: want FASPMGR 2\nCode: 1\nType: QUERY\n\n",
         [nop(Description="want FASPMGR 2", Code="1")],
         "repeated 56 5 Type: QUERY",
     ),
     # end of a message
-    "no type": case(NOP + HEADER + b"Size: 1\n\n" + NOP, [nop(), nop()], "no-type 21 4 FASPMGR"),
-    "no type, nothing": case(HEADER + b"\n" + NOP, [nop()], "no-type 0 1 FASPMGR"),
-    "an empty type": case(HEADER + b"Type: \nSize: 1\n\n" + NOP, [nop()], "no-type 0 1 Type: "),
-    "an empty type without a header": case(b"Type:\n\n" + NOP, [nop()], "no-header 0 1 Type:", "no-type 0 1 Type: "),
+    "no type": case(NOP + HEADER + b"Size: 1\n\n" + NOP, TWO, "no-type 21 4 FASPMGR"),
+    "no type, nothing": case(HEADER + b"\n" + NOP, ONE, "no-type 0 1 FASPMGR"),
+    "an empty type": case(HEADER + b"Type: \nSize: 1\n\n" + NOP, ONE, "no-type 0 1 Type: "),
+    "an empty type without a header": case(b"Type:\n\n" + NOP, ONE, "no-header 0 1 Type:", "no-type 0 1 Type: "),
     # end of the stream
-    "unfinished: a value": case(NOP + HEADER + b"Type: STATS\nWritten: 12", [nop()], "unfinished 21 4 Type: STATS"),
-    "unfinished: only the empty line is missing": case(
-        HEADER + b"Type: NOP\nSize: 1\n", [], "unfinished 0 1 Type: NOP"
-    ),
-    "unfinished: the header": case(NOP + b"FASPMGR 2", [nop()], "unfinished 21 4 FASPMGR"),
+    "unfinished: a value": case(NOP + STATS + b"Written: 12", ONE, "unfinished 21 4 Type: STATS"),
+    "unfinished: only the empty line is missing": case(OPEN + b"Size: 1\n", [], "unfinished 0 1 Type: NOP"),
+    "unfinished: the header": case(NOP + b"FASPMGR 2", ONE, "unfinished 21 4 FASPMGR"),
     "unfinished: the line of the type": case(HEADER + b"Type: NOP", [], "unfinished 0 1 FASPMGR"),
     "unfinished: half of CR LF": case(
         b"FASPMGR 2\r\nType: NOP\r\n\r", [], "crlf 0 1 FASPMGR 2", "unfinished 0 1 Type: NOP"
