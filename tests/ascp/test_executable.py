@@ -139,13 +139,11 @@ def problem(path: str, timeout: float = 10.0) -> str:
 
 
 def test_what_cannot_be_started(elsewhere: Path) -> None:
-    wrong = elsewhere / "wrong"
+    wrong = Path(program(elsewhere / "wrong", ""))
     wrong.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))  # the beginning of a program, for no machine
-    wrong.chmod(0o755)
     assert problem(str(wrong)) == ": not a program for this machine (Exec format error)"
-    lost = elsewhere / "lost"
+    lost = Path(program(elsewhere / "lost", ""))
     lost.write_text("#!/no/such/interpreter\n")
-    lost.chmod(0o755)
     assert ": the interpreter or loader that it needs is missing" in problem(str(lost))
     assert problem(str(elsewhere / "nowhere")) == ": No such file or directory"
     assert problem(program(elsewhere / "closed", "", 0o644)) == ": Permission denied"
@@ -203,5 +201,5 @@ def test_output_without_end_is_cut_and_the_program_ended(elsewhere: Path) -> Non
     assert gone(int((elsewhere / "parent").read_text()))
 
 
-def test_start_problem_has_the_words_of_the_system() -> None:
+def test_start_problem() -> None:
     assert start_problem("/x/ascp", OSError(12, "Cannot allocate memory")) == "/x/ascp: Cannot allocate memory"

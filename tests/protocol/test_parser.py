@@ -29,7 +29,6 @@ STATS_EVENT = StatsEvent(file="a", size=1, loss=0)
         (STATS + STATS[:-1], [STATS_EVENT]),  # no event of what is unfinished
         (STATS[:-1], []),
         (bytearray(STATS), [STATS_EVENT]),
-        (memoryview(STATS), [STATS_EVENT]),
         (
             b"FASPMGR 2\nType: ERROR\nCode: 38\nDescription: Server aborted session: No license: sorry\n\n",
             [ErrorEvent(code=38, description="Server aborted session: No license: sorry")],
@@ -117,9 +116,7 @@ def test_a_value_that_does_not_fit_what_was_learnt() -> None:
 
 
 def test_what_a_value_problem_says() -> None:
-    parser = Parser()
-    parser.feed(BAD)
-    [problem] = parser.problems
+    [problem] = read(Parser(), [BAD]).problems
     assert "Size" in problem.message
     assert "kept as text" in problem.message
     assert str(problem) == f"{problem.message}: Size: many"

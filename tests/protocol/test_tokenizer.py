@@ -125,14 +125,12 @@ def test_strict_gives_what_came_before(name: str, count: int) -> None:
 
 
 def test_strict_raises_at_the_end_too() -> None:
-    reader = Tokenizer(strict=True)
-    assert reader.feed(NOP + NOP[:-1]) == [nop()]
-    with pytest.raises(ProtocolError) as caught:
-        reader.close()
-    assert shown([caught.value.problem]) == ["unfinished 21 4 Type: NOP"]
-    assert caught.value.results == []
-    assert "line 4" in str(caught.value)
-    assert "byte 21" in str(caught.value)
+    made: list[Frame] = []
+    error = strictly(Tokenizer(strict=True), [NOP + NOP[:-1]], made)
+    assert error is not None
+    assert shown([error.problem]) == ["unfinished 21 4 Type: NOP"]
+    assert (made, error.results) == ([nop()], [])
+    assert str(error).startswith("line 4, byte 21: ")
 
 
 SHORT = HEADER + b"Type: STATS\nSize: 1\n\n"  # 31 bytes, 4 lines
@@ -252,10 +250,9 @@ def test_the_usual_limit_is_a_mebibyte() -> None:
 
 
 def test_strict_about_a_message_that_is_too_long() -> None:
-    with pytest.raises(ProtocolError) as caught:
-        Tokenizer(strict=True, max_frame_bytes=1000).feed(NOP + sized(1001) + QUERY)
-    assert caught.value.problem.kind == "oversized"
-    assert caught.value.results == [nop()]
+    error = strictly(Tokenizer(strict=True, max_frame_bytes=1000), [NOP + sized(1001) + QUERY], [])
+    assert error is not None
+    assert (error.problem.kind, error.results) == ("oversized", [nop()])
 
 
 MIXED = (
