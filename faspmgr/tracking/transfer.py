@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from faspmgr.tracking.figures import eta, figures, fraction, kbps
 from faspmgr.tracking.files import Failure
@@ -29,8 +27,7 @@ _Part = tuple[str, int, int]
 """XferId, ClusterNumNodes, ClusterNodeId."""
 
 
-@attrs.frozen
-class _Sums:
+class _Sums(NamedTuple):
     """What a transfer sums over its sessions at one moment."""
 
     current: list[Session]
