@@ -31,10 +31,10 @@ from faspmgr.ascp import (
     session_argv,
     with_option,
 )
+from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
-from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
-from faspmgr.manager.callbacks import check_callbacks
+from faspmgr.callbacks import check_callbacks
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.protocol.commands import Command
 from faspmgr.protocol.events import Event
