@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from faspmgr.errors import FileError, SessionOverError, ShutdownError
-from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
 from faspmgr.simulator.course import Argument, Clock, Course
@@ -214,7 +214,7 @@ class Simulation:
         policy, priority = fields.get("Adaptive"), fields.get("Priority")
         fits = (
             all(value is None or _is_number(value, MAX_RATE_KBPS) for value in (rate, min_rate))
-            and policy in (None, "Adaptive", "Fixed", "Trickle")
+            and (policy is None or policy in WIRE_POLICIES)
             and priority in (None, "1", "2")
         )
         if not fits or not any((rate, min_rate, policy, priority)):
