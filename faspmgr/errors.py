@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from faspmgr.verdicts import ExitStatus
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for type checkers alone: at run time this module imports no room
     from faspmgr.protocol.problems import Problem
 
 
