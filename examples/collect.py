@@ -1,38 +1,50 @@
-"""Collect what several ascp report, and print a line for each session at the end.
+"""Collect what several ascp report, with a Listener: the events of all connections, and the state of every transfer.
 
-Run it with the number of connections to wait for, and a port::
+Two simulators connect in place of ascp. The program prints::
 
-    python examples/collect.py 2 40001
-
-In another terminal, let ascp connect to it (``ascp -M 40001 …``), or the simulator::
-
-    faspmgr simulate --files 5 --sessions 2 --to 127.0.0.1:40001
+    monday: clip.mov is complete
+    monday: done, 3000000 bytes
+    tuesday: failed, 25 NO_SPACE_LEFT: The disk is full
 """
 
-from __future__ import annotations
-
 import asyncio
+import os
 import sys
-from collections import Counter
+import tempfile
+from pathlib import Path
 
 import faspmgr
 
-
-async def collect(connections: int, port: int) -> None:
-    events: Counter[faspmgr.Session] = Counter()
-    async with faspmgr.Listener(port=port, connections=connections, on_message=log) as listener:
-        log(f"listening on {listener.address}")
-        async for received in listener:
-            events[received.session] += 1
-            if isinstance(received.event, faspmgr.FileErrorEvent):
-                log(f"connection {received.connection}: {received.event.file} failed")
-    for session, count in events.items():
-        print(f"{session.id}: {session.state}, {session.files_done} files, {session.bytes_done} bytes, {count} events")
+ASCP = Path(sys.executable).with_name("faspmgr-ascp")  # the simulator; "ascp" for a real one
 
 
-def log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+async def run_ascp(port: int, name: str, source: Path, faults: str = "") -> None:
+    """Run one ascp that reports to the port."""
+    argv = ["-M", str(port), "-u", name, "-l", "100m", str(source), "user@host:/in"]
+    environment = {**os.environ, "FASPMGR_ASCP_FAULT": faults}
+    quiet = asyncio.subprocess.DEVNULL
+    ascp = await asyncio.create_subprocess_exec(ASCP, *argv, env=environment, stdout=quiet, stderr=quiet)
+    await ascp.wait()
+
+
+async def main() -> None:
+    """Listen until two ascp have come and gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "clip.mov")
+        source.write_bytes(bytes(3_000_000))
+        # record: the bytes of each connection, for summary, check and replay
+        async with (
+            faspmgr.Listener(connections=2, record=f"{folder}/recordings") as listener,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(run_ascp(listener.port, "monday", source))
+            group.create_task(run_ascp(listener.port, "tuesday", source, "fail=25@50%"))
+            async for received in listener:
+                if isinstance(received.event, faspmgr.StopEvent):
+                    print(f"{received.session.user_str}: {Path(received.event.file or '').name} is complete")
+    for name, transfer in sorted((str(key), transfer) for key, transfer in listener.tracker.transfers.items()):
+        print(f"{name}: {transfer.state}, {transfer.error or f'{transfer.bytes_done} bytes'}")
 
 
 if __name__ == "__main__":
-    asyncio.run(collect(connections=int(sys.argv[1]), port=int(sys.argv[2])))
+    asyncio.run(main())

@@ -30,9 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from faspmgr.verdicts import ExitStatus
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for type checkers alone: at run time this module imports no room
     from faspmgr.protocol.problems import Problem
-    from faspmgr.simulator.messages import Refusal
 
 
 class FaspmgrError(Exception):
@@ -189,12 +188,12 @@ class SessionOverError(SimulatorError):
         refusal: why: code, description, and how far ascp gets before it finds out.
     """
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Any) -> None:
         super().__init__(refusal)
-        self.refusal = refusal
+        self.refusal = refusal  # simulator.messages.Refusal, which this module must not know
 
     def __str__(self) -> str:
-        return self.refusal.description
+        return str(self.refusal.description)
 
 
 class ShutdownError(SimulatorError):

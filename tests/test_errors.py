@@ -81,6 +81,7 @@ MADE: dict[Exception, tuple[str, dict[str, object]]] = {
     errors.FileError(36, "full"): ("full", {"code": 36, "description": "full"}),
     errors.SessionOverError(REFUSAL): ("no", {"refusal": REFUSAL}),
     errors.ShutdownError(): ("", {}),
+    errors.CutOffError(): ("", {}),
 }
 
 

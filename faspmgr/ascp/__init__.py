@@ -33,6 +33,7 @@ from faspmgr.ascp.options import session_argv as session_argv
 from faspmgr.ascp.options import with_option as with_option
 from faspmgr.ascp.paths import PathPair as PathPair
 from faspmgr.ascp.properties import Property as Property
+from faspmgr.ascp.spec import SECRET_VARIABLES as SECRET_VARIABLES
 from faspmgr.ascp.spec import SPEC_PROPERTIES as SPEC_PROPERTIES
 from faspmgr.ascp.spec import TransferSpec as TransferSpec
 from faspmgr.ascp.spec import describe_properties as describe_properties

@@ -286,6 +286,9 @@ SPEC_PROPERTIES: Mapping[str, Property] = MappingProxyType(
 )
 """Every property, by name: its kind, its meaning, and the option or variable of ascp that it sets."""
 
+SECRET_VARIABLES = tuple(dict.fromkeys(row.env for row in SPEC_PROPERTIES.values() if row.secret and row.env))
+"""The variables of the environment in which ascp gets secrets."""
+
 
 def describe_properties() -> dict[str, str]:
     """The reference of the properties: by name, its meaning, its words if it has some, and what of ascp it sets.

@@ -22,6 +22,7 @@ from typing import Any
 import attrs
 
 from faspmgr.ascp import (
+    SECRET_VARIABLES,
     TransferSpec,
     command_line,
     find_ascp,
@@ -31,10 +32,10 @@ from faspmgr.ascp import (
     session_argv,
     with_option,
 )
+from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
-from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result
@@ -49,13 +50,6 @@ MAX_RETRY_WAIT = 60.0
 RETRY_JITTER = 0.1
 """Each wait is up to a tenth shorter or longer. That keeps many that failed at once apart."""
 PROGRESS_SECONDS = 0.1
-SECRET_VARIABLES = (
-    "ASPERA_SCP_PASS",
-    "ASPERA_SCP_TOKEN",
-    "ASPERA_SCP_FILEPASS",
-    "ASPERA_SCP_KEY",
-    "ASPERA_PROXY_PASS",
-)
 
 ArgvOrSpec = Sequence[str | os.PathLike[str]] | TransferSpec | Mapping[str, Any]
 """A command line of ascp, the program first, or a transfer spec."""

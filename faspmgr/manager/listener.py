@@ -28,8 +28,8 @@ from typing import Self
 
 import attrs
 
+from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.recorder import Recording
-from faspmgr.manager.callbacks import check_callbacks
 from faspmgr.manager.port import HELLO_TIMEOUT, MAX_CONNECTIONS, Connection, ManagementPort
 from faspmgr.manager.tasks import task_group
 from faspmgr.protocol.events import Event

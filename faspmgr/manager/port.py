@@ -28,7 +28,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
-from faspmgr.manager.callbacks import check_callbacks
+from faspmgr.callbacks import check_callbacks
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.protocol.commands import Command
 from faspmgr.protocol.events import Event
@@ -210,11 +210,13 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close the connection; harmless when it is closed already."""
-        if not self.closed:
-            self._close()
-            await asyncio.sleep(0)  # lets the event loop close the socket
+        self.close()
+        await asyncio.sleep(0)  # lets the event loop close the socket
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the connection as soon as the event loop runs; harmless when it is closed already."""
+        if self.closed:
+            return
         self.closed = True
         self._on_close(self)
         if self._wire.transport.get_write_buffer_size():
@@ -418,7 +420,7 @@ class ManagementPort:
         finally:  # also when this is cancelled
             listener.close()
             for connection in list(self._connections):
-                connection._close()
+                connection.close()
             logger.info("stopped listening on %s", self.address)
         await asyncio.sleep(0)  # lets the event loop close the sockets
 

@@ -58,7 +58,8 @@ POLICIES: Mapping[str, tuple[str, int | None]] = {
     "Trickle": ("Trickle", None),
 }
 """Words for a transfer policy, those of ascp's command line and the wire's own: value of Adaptive, and of Priority."""
-_POLICY_WORDS = frozenset({word for word, _ in POLICIES.values()} | {"Unset"})
+WIRE_POLICIES = frozenset(word for word, _ in POLICIES.values())
+"""The words for a policy on the wire; ``Unset`` is seen beside them, where there is none."""
 
 TOKENS: Mapping[str, frozenset[str]] = {
     "Direction": frozenset({"Send", "Receive"}),
@@ -410,7 +411,7 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "range": _decode_range,
     "rate": _decode_rate,
     "boolean": _decode_boolean,
-    "policy": _word_decoder(_POLICY_WORDS),
+    "policy": _word_decoder(WIRE_POLICIES | {"Unset"}),
     "token": _text,
     "path": unescape_path,
     "paths": _decode_paths,

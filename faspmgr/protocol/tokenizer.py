@@ -34,6 +34,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from faspmgr.callbacks import check_callbacks
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import VERSION, Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
@@ -62,6 +63,7 @@ class StreamReader(Generic[T]):
         max_frame_bytes: int = MAX_FRAME_BYTES,
         on_problem: Callable[[Problem], None] | None = None,
     ) -> None:
+        check_callbacks(on_problem=on_problem)
         if max_frame_bytes < 1:
             raise ValueError("max_frame_bytes must be positive")
         self._strict = strict

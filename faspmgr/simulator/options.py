@@ -24,6 +24,7 @@ import attrs
 
 from faspmgr.ascp.options import MAX_SESSIONS, OPTIONS
 from faspmgr.errors import OptionError
+from faspmgr.protocol.fields import POLICIES, WIRE_POLICIES
 from faspmgr.simulator.messages import Refusal, Stage
 from faspmgr.simulator.terms import (
     CHECKSUMS,
@@ -53,7 +54,10 @@ MAX_USER_STR = 255
 MAX_LIST_BYTES = 1 << 30
 """A longer file list is refused: it is read into memory."""
 
-_POLICIES = {"fixed": ("Fixed", 2), "high": ("Adaptive", 1), "fair": ("Adaptive", 2), "low": ("Trickle", 2)}
+_POLICIES = {
+    word: (policy, priority or 2) for word, (policy, priority) in POLICIES.items() if word not in WIRE_POLICIES
+}
+"""Words of --policy: value of Adaptive, and of Priority, which is 2 where the policy leaves it alone."""
 _LINKS = {"follow": 0x10, "copy": 0x08, "copy+force": 0x40008, "skip": 0x04}
 _CIPHERS = {"none": "none", "aes128": "aes-128", "aes192": "aes-192", "aes256": "aes-256"}
 _XOPTS = {

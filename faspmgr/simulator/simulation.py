@@ -17,11 +17,11 @@ import sys
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from faspmgr.errors import FileError, SessionOverError, ShutdownError
-from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
 from faspmgr.simulator.course import Argument, Clock, Course
@@ -206,15 +206,15 @@ class Simulation:
         """Apply commands. Raises SessionOverError and ShutdownError, where they end the session."""
         self.notes.note_commands(commands)
         for command in commands:
-            if command.type in _COMMANDS:
-                _COMMANDS[command.type](self, command.fields)
+            if command.type in self._COMMANDS:
+                self._COMMANDS[command.type](self, command.fields)
 
     def _on_rate(self, fields: Mapping[str, str]) -> None:
         rate, min_rate = fields.get("Rate"), fields.get("MinRate")
         policy, priority = fields.get("Adaptive"), fields.get("Priority")
         fits = (
             all(value is None or _is_number(value, MAX_RATE_KBPS) for value in (rate, min_rate))
-            and policy in (None, "Adaptive", "Fixed", "Trickle")
+            and (policy is None or policy in WIRE_POLICIES)
             and priority in (None, "1", "2")
         )
         if not fits or not any((rate, min_rate, policy, priority)):
@@ -276,7 +276,7 @@ class Simulation:
                 with open(self.faults.once, "x"):
                     pass
             self.notes.note(fault=fault.name)
-            _FAULTS[fault.name](self, fault)
+            self._FAULTS[fault.name](self, fault)
 
     def _fail(self, fault: Fault) -> None:
         course, options = self.course, self.options
@@ -314,6 +314,24 @@ class Simulation:
 
     def _send_garbage(self, fault: Fault) -> None:
         self.link.send(faults.GARBAGE)
+
+    # What to do at a command, and at a fault.
+    _COMMANDS: ClassVar[Mapping[str, Callable[[Simulation, Mapping[str, str]], None]]] = {
+        "RATE": _on_rate,
+        "START": _on_start,
+        "STOP": _on_stop,
+        "CANCEL": _on_cancel,
+        "DONE": _on_done,
+        "QUERY": _on_query,
+    }
+    _FAULTS: ClassVar[Mapping[str, Callable[[Simulation, Fault], None]]] = {
+        "fail": _fail,
+        "hang": _hang,
+        "silent-exit": _exit_silently,
+        "die": _die,
+        "die-kill": _die,
+        "garbage": _send_garbage,
+    }
 
 
 class RealFile:
@@ -396,24 +414,6 @@ class RealFile:
         room = simulation.faults.room(simulation.course.totals.file_bytes, simulation.job_bytes)
         amount = amount if room is None else min(amount, room)
         return amount, amount * 8000 / rate
-
-
-_COMMANDS = {
-    "RATE": Simulation._on_rate,
-    "START": Simulation._on_start,
-    "STOP": Simulation._on_stop,
-    "CANCEL": Simulation._on_cancel,
-    "DONE": Simulation._on_done,
-    "QUERY": Simulation._on_query,
-}
-_FAULTS = {
-    "fail": Simulation._fail,
-    "hang": Simulation._hang,
-    "silent-exit": Simulation._exit_silently,
-    "die": Simulation._die,
-    "die-kill": Simulation._die,
-    "garbage": Simulation._send_garbage,
-}
 
 
 def _shown_sources(pairs: Sequence[files.Pair]) -> tuple[str, ...] | None:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from faspmgr.errors import CutOffError, FileError, SessionOverError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.course import Argument, Clock, Course
 from faspmgr.simulator.messages import File, Messages, Refusal, describe, file_id
+from faspmgr.simulator.parameters import Fate, Parameters
 from faspmgr.simulator.terms import CREATE_DIRECTORY, Terms, new_digest
-
-if TYPE_CHECKING:
-    from faspmgr.simulator.scenario import Scenario
 
 SOURCE = "/data/in/project"
 DESTINATION = "/data/out"
@@ -54,24 +52,6 @@ ODD_NAMES = (
 LONG_PATH = 4096
 
 
-class Fate(NamedTuple):
-    """What is to happen to one file.
-
-    Attributes:
-        number: its number in the transfer, from 0.
-        size: bytes.
-        kind: plain, skip, resume, range or fail.
-        share: how far a file comes before it fails, or came before it is resumed.
-        code: the error of a file that fails.
-    """
-
-    number: int
-    size: int
-    kind: str
-    share: float
-    code: int
-
-
 class SyntheticSession:
     """One attempt of one part of a synthetic transfer.
 
@@ -81,7 +61,7 @@ class SyntheticSession:
         attempt: which attempt, from 0; the last one is that which no longer fails with RETRY_CODE.
     """
 
-    def __init__(self, scenario: Scenario, node: int, attempt: int) -> None:
+    def __init__(self, scenario: Parameters, node: int, attempt: int) -> None:
         self.scenario = scenario
         self.notifies = not scenario.fallback
         self.random = random.Random(f"{scenario.seed}/{node}/{attempt}")
@@ -278,7 +258,7 @@ def path_of(number: int, odd: bool) -> str:
     return path + "x" * (LONG_PATH - len(path)) if name == "long" else path
 
 
-def _terms(scenario: Scenario, node: int) -> Terms:
+def _terms(scenario: Parameters, node: int) -> Terms:
     terms = Terms(
         rate=scenario.target_kbps,
         udp_port=33001 + node,

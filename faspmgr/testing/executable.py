@@ -27,7 +27,7 @@ class Run:
         options: the options with their last values, such as ``{"-l": "100m", "-d": ""}``.
         sources: paths, without user and host.
         destination: path, without user and host.
-        environ: the variables ASPERA_…; tokens and passwords are among them, so they are not shown.
+        environ: the variables ``ASPERA_…``; tokens and passwords are among them, so they are not shown.
         commands: what the manager sent.
         end: DONE, ERROR, or None if there was neither.
     """

@@ -87,7 +87,7 @@ class FileState:
     Attributes:
         name: as the stream reports it.
         state: transferring, done, skipped or failed.
-        size: bytes; None where the stream did not say.
+        size: bytes; None where the stream has no size.
         written: bytes at the destination.
         start_byte: first byte of what is to move; for a resumed file where it goes on.
         end_byte: last byte of what is to move.
@@ -141,7 +141,7 @@ class FileState:
             self.error = Failure(event.code or 0, event.description or "")
 
     def is_named_by(self, event: FileEvent) -> bool:
-        """False where the event is about another file of the same name, as its FaspFileID tells."""
+        """False where the event is about another file of the same name, as its FaspFileID shows."""
         return not event.fasp_file_id or not self.fasp_file_id or event.fasp_file_id == self.fasp_file_id
 
     @property

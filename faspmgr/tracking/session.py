@@ -1,4 +1,4 @@
-"""One session: one run of ascp, as far as its messages tell.
+"""One session: one run of ascp, as far as its messages show.
 
 All that changes the state of a session stands in ``Session``; it does not know transfers, streams or other sessions.
 ``TRANSITIONS`` is the life of a session as a table::
@@ -10,7 +10,7 @@ All that changes the state of a session stands in ``Session``; it does not know 
                                             ├──────────────────────▶ failed
                                             └──────────────────────▶ lost      the stream ended, or began anew
 
-A session can report its end more than once: the last report counts, and one that says the same changes nothing. A
+A session can report its end more than once: the last report counts, and the same report twice changes nothing. A
 failed session whose files move again (HTTP fallback) is transferring again. A straggler does not reopen what is done.
 
 What the numbers mean
@@ -76,11 +76,11 @@ RATE_STEP_USEC = 250_000
 """Time between two places on the session's clock that are remembered for it."""
 
 _moments = itertools.count(1)
-"""A clock without time: of two moments it tells which was first."""
+"""Numbers moments, so that of two of them the first one is known."""
 
 
 class Session:
-    """One run of ascp, as far as its messages tell. A number is None where the stream did not say.
+    """One run of ascp, as far as its messages show. A number is None where the stream has none.
 
     Args:
         id: SessionId, empty where the stream has none.
@@ -155,7 +155,7 @@ class Session:
         """Bring the session up to date.
 
         Args:
-            event: the next message of this session. One that says nothing about its state is counted, and that is all.
+            event: the next message of this session. One that is not about its state is only counted.
         """
         self.event_count += 1
         kind = event.__class__
@@ -209,7 +209,7 @@ class Session:
         self.end = event
         self.ended_in = next(_moments)
         self._apply_totals(event)
-        # A stream that was joined late tells in its end of files that nobody has seen here.
+        # Where reading began in the middle of a session, its end counts files that were not seen here.
         skipped = max(self.files_skipped, event.transfers_skipped or 0)
         failed = max(self.files_failed, event.transfers_failed or 0)
         done = max(self.files_done, (event.transfers_passed or 0) - skipped)
@@ -400,7 +400,7 @@ class Session:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds that the rest will take at the present rate; None where that cannot be told."""
+        """Seconds until the end at the present rate; None where that is not known."""
         if self.state == "done":
             return 0.0
         if self.ended:
@@ -412,7 +412,7 @@ class Session:
         return self.bytes_transferred or self.bytes_written
 
     def to_dict(self) -> dict[str, Any]:
-        """The state, ready for JSON; None where the stream did not say; without secrets."""
+        """The state, ready for JSON; None where the stream has no value; without secrets."""
         negotiated = self.negotiated or SessionEvent()
         about = {
             "id": self.id,

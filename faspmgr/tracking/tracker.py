@@ -6,7 +6,7 @@ Streams
     session: two sessions are the same if both their stream and their SessionId are.
 
 Transfers
-    Sessions are grouped by XferId, else by UserStr; a session that tells neither is a transfer of its own. What is told
+    Sessions are grouped by XferId, else by UserStr; a session with neither is a transfer of its own. A name that comes
     later moves a session from one transfer to another. The second INIT of an ascp that turns to HTTP fallback has a
     SessionId of its own and no UserStr (seen, 3.9.0): it joins the transfer of the session that spoke before it.
 

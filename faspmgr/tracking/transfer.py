@@ -5,17 +5,15 @@ session replaces an earlier one of the same node that failed or was lost before 
 attempt and no more. What an earlier attempt brought to the destination is still there, so that ``bytes_done`` and the
 sizes are the highest that any attempt at a part has reached, summed over the parts.
 
-All sums are worked out together, once per change, in time proportional to the sessions. ``Tracker`` says when something
-has changed; who applies events to the sessions of a transfer by himself calls ``changed()``.
+All sums are worked out together, once per change, in time proportional to the sessions. ``Tracker`` calls
+``changed()``, and so does whoever applies events to the sessions of a transfer without a Tracker.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from faspmgr.tracking.figures import eta, figures, fraction, kbps
 from faspmgr.tracking.files import Failure
@@ -29,8 +27,7 @@ _Part = tuple[str, int, int]
 """XferId, ClusterNumNodes, ClusterNodeId."""
 
 
-@attrs.frozen
-class _Sums:
+class _Sums(NamedTuple):
     """What a transfer sums over its sessions at one moment."""
 
     current: list[Session]
@@ -68,7 +65,7 @@ class Transfer:
         """All sessions, in order of appearance."""
         # The sums; None when something has changed since they were worked out.
         self._sums: _Sums | None = None
-        # For the sessions that tell by XferId and node which part they are: the latest of each part, and back again.
+        # For the sessions whose XferId and node name a part: the latest session of each part, and the part of each.
         self._latest_of_part: dict[_Part, Session] = {}
         self._part_of: dict[Session, _Part] = {}
 
@@ -94,7 +91,7 @@ class Transfer:
         self._sums = None
 
     def replace_by(self, session: Session) -> None:
-        """Lose what a session replaces: one that says to be the same part cannot be alive beside it.
+        """Lose the session that this one replaces: two sessions of one part cannot run at the same time.
 
         Args:
             session: one of this transfer, which has just been negotiated.
@@ -284,7 +281,7 @@ class Transfer:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds that the rest will take at the present rate; None where that cannot be told."""
+        """Seconds until the end at the present rate; None where that is not known."""
         if self.state == "done":
             return 0.0
         if self.ended:

@@ -26,7 +26,7 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, redact
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES, redact
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
 
@@ -274,10 +274,9 @@ class Facts:
     @property
     def lane(self) -> str | None:
         """The policy as the command line calls it."""
-        policy = self.negotiated.adaptive
-        if policy == "Adaptive":
-            return "high" if self.negotiated.priority == 1 else "fair"
-        return {"Fixed": "fixed", "Trickle": "low"}.get(policy or "")
+        words = {pair: word for word, pair in POLICIES.items() if word not in WIRE_POLICIES}
+        policy, priority = self.negotiated.adaptive or "", self.negotiated.priority
+        return words.get((policy, priority)) or words.get((policy, None))
 
     # -- the program and its license
 

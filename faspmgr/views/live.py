@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from faspmgr.callbacks import check_callbacks
 from faspmgr.tracking import Session, Tracker
 from faspmgr.views.kinds import KINDS, view
 
@@ -120,6 +121,7 @@ class ViewWriter:
 
         self._tracker = tracker
         self._ascp = ascp
+        check_callbacks(on_error=on_error)
         self._on_error = on_error
         self._clock = clock
         self._now = now

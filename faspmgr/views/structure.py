@@ -119,10 +119,11 @@ class Structure(Generic[F]):
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of what ``to_dict`` gives; other fields are allowed beside."""
-        inner = {structure.name: structure._object_schema() for structure in self.nested()[1:]}
-        return {"$schema": SCHEMA_DIALECT, **self._object_schema(), **({"$defs": inner} if inner else {})}
+        inner = {structure.name: structure.object_schema() for structure in self.nested()[1:]}
+        return {"$schema": SCHEMA_DIALECT, **self.object_schema(), **({"$defs": inner} if inner else {})}
 
-    def _object_schema(self) -> dict[str, Any]:
+    def object_schema(self) -> dict[str, Any]:
+        """The JSON Schema of this structure alone; those inside of it are referred to."""
         return {
             "title": self.name,
             "type": "object",

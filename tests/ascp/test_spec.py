@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.ascp import OPTIONS, SPEC_PROPERTIES, TransferSpec, describe_properties, option_value
+from faspmgr.ascp import OPTIONS, SECRET_VARIABLES, SPEC_PROPERTIES, TransferSpec, describe_properties, option_value
 from tests.ascp.specs import KEY, made, options, refused
 
 # By hand, from the vendor's documents.
@@ -213,3 +213,8 @@ def test_every_spec_survives_json(properties: dict[str, Any]) -> None:
         for name, row in SPEC_PROPERTIES.items():
             if row.option and row.kind == "number" and name in properties:
                 assert option_value(first.argv, row.option) == f"{properties[name]}{row.suffix}"
+
+
+def test_the_variables_that_hold_secrets() -> None:
+    names = "ASPERA_SCP_PASS ASPERA_SCP_KEY ASPERA_SCP_TOKEN ASPERA_SCP_FILEPASS ASPERA_PROXY_PASS"
+    assert sorted(SECRET_VARIABLES) == sorted(names.split())

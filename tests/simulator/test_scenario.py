@@ -16,7 +16,8 @@ from faspmgr.protocol.events import SessionEvent
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser, parse
 from faspmgr.protocol.tokenizer import Tokenizer
-from faspmgr.simulator.scenario import DISTRIBUTIONS, Scenario
+from faspmgr.simulator.parameters import DISTRIBUTIONS
+from faspmgr.simulator.scenario import Scenario
 from faspmgr.simulator.terms import CHECKSUMS
 from faspmgr.tracking import Session, Tracker
 from tests.launcher import variables

@@ -13,7 +13,8 @@ import click
 
 from faspmgr.cli import playing
 from faspmgr.cli.options import RATE, SIZE
-from faspmgr.simulator.scenario import ACHIEVED, DIRECTIONS, DISTRIBUTIONS, FAIL_CODE, Scenario
+from faspmgr.simulator.parameters import ACHIEVED, DIRECTIONS, DISTRIBUTIONS, FAIL_CODE
+from faspmgr.simulator.scenario import Scenario
 from faspmgr.simulator.terms import CHECKSUMS
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,4 +1,5 @@
-"""Callbacks: plain functions that are called where something happens, and whose result nobody waits for."""
+"""Callbacks: plain functions that are called where something happens, and whose result nobody waits for.
+A leaf: imports no room."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ def check_callbacks(**callbacks: object) -> None:
         TypeError: one of them is a coroutine function, or an object whose ``__call__`` is one.
     """
     for name, callback in callbacks.items():
-        if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(getattr(callback, "__call__", None)):  # noqa: B004
+        called = callback if isinstance(callback, type) else getattr(callback, "__call__", None)  # noqa: B004
+        if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(called):
             raise TypeError(
                 f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
                 " in it for what has to wait"
