@@ -291,8 +291,7 @@ def test_escapes_in_what_was_learnt() -> None:
 
 
 def test_extra_is_not_shared() -> None:
-    data = b"FASPMGR 2\nType: STATS\nSize: 1\n\n" * 6
-    events = parse(data)
+    events = parse(b"FASPMGR 2\nType: STATS\nSize: 1\n\n" * 6)
     for number, event in enumerate(events):
         event.extra["Number"] = str(number)
     assert [event.extra for event in events] == [{"Number": str(number)} for number in range(6)]
@@ -384,10 +383,9 @@ def test_a_changed_extra_is_said() -> None:
 
 @pytest.mark.parametrize("text", ["a\nType: DONE", "a\rb"])
 def test_a_line_break_is_refused_on_the_wire(text: str) -> None:
-    with pytest.raises(ValueError, match="line break"):
-        InitEvent(cookie=text).to_frame().encode()
-    with pytest.raises(ValueError, match="line break"):
-        InitEvent(extra={"New": text}).to_frame().encode()
+    for event in (InitEvent(cookie=text), InitEvent(extra={"New": text})):
+        with pytest.raises(ValueError, match="line break"):
+            event.to_frame().encode()
 
 
 # -- equality
@@ -439,18 +437,16 @@ COLLIDING = {"type": "X", "new_thing": "1", "new_thing_": "2"}
     ("event", "expected"),
     [
         (EXAMPLES["stop"], STOP),
-        (Event.from_frame(KINDS), SHOWN),
-        (Event.from_frame(Frame("X", {"NewThing": "1", "newThing": "2"})), COLLIDING),
-        (
-            Event.from_frame(Frame("X", {"NewThing": "1", "newThing": "2", "new_thing": "3"})),
-            {**COLLIDING, "new_thing__": "3"},
-        ),
-        (Event.from_frame(Frame("STATS", {"size": "a", "Size": "1"})), {"type": "STATS", "size": 1, "size_": "a"}),
-        (Event.from_frame(Frame("STATS", {"type": "a"})), {"type": "STATS", "type_": "a"}),
+        (KINDS, SHOWN),
+        (Frame("X", {"NewThing": "1", "newThing": "2"}), COLLIDING),
+        (Frame("X", {"NewThing": "1", "newThing": "2", "new_thing": "3"}), {**COLLIDING, "new_thing__": "3"}),
+        (Frame("STATS", {"size": "a", "Size": "1"}), {"type": "STATS", "size": 1, "size_": "a"}),
+        (Frame("STATS", {"type": "a"}), {"type": "STATS", "type_": "a"}),
     ],
 )
-def test_to_dict(event: Event, expected: dict[str, Any]) -> None:
-    assert list(event.to_dict().items()) == list(expected.items())
+def test_to_dict(event: Event | Frame, expected: dict[str, Any]) -> None:
+    shown = (Event.from_frame(event) if isinstance(event, Frame) else event).to_dict()
+    assert list(shown.items()) == list(expected.items())
 
 
 TAGS = '{"aspera": {"token": "s3cret", "id": 1, "to\\u006ben2": "s3cret"}, "list": [{"password": "s3cret"}]}'

@@ -260,16 +260,10 @@ PATHS = st.text(st.sampled_from("ab/nr\n\r\x1b\t:ü\udc80")) | st.text()
 @given(PATHS)
 def test_unescape_undoes_escape(path: str) -> None:
     escaped = escape_path(path)
-    assert "\n" not in escaped
-    assert "\r" not in escaped
+    assert not {"\n", "\r"} & set(escaped)
     assert unescape_path(escaped) == path
-
-
-@given(PATHS)
-def test_a_plain_path_is_its_own_escape(path: str) -> None:
-    path = re.sub("[\n\r\x1b]", "", path)
-    assert escape_path(path) == path
-    assert unescape_path(path) == path
+    plain = re.sub("[\n\r\x1b]", "", path)  # its own escape
+    assert escape_path(plain) == unescape_path(plain) == plain
 
 
 # -- json
