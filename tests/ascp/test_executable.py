@@ -88,7 +88,7 @@ def test_what_is_named_and_cannot_be_used(elsewhere: Path, monkeypatch: pytest.M
         find_ascp("")
 
 
-def test_nowhere_says_where_it_looked_in_one_line(elsewhere: Path) -> None:
+def test_nowhere_says_where_it_looked(elsewhere: Path) -> None:
     program(elsewhere / "second" / "ascp", "", mode=0o644)
     with pytest.raises(AscpNotFoundError) as raised:
         find_ascp()

@@ -121,24 +121,19 @@ def test_retry_resumes_unless_told_otherwise() -> None:
     assert retry_argv(["ascp", "a", "-k3"]) == ["ascp", "-k", "1", "a", "-k3"]  # a file name
 
 
-@pytest.mark.parametrize(
-    ("argv", "secrets"),
-    [
-        (["-W", "tok en"], ("tok en",)),
-        (["-TWtoken", "-W", "other"], ("token", "other")),
-        (["--proxy=dnat://bob:pw@h:9091"], ("pw",)),
-        (["--prox", "dnats://bob:p@w:d@h"], ("p@w:d",)),
-        (["--proxy=dnat://bob@corp:pw@h:9091"], ("pw",)),
-        (["--proxy=dnat://bob@h:9091"], ()),
-        (["--proxy=dnat://h:9091"], ()),
-        (["--proxy-auth-pass=pw"], ("pw",)),
-        (["--local-enc-pass", "a", "--remote-dec-pass=b"], ("a", "b")),
-        (["a", "s3://key:secret@host/bucket"], ("secret",)),
-        (["a", "-W", "a file name"], ()),
-        (["-W"], ()),
-        (["--proxy="], ()),
-    ],
-)
+# fmt: off
+SECRETS: list[tuple[list[str], tuple[str, ...]]] = [
+    (["-W", "tok en"], ("tok en",)), (["-TWtoken", "-W", "other"], ("token", "other")),
+    (["--proxy=dnat://bob:pw@h:9091"], ("pw",)), (["--prox", "dnats://bob:p@w:d@h"], ("p@w:d",)),
+    (["--proxy=dnat://bob@corp:pw@h:9091"], ("pw",)), (["--proxy=dnat://bob@h:9091"], ()),
+    (["--proxy=dnat://h:9091"], ()), (["--proxy-auth-pass=pw"], ("pw",)),
+    (["--local-enc-pass", "a", "--remote-dec-pass=b"], ("a", "b")), (["a", "s3://key:secret@host/bucket"], ("secret",)),
+    (["a", "-W", "a file name"], ()), (["-W"], ()), (["--proxy="], ()),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("argv", "secrets"), SECRETS)
 def test_secrets_of_a_command_line(argv: list[str], secrets: tuple[str, ...]) -> None:
     assert secrets_in(["ascp", *argv]) == secrets
 

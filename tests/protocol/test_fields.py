@@ -226,22 +226,17 @@ def test_strings_and_secrets_stay_as_they_are(text: str) -> None:
 # -- paths: LF is ESC n, CR is ESC r, ESC is ESC ESC; any other byte after ESC stays as it is, with its ESC
 
 
-@pytest.mark.parametrize(
-    ("wire", "path"),
-    [
-        ("", ""),
-        ("plain.txt", "plain.txt"),
-        ("a: b.txt", "a: b.txt"),
-        ("two\x1bnlines", "two\nlines"),
-        ("two\x1brlines", "two\rlines"),
-        ("a\x1b\x1bb", "a\x1bb"),
-        ("\x1bn\x1br\x1b\x1b", "\n\r\x1b"),
-        ("\x1b\x1bn", "\x1bn"),
-        ("\x1b\x1b\x1bn", "\x1b\n"),
-        ("\x1b\x1b\x1b\x1bn", "\x1b\x1bn"),
-        ("\udcff\x1bn", "\udcff\n"),
-    ],
-)
+# fmt: off
+ESCAPES: list[tuple[str, str]] = [
+    ("", ""), ("plain.txt", "plain.txt"), ("a: b.txt", "a: b.txt"), ("two\x1bnlines", "two\nlines"),
+    ("two\x1brlines", "two\rlines"), ("a\x1b\x1bb", "a\x1bb"), ("\x1bn\x1br\x1b\x1b", "\n\r\x1b"),
+    ("\x1b\x1bn", "\x1bn"), ("\x1b\x1b\x1bn", "\x1b\n"), ("\x1b\x1b\x1b\x1bn", "\x1b\x1bn"),
+    ("\udcff\x1bn", "\udcff\n"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("wire", "path"), ESCAPES)
 def test_escapes_of_a_path(wire: str, path: str) -> None:
     assert unescape_path(wire) == path
     assert escape_path(path) == wire
@@ -340,22 +335,17 @@ def test_redact() -> None:
     assert tags["aspera"] == {"token": "s3cret", "id": 1, "list": [{"password": ["s3cret"], "name": "x"}]}
 
 
-@pytest.mark.parametrize(
-    ("wire", "text", "shown"),
-    [
-        ("Token", "s3cret", "***"),
-        ("Password", "", "***"),
-        ("AuthToken", "s3cret", "***"),
-        ("Cookie", "My data", "My data"),
-        ("User", "token", "token"),
-        ("Unknown", '{"token": "x"}', '{"token": "x"}'),
-        ("Tags", '{"a": 1}', '{"a": 1}'),
-        ("Tags", '{"token": "s3cret", "a": 1}', '{"token":"***","a":1}'),
-        ("Tags", '{"to\\u006ben": "s3cret"}', '{"token":"***"}'),  # the same key, spelt with an escape
-        ("Tags", '{"token": "s3cret"', "***"),
-        ("Tags", '{"to\\u006ben": "s3cret"', "***"),
-        ("Tags", "broken", "broken"),
-    ],
-)
+# fmt: off
+REDACTED: list[tuple[str, str, str]] = [
+    ("Token", "s3cret", "***"), ("Password", "", "***"), ("AuthToken", "s3cret", "***"),
+    ("Cookie", "My data", "My data"), ("User", "token", "token"), ("Unknown", '{"token": "x"}', '{"token": "x"}'),
+    ("Tags", '{"a": 1}', '{"a": 1}'), ("Tags", '{"token": "s3cret", "a": 1}', '{"token":"***","a":1}'),
+    ("Tags", '{"to\\u006ben": "s3cret"}', '{"token":"***"}'),  # the same key, spelt with an escape
+    ("Tags", '{"token": "s3cret"', "***"), ("Tags", '{"to\\u006ben": "s3cret"', "***"), ("Tags", "broken", "broken"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("wire", "text", "shown"), REDACTED)
 def test_redact_text(wire: str, text: str, shown: str) -> None:
     assert fields.redact_text(wire, text) == shown

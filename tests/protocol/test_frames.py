@@ -90,19 +90,16 @@ def test_equal() -> None:
     assert Frame("STATS", STATS_FIELDS) == learnt()
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        Frame("Y", {"A": "1", "B": "2"}),
-        Frame("X", {"A": "1"}),
-        Frame("X", {"A": "1", "B": "2", "C": "3"}),
-        Frame("X", {"A": "1", "B": "3"}),
-        Frame("X", {"B": "2", "A": "1"}),
-        Frame("X", {"A": "1", "B": "2"}, version=4),
-        ("X", {"A": "1", "B": "2"}, 2),
-        None,
-    ],
-)
+# fmt: off
+OTHERS: list[object] = [
+    Frame("Y", {"A": "1", "B": "2"}), Frame("X", {"A": "1"}), Frame("X", {"A": "1", "B": "2", "C": "3"}),
+    Frame("X", {"A": "1", "B": "3"}), Frame("X", {"B": "2", "A": "1"}), Frame("X", {"A": "1", "B": "2"}, version=4),
+    ("X", {"A": "1", "B": "2"}, 2), None,
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("other", OTHERS)
 def test_not_equal(other: object) -> None:
     assert Frame("X", {"A": "1", "B": "2"}) != other
 

@@ -27,28 +27,19 @@ def read_lines(lines: Iterable[Line], max_frame_bytes: int = 1 << 20) -> Outcome
 # -- what is clean
 
 
-@pytest.mark.parametrize(
-    ("line", "value"),
-    [
-        (b"File: a: b.txt", "a: b.txt"),
-        (b"File: a:b", "a:b"),
-        (b"File: :", ":"),
-        (b"File:  two", " two"),
-        (b"File: end ", "end "),
-        (b"File: ", ""),
-        (b"File:", ""),
-        (b"File:  ", " "),
-        (b"File: \t", "\t"),
-        (b"File: Type: STOP", "Type: STOP"),
-        (b"File: FASPMGR 2", "FASPMGR 2"),
-        (b"File: aFASPMGR 2", "aFASPMGR 2"),
-        (b"File: \xc3\x9c", "Ü"),
-        (b"File: \xff\xc3", "\udcff\udcc3"),
-        (b"File: \x00\x1b\x0b\x0c\x1c\x85", "\x00\x1b\x0b\x0c\x1c\udc85"),
-        (b"File: \xe2\x80\xa8", "\u2028"),
-        (b"File: a\rb", "a\rb"),
-    ],
-)
+# fmt: off
+FIELD_LINES: list[tuple[bytes, str]] = [
+    (b"File: a: b.txt", "a: b.txt"), (b"File: a:b", "a:b"), (b"File: :", ":"), (b"File:  two", " two"),
+    (b"File: end ", "end "), (b"File: ", ""), (b"File:", ""), (b"File:  ", " "), (b"File: \t", "\t"),
+    (b"File: Type: STOP", "Type: STOP"), (b"File: FASPMGR 2", "FASPMGR 2"), (b"File: aFASPMGR 2", "aFASPMGR 2"),
+    (b"File: \xc3\x9c", "Ü"), (b"File: \xff\xc3", "\udcff\udcc3"),
+    (b"File: \x00\x1b\x0b\x0c\x1c\x85", "\x00\x1b\x0b\x0c\x1c\udc85"), (b"File: \xe2\x80\xa8", "\u2028"),
+    (b"File: a\rb", "a\rb"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("line", "value"), FIELD_LINES)
 def test_a_field(line: bytes, value: str) -> None:
     data = HEADER + b"Type: NOP\nSize: 1\n" + line + b"\nCode: 2\n\n"
     assert read_by_line(data) == ([nop(Size="1", File=value, Code="2")], [])

@@ -9,32 +9,20 @@ from hypothesis import strategies as st
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.problems import KINDS, Problem, excerpt
 
+# fmt: off
+EXCERPTS: list[tuple[bytes, str]] = [
+    (b"", ""), (b"File: a: b.txt", "File: a: b.txt"), (b"one\ntwo", "one"), (b"one\r\ntwo", "one"), (b"\ntwo", ""),
+    ("Größe: ü".encode(), "Größe: ü"), (b"a\tb\x00\x1b[31m\x7f", "a\\tb\\x00\\x1b[31m\\x7f"),
+    (b"Br\xfcssel", "Br\\xfcssel"), ("\u2028\u202e".encode(), "\\u2028\\u202e"), (b"x" * 80, "x" * 80),
+    (b"x" * 81, "x" * 79 + "…"), (b"x" * 10_000, "x" * 79 + "…"), (b"\x00" * 81, "\\x00" * 19 + "\\x0" + "…"),
+    (b"Token: s3cret", "Token: ***"), (b"Token:s3cret", "Token:***"), (b"AuthToken: s3cret", "AuthToken: ***"),
+    (b"Password: s3cret: more", "Password: ***"), (b"Tags: {token: s3cret}", "Tags: ***"),
+    (b"Cookie: a password is s3cret", "Cookie: ***"), (b"token s3cret", "***"),
+]
+# fmt: on
 
-@pytest.mark.parametrize(
-    ("data", "shown"),
-    [
-        (b"", ""),
-        (b"File: a: b.txt", "File: a: b.txt"),
-        (b"one\ntwo", "one"),
-        (b"one\r\ntwo", "one"),
-        (b"\ntwo", ""),
-        ("Größe: ü".encode(), "Größe: ü"),
-        (b"a\tb\x00\x1b[31m\x7f", "a\\tb\\x00\\x1b[31m\\x7f"),
-        (b"Br\xfcssel", "Br\\xfcssel"),
-        ("\u2028\u202e".encode(), "\\u2028\\u202e"),
-        (b"x" * 80, "x" * 80),
-        (b"x" * 81, "x" * 79 + "…"),
-        (b"x" * 10_000, "x" * 79 + "…"),
-        (b"\x00" * 81, "\\x00" * 19 + "\\x0" + "…"),
-        (b"Token: s3cret", "Token: ***"),
-        (b"Token:s3cret", "Token:***"),
-        (b"AuthToken: s3cret", "AuthToken: ***"),
-        (b"Password: s3cret: more", "Password: ***"),
-        (b"Tags: {token: s3cret}", "Tags: ***"),
-        (b"Cookie: a password is s3cret", "Cookie: ***"),
-        (b"token s3cret", "***"),
-    ],
-)
+
+@pytest.mark.parametrize(("data", "shown"), EXCERPTS)
 def test_excerpt(data: bytes, shown: str) -> None:
     assert excerpt(data) == shown
 
