@@ -13,6 +13,7 @@ from faspmgr.protocol.problems import KINDS, Problem, excerpt
 EXCERPTS: list[tuple[bytes, str]] = [
     (b"", ""), (b"File: a: b.txt", "File: a: b.txt"), (b"one\ntwo", "one"), (b"one\r\ntwo", "one"), (b"\ntwo", ""),
     ("Größe: ü".encode(), "Größe: ü"), (b"a\tb\x00\x1b[31m\x7f", "a\\tb\\x00\\x1b[31m\\x7f"),
+    (b"\x7f\x80\xff", "\\x7f\\x80\\xff"),
     (b"Br\xfcssel", "Br\\xfcssel"), ("\u2028\u202e".encode(), "\\u2028\\u202e"), (b"x" * 80, "x" * 80),
     (b"x" * 81, "x" * 79 + "…"), (b"x" * 10_000, "x" * 79 + "…"), (b"\x00" * 81, "\\x00" * 19 + "\\x0" + "…"),
     (b"Token: s3cret", "Token: ***"), (b"Token:s3cret", "Token:***"), (b"AuthToken: s3cret", "AuthToken: ***"),
