@@ -15,7 +15,7 @@ from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
 from tests.launcher import TIMEOUT
 from tests.simulator.conftest import SMALL
-from tests.simulator.management import Reported, content, live, run, run_alone, tracked
+from tests.simulator.management import Reported, content, live, run, run_alone, run_process, tracked
 
 PERSISTENT = ["--keepalive", "--mode=send", "--host=h", "--user=u"]
 
@@ -233,14 +233,14 @@ def test_hang(source: Path) -> None:
 
 
 def test_silent_exit(source: Path) -> None:
-    outcome = half(source, "silent-exit@50%")
+    outcome = run_process("-q", source / "large.bin", "u@h:/x", fault="silent-exit@50%")
     assert (outcome.status, outcome.out, outcome.err) == (1, "", "")
     assert outcome.types == ["INIT", "SESSION", "NOTIFICATION", "STATS"]
 
 
 @pytest.mark.parametrize(("fault", "status"), [("die@50%", 1), ("die-kill@50%", -signal.SIGKILL), ("die", 1)])
 def test_die_in_the_middle_of_a_message(source: Path, fault: str, status: int) -> None:
-    outcome = half(source, fault)
+    outcome = run_process("-q", source / "large.bin", "u@h:/x", fault=fault)
     assert outcome.status == status
     parser = Parser()
     tracked(outcome.data, parser)
