@@ -48,8 +48,7 @@ def records(result: Result, dialect: str = "excel") -> list[dict[str, str]]:
     return [dict(zip(header, row)) for row in rows]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# JSON Lines
+# -- JSON Lines
 
 
 def test_a_message_of_the_document(fixtures: Path) -> None:
@@ -123,8 +122,7 @@ def test_several_files_one_after_the_other(fixtures: Path) -> None:
     assert result.objects == [{"type": "INIT"}, {"type": "DONE"}]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Types and fields
+# -- types and fields
 
 
 def test_types(fixtures: Path) -> None:
@@ -171,8 +169,7 @@ def test_a_field_of_a_newer_ascp() -> None:
             assert table(result) == [["quantum_flux"], ["7"]]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# CSV and TSV
+# -- CSV and TSV
 
 FORMS = [("csv", "excel"), ("tsv", "excel-tab")]
 
@@ -249,8 +246,7 @@ def test_an_empty_stream_has_a_header() -> None:
     assert (result.status, result.text) == (0, "file,size\n")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Text
+# -- text
 
 
 def test_a_line_of_text(fixtures: Path) -> None:
@@ -273,8 +269,7 @@ def test_text_is_printable_whatever_the_value() -> None:
         assert '=""' in text
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Bytes
+# -- bytes
 
 
 def test_fasp_gives_back_the_very_bytes(capture: Path) -> None:

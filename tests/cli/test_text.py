@@ -118,8 +118,7 @@ def test_a_hint_whatever_the_case() -> None:
     assert did_you_mean("xyz", ["STATS", "STOP"]) == ""
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# How a transfer ended
+# -- how a transfer ended
 
 
 def transfers(*events: Event, closed: bool = False) -> list[Transfer]:

@@ -70,8 +70,7 @@ def test_the_year_9999_is_the_last() -> None:
     assert link["snapshotTime"] is None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Snapshots
+# -- snapshots
 
 
 def test_a_snapshot_every_second_of_the_stream() -> None:
@@ -144,8 +143,7 @@ def test_following(tmp_path: Path) -> None:
         program.kill()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Schema and reference
+# -- schema and reference
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -176,8 +174,7 @@ def test_help_has_an_example() -> None:
     assert max(map(len, result.lines)) <= 80
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The server's ascp
+# -- the server's ascp
 
 ASCP_A = """Product version information not found.
 ascp version 3.9.0.163682
@@ -215,8 +212,7 @@ def test_an_ascp_that_does_not_exist(tmp_path: Path) -> None:
     assert len(result.errors) == 1
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Bad input
+# -- bad input
 
 SECONDS = ("0", "-1", "1e-9", "often", "nan", "inf", "")
 """None of them is a number of seconds."""
