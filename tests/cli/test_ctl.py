@@ -85,7 +85,7 @@ def test_a_command_without_a_reply(scripted_ascp: Callable[[str], str], socket_f
 
 
 def test_a_command_that_is_rejected(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
-    program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); wire.sendall(error(16))")
+    program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); wire.sendall(error(16)); exit(1)")
     with running(socket_folder, program) as (_, path):
         status, out, _ = run("ctl", path, "rate", "--target", "1m")
         assert (status, out) == (1, "Rejected: the session failed: 16 CONNECTION_LOST: it failed\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import invoke
-from tests.launcher import run, start
+from tests.launcher import finish, start
 
 ELAPSED = b"FASPMGR 2\nType: STATS\nElapsedusec: %d\nSessionId: s\n\n"
 
@@ -133,9 +133,7 @@ def test_the_manager_hangs_up(tmp_path: Path) -> None:
             connection.recv(10)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
-            assert process.wait(10) == 1
-            assert process.stderr
-            assert process.stderr.read() == f"faspmgr: {where} closed the connection before the end\n".encode()
+            assert finish(process) == (1, "", f"faspmgr: {where} closed the connection before the end\n")
 
 
 def test_a_pipe_that_closes(fixtures: Path) -> None:
@@ -153,9 +151,8 @@ def test_ctrl_c(fixtures: Path) -> None:
         assert process.stdout
         assert process.stdout.read(20)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
-        assert process.stderr
-        assert process.stderr.read() == b""
+        ended = finish(process)
+    assert (ended.status, ended.err) == (130, "")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +170,7 @@ def test_ctrl_c(fixtures: Path) -> None:
 )
 def test_wrong_usage(args: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run("replay", *args)
+    result = invoke("replay", *args)
     assert result.status == 2
     assert words in result.err
 

@@ -13,7 +13,7 @@ import pytest
 from faspmgr.simulator import Scenario
 from tests.cli.terminal import invoke
 from tests.cli.test_replay import Manager
-from tests.launcher import run, shell, start
+from tests.launcher import shell, start
 
 
 def summary(*args: str) -> Any:
@@ -96,8 +96,8 @@ def test_nothing_is_wrong_with_it() -> None:
     ],
 )
 def test_wrong_usage(args: list[str], words: str) -> None:
-    result = run("simulate", *args)
-    assert (result.status, result.out) == (2, "")
+    result = invoke("simulate", *args)
+    assert (result.status, result.out) == (2, b"")
     assert words in result.err
 
 
