@@ -34,7 +34,7 @@ from faspmgr.protocol.events import (
 )
 from faspmgr.tracking import Tracker, Transfer
 
-TEXTS = {
+TEXTS: dict[Callable[[Any], str], dict[Any, str]] = {
     size: {
         0: "0 B", 1: "1 B", 999: "999 B", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 6_162_042: "6.2 MB",
         10**12: "1.0 TB", 2**64 - 1: "18.4 EB", 10**30: "1000000000000.0 EB",

@@ -202,9 +202,10 @@ def test_a_missing_source_among_others(source: Path) -> None:
 
 
 def test_a_destination_that_is_no_directory(source: Path, target: Path) -> None:
-    for args in ([source / "small.txt", source / "empty", f"u@h:{target}"],
-                 ["-d", source / "empty", f"u@h:{source}/small.txt/sub"]):  # fmt: skip
-        outcome = copy(*args)
+    for outcome in (
+        copy(source / "small.txt", source / "empty", f"u@h:{target}"),
+        copy("-d", source / "empty", f"u@h:{source}/small.txt/sub"),
+    ):
         assert (outcome.status, outcome.end["Code"]) == (1, "6")
 
 
