@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher import finish, start
-from tests.launcher import run as faspmgr
+from tests.launcher import finish, run, start
 from tests.live import nothing_left, scripted_ascp, simulated_ascp, socket_folder, wait_until
 
 __all__ = ["nothing_left", "scripted_ascp", "simulated_ascp", "socket_folder"]
@@ -25,7 +24,7 @@ def running(folder: Path, *argv: str) -> Iterator[tuple[subprocess.Popen[bytes],
     path = str(folder / "control")
     with start("run", "--progress", "none", "--grace", "1", "--control", path, "--", *argv) as process:
         wait_until(lambda: os.path.exists(path))
-        wait_until(lambda: "transferring" in faspmgr("ctl", path, "status")[1] or process.poll() is not None)
+        wait_until(lambda: "transferring" in run("ctl", path, "status")[1] or process.poll() is not None)
         yield process, path
 
 
@@ -39,11 +38,11 @@ def big_file(tmp_path: Path) -> list[str]:
 def test_a_running_transfer_is_controlled(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
     with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-        status, out, _ = faspmgr("ctl", path, "status", "--json")
+        status, out, _ = run("ctl", path, "status", "--json")
         assert json.loads(out)["transfers"][0]["sessions"][0]["target_rate_kbps"] == 1_000
-        status, out, _ = faspmgr("ctl", path, "rate", "--target", "2m", "--min", "100k", "--policy", "fixed")
+        status, out, _ = run("ctl", path, "rate", "--target", "2m", "--min", "100k", "--policy", "fixed")
         assert (status, out) == (0, "Accepted: target 2000 Kbps, minimum 100 Kbps, policy Fixed\n")
-        status, out, _ = faspmgr("ctl", path, "rate", "--target", "1g")
+        status, out, _ = run("ctl", path, "rate", "--target", "1g")
         assert status == 0
         status, out, _ = finish(process)
         assert status == 0
@@ -54,7 +53,7 @@ def test_a_running_transfer_is_controlled(simulated_ascp: str, tmp_path: Path, s
 
 def test_cancel(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
     with running(socket_folder, simulated_ascp, *big_file(tmp_path)) as (process, path):
-        status, out, _ = faspmgr("ctl", path, "cancel")
+        status, out, _ = run("ctl", path, "cancel")
         assert status == 0
         assert out.startswith("Accepted: the session failed: 28 USER_CANCEL")
         status, out, _ = finish(process)
@@ -70,10 +69,10 @@ def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, sock
     argv = [simulated_ascp, *options, str(tmp_path / "target")]
     with start("run", "--progress", "none", "--control", path, "--", *argv) as process:
         wait_until(lambda: os.path.exists(path))
-        wait_until(lambda: "negotiated" in faspmgr("ctl", path, "status")[1])
-        status, out, err = faspmgr("ctl", path, "start", str(tmp_path / "a"), "b")
+        wait_until(lambda: "negotiated" in run("ctl", path, "status")[1])
+        status, out, err = run("ctl", path, "start", str(tmp_path / "a"), "b")
         assert (status, out.partition(":")[0]) == (0, "Accepted"), out + err
-        assert faspmgr("ctl", path, "finish")[0] == 0
+        assert run("ctl", path, "finish")[0] == 0
         assert finish(process)[0] == 0
     assert (tmp_path / "target" / "b").read_bytes() == b"a" * 100_000
 
@@ -81,28 +80,26 @@ def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, sock
 def test_a_command_without_a_reply(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
     program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); time.sleep(60)")
     with running(socket_folder, program) as (_, path):
-        status, out, _ = faspmgr("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
+        status, out, _ = run("ctl", "--timeout", "0.2", path, "rate", "--target", "1m")
         assert (status, out) == (3, "No reply: no reply from ascp within 0.2 s\n")
 
 
 def test_a_command_that_is_rejected(scripted_ascp: Callable[[str], str], socket_folder: Path) -> None:
-    program = scripted_ascp(
-        "wire = began(); wire.sendall(stats(4)); wire.recv(999); wire.sendall(error(16)); sys.exit(1)"
-    )
+    program = scripted_ascp("wire = began(); wire.sendall(stats(4)); wire.recv(999); wire.sendall(error(16)); exit(1)")
     with running(socket_folder, program) as (_, path):
-        status, out, _ = faspmgr("ctl", path, "rate", "--target", "1m")
+        status, out, _ = run("ctl", path, "rate", "--target", "1m")
         assert (status, out) == (1, "Rejected: the session failed: 16 CONNECTION_LOST: it failed\n")
 
 
 def test_nobody_there(socket_folder: Path) -> None:
-    status, out, err = faspmgr("ctl", socket_folder / "none", "status")
+    status, out, err = run("ctl", socket_folder / "none", "status")
     assert (status, out) == (2, "")
     assert err == f"faspmgr: {socket_folder}/none: No such file or directory\n"
 
 
 def test_no_socket(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    status, _, err = faspmgr("ctl", tmp_path / "file", "cancel")
+    status, _, err = run("ctl", tmp_path / "file", "cancel")
     assert (status, len(err.splitlines())) == (2, 1)
 
 
@@ -111,6 +108,6 @@ def test_no_socket(tmp_path: Path) -> None:
     [(["rate"], "nothing to change"), (["rate", "--target", "fast"], "invalid rate: 'fast'"), (["dance"], "dance")],
 )
 def test_wrong_usage(args: list[str], words: str, socket_folder: Path) -> None:
-    status, out, err = faspmgr("ctl", socket_folder / "none", *args)
+    status, out, err = run("ctl", socket_folder / "none", *args)
     assert (status, out) == (2, "")
     assert words in err

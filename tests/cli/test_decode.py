@@ -19,23 +19,12 @@ from faspmgr.protocol.tokenizer import Tokenizer
 from tests.cli.terminal import Result, invoke
 
 STOP = {  # of the vendor's example, in the order of the field table
-    "type": "STOP",
-    "file": "AsperaConnect-1.1.1.0.exe",
-    "size": 6162042,
-    "written": 6162042,
-    "loss": 0,
-    "elapsed_usec": 15084185,
-    "session_id": "03ef6778-7997-4fe1-9091-4f92ec29a806",
-    "user_str": "5492958869869553497",
-    "start_byte": 0,
-    "transfer_bytes": 5736852,
-    "file_bytes": 5736852,
-    "delay": 8,
-    "fasp_file_arg_index": 3,
+    "type": "STOP", "file": "AsperaConnect-1.1.1.0.exe", "size": 6162042, "written": 6162042, "loss": 0,
+    "elapsed_usec": 15084185, "session_id": "03ef6778-7997-4fe1-9091-4f92ec29a806", "user_str": "5492958869869553497",
+    "start_byte": 0, "transfer_bytes": 5736852, "file_bytes": 5736852, "delay": 8, "fasp_file_arg_index": 3,
     "fasp_file_id": "52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
-    "file_checksum": "080690692698a1e3dec9924b44b94ed4",
-    "file_checksum_type": "md5",
-}
+    "file_checksum": "080690692698a1e3dec9924b44b94ed4", "file_checksum_type": "md5",
+}  # fmt: skip
 
 
 def table(result: Result, dialect: str = "excel") -> list[list[str]]:
@@ -48,8 +37,7 @@ def records(result: Result, dialect: str = "excel") -> list[dict[str, str]]:
     return [dict(zip(header, row)) for row in rows]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# JSON Lines
+# -- JSON Lines
 
 
 def test_a_message_of_the_document(fixtures: Path) -> None:
@@ -61,11 +49,9 @@ def test_a_message_of_the_document(fixtures: Path) -> None:
 
 def test_kinds_of_values(fixtures: Path) -> None:
     (session,) = invoke("decode", fixtures / "examples" / "session.fasp").objects
-    assert session["rate"] == 1500
+    assert (session["rate"], session["adaptive"], session["token"]) == (1500, "Adaptive", "***")
     assert session["encryption"] is False
-    assert session["adaptive"] == "Adaptive"
     assert session["source"] == ["C:/Temp/AsperaConnect-1.1.1.0.exe"]
-    assert session["token"] == "***"
 
 
 def test_raw_keeps_names_texts_and_order(fixtures: Path) -> None:
@@ -83,7 +69,7 @@ def test_json_is_one_line_for_each_message(capture: Path) -> None:
     assert [shown["type"] for shown in result.objects] == [event.type for event in parse(capture.read_bytes())]
 
 
-def test_bytes_that_are_no_utf_8_are_valid_json_and_come_back(fixtures: Path) -> None:
+def test_bytes_that_are_no_utf_8_come_back(fixtures: Path) -> None:
     result = invoke("decode", "--fields", "file", fixtures / "sessions" / "two-sessions.fasp")
     result.out.decode("utf-8", "strict")
     (name,) = {shown["file"] for shown in result.objects if "ssel.dat" in shown["file"]}
@@ -106,15 +92,14 @@ def test_any_bytes_come_back_from_json(name: bytes, text: bytes) -> None:
 
 
 def test_unknown_types_and_fields_are_there() -> None:
-    result = invoke("decode", stdin=b"FASPMGR 2\nType: FUTURE\nSomeNewField: 7\nSize: 3\n\n")
-    assert result.objects == [{"type": "FUTURE", "some_new_field": "7", "size": "3"}]
+    stream = b"FASPMGR 2\nType: FUTURE\nSomeNewField: 7\nSize: 3\n\n"
+    assert invoke("decode", stdin=stream).objects == [{"type": "FUTURE", "some_new_field": "7", "size": "3"}]
 
 
-def test_a_value_that_does_not_fit_stays_as_text_and_is_reported() -> None:
+def test_a_value_that_does_not_fit_stays_as_text() -> None:
     result = invoke("decode", stdin=b"FASPMGR 2\nType: STATS\nSize: many\n\n")
-    assert result.objects == [{"type": "STATS", "size": "many"}]
+    assert (result.status, result.objects) == (0, [{"type": "STATS", "size": "many"}])
     assert result.errors == ["<stdin>:3: the value of Size is not an unsigned integer, kept as text: Size: many"]
-    assert result.status == 0
 
 
 def test_several_files_one_after_the_other(fixtures: Path) -> None:
@@ -123,8 +108,7 @@ def test_several_files_one_after_the_other(fixtures: Path) -> None:
     assert result.objects == [{"type": "INIT"}, {"type": "DONE"}]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Types and fields
+# -- types and fields
 
 
 def test_types(fixtures: Path) -> None:
@@ -133,13 +117,12 @@ def test_types(fixtures: Path) -> None:
         assert [shown["type"] for shown in invoke("decode", *args, path).objects] == ["SKIP", "FILEERROR"]
 
 
-def test_a_type_that_is_unknown_and_never_came_gets_a_hint(fixtures: Path) -> None:
+def test_a_type_that_never_came_gets_a_hint(fixtures: Path) -> None:
     path = fixtures / "examples" / "skip.fasp"
     result = invoke("decode", "--type", "stat,SKIP,DONE,xyz", path)
     assert (result.status, [shown["type"] for shown in result.objects]) == (0, ["SKIP"])
     assert result.err == ("faspmgr: no message of type STAT; did you mean 'STATS'?\nfaspmgr: no message of type XYZ\n")
-    new = b"FASPMGR 2\nType: STAT\n\n"
-    result = invoke("decode", "--type", "STAT", stdin=new)
+    result = invoke("decode", "--type", "STAT", stdin=b"FASPMGR 2\nType: STAT\n\n")
     assert (result.status, result.err, result.objects) == (0, "", [{"type": "STAT"}])
 
 
@@ -171,14 +154,13 @@ def test_a_field_of_a_newer_ascp() -> None:
             assert table(result) == [["quantum_flux"], ["7"]]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# CSV and TSV
+# -- CSV and TSV
 
 FORMS = [("csv", "excel"), ("tsv", "excel-tab")]
 
 
 @pytest.mark.parametrize(("form", "dialect"), FORMS)
-def test_one_header_and_the_same_columns_for_every_stream(form: str, dialect: str, captures: list[Path]) -> None:
+def test_every_stream_has_the_same_columns(form: str, dialect: str, captures: list[Path]) -> None:
     headers = {tuple(table(invoke("decode", "--format", form, path), dialect)[0]) for path in captures}
     (header,) = headers
     known = {name for cls in EVENT_CLASSES.values() for name in cls.__match_args__} - {"extra", "_frame", "frame"}
@@ -211,20 +193,15 @@ def test_columns_of_one_type(fixtures: Path) -> None:
 
 def test_chosen_columns(fixtures: Path) -> None:
     path = fixtures / "examples" / "stop.fasp"
-    assert invoke("decode", "--format", "csv", "--fields", "size,file,size", path).lines == [
-        "size,file",
-        "6162042,AsperaConnect-1.1.1.0.exe",
-    ]
-    assert invoke("decode", "--format", "tsv", "--raw", "--fields", "size,file", path).lines == [
-        "Size\tFile",
-        "6162042\tAsperaConnect-1.1.1.0.exe",
-    ]
+    comma = invoke("decode", "--format", "csv", "--fields", "size,file,size", path)
+    assert comma.text == "size,file\n6162042,AsperaConnect-1.1.1.0.exe\n"
+    tab = invoke("decode", "--format", "tsv", "--raw", "--fields", "size,file", path)
+    assert tab.text == "Size\tFile\n6162042\tAsperaConnect-1.1.1.0.exe\n"
 
 
 def test_raw_columns_have_the_names_of_the_wire(fixtures: Path) -> None:
     (row,) = records(invoke("decode", "--format", "csv", "--raw", fixtures / "examples" / "stop.fasp"))
-    assert row["Type"] == "STOP"
-    assert row["Elapsedusec"] == "15084185"
+    assert (row["Type"], row["Elapsedusec"]) == ("STOP", "15084185")
     assert set(row) - {"extra"} <= set(FIELDS)
 
 
@@ -249,8 +226,7 @@ def test_an_empty_stream_has_a_header() -> None:
     assert (result.status, result.text) == (0, "file,size\n")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Text
+# -- text
 
 
 def test_a_line_of_text(fixtures: Path) -> None:
@@ -273,8 +249,7 @@ def test_text_is_printable_whatever_the_value() -> None:
         assert '=""' in text
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Bytes
+# -- bytes
 
 
 def test_fasp_gives_back_the_very_bytes(capture: Path) -> None:

@@ -9,15 +9,14 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import faspmgr
-from tests.launcher import FASPMGR, finish, start
-from tests.launcher import run as program
+from tests.launcher import FASPMGR, Outcome, finish, run, start
 from tests.live import free_port, message, nothing_left, wait_until
 from tests.manager.peers import Peer
 
@@ -49,10 +48,15 @@ def send(port: int, *pieces: bytes) -> None:
         peer.send(*pieces)
 
 
+def heard(tmp_path: Path, *pieces: bytes, args: Sequence[str | Path] = (), **options: Any) -> Outcome:
+    """Listen for one connection, on which these pieces come, to the end."""
+    with listening(tmp_path, "--connections", "1", *args, **options) as (process, port):
+        send(port, *pieces)
+        return finish(process)
+
+
 def test_messages_as_json_lines(tmp_path: Path) -> None:
-    with listening(tmp_path, "--connections", "1") as (process, port):
-        send(port, SESSION)
-        outcome = finish(process)
+    outcome = heard(tmp_path, SESSION)
     assert outcome.status == 0
     lines = outcome.objects
     assert [list(line)[:3] for line in lines] == [["time", "connection", "session_id"]] * 5
@@ -62,20 +66,17 @@ def test_messages_as_json_lines(tmp_path: Path) -> None:
     assert lines[1]["written"] == 5
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"]) for line in lines)
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
-    assert outcome.err == f"faspmgr: listening on 127.0.0.1:{port}\n"
+    assert re.fullmatch(r"faspmgr: listening on 127\.0\.0\.1:\d+\n", outcome.err)
     assert "t0ken" not in outcome.out
 
 
 def test_secrets_on_request(tmp_path: Path) -> None:
-    with listening(tmp_path, "--connections", "1", "--show-secrets") as (process, port):
-        send(port, message("SESSION", SessionId="s", Token="t0ken"))
-        assert finish(process).objects[0]["token"] == "t0ken"
+    outcome = heard(tmp_path, message("SESSION", SessionId="s", Token="t0ken"), args=["--show-secrets"])
+    assert outcome.objects[0]["token"] == "t0ken"
 
 
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
-    with listening(tmp_path, "--connections", "1") as (process, port):
-        send(port, b"FASPMGR 2\nType: STATS\nFile: caf\xe9\n\n")
-        outcome = finish(process)
+    outcome = heard(tmp_path, b"FASPMGR 2\nType: STATS\nFile: caf\xe9\n\n")
     assert outcome.objects[0]["file"] == os.fsdecode(b"caf\xe9")
     outcome.out.encode("utf-8")
 
@@ -84,10 +85,9 @@ def test_several_connections_merged(tmp_path: Path) -> None:
     with listening(tmp_path, "--connections", "3") as (process, port):
         for name in ("a#b", "b", "a#b"):  # the same SessionId twice
             send(port, message("INIT", SessionId=name), message("DONE", SessionId=name))
-        status, out, _ = finish(process)
-    assert status == 0
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert sorted((line["connection"], line["session_id"], line["type"]) for line in lines) == [
+        outcome = finish(process)
+    assert outcome.status == 0
+    assert sorted((line["connection"], line["session_id"], line["type"]) for line in outcome.objects) == [
         (number, name, kind) for number, name in enumerate(("a#b", "b", "a#b"), 1) for kind in ("DONE", "INIT")
     ]
 
@@ -101,9 +101,7 @@ def test_several_connections_merged(tmp_path: Path) -> None:
     ],
 )
 def test_the_status_is_that_of_the_transfers(tmp_path: Path, ends: list[bytes], status: int, verdict: str) -> None:
-    with listening(tmp_path, "--connections", "1", "--progress", "none") as (process, port):
-        send(port, message("INIT", SessionId="s"), *ends)
-        outcome = finish(process)
+    outcome = heard(tmp_path, message("INIT", SessionId="s"), *ends, args=["--progress", "none"])
     assert outcome.status == status
     assert outcome.out.startswith(verdict)
 
@@ -151,9 +149,7 @@ def test_a_connection_that_breaks_off_is_reported(tmp_path: Path) -> None:
 
 
 def test_progress_instead_of_messages(tmp_path: Path) -> None:
-    with listening(tmp_path, "--connections", "1", "--progress", "json") as (process, port):
-        send(port, SESSION)
-        outcome = finish(process)
+    outcome = heard(tmp_path, SESSION, args=["--progress", "json"])
     assert (outcome.objects[-1]["state"], outcome.objects[-1]["bytes_done"]) == ("done", 10)
     assert "Completed: " in outcome.err
 
@@ -174,11 +170,9 @@ def test_a_record_that_stops_in_the_middle(tmp_path: Path) -> None:
     """As when the disk is full: here the size of files is limited. What came is written to the output all the same."""
     limited = ("bash", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "bash", *FASPMGR)
     records = tmp_path / "records"
-    with listening(tmp_path, "--connections", "1", "--record", records, program=limited) as (process, port):
-        stats = message("STATS", SessionId="s", File="/a" * 100)
-        stream = message("INIT", SessionId="s") + stats * 500 + message("DONE", SessionId="s")
-        send(port, stream)
-        outcome = finish(process)
+    stats = message("STATS", SessionId="s", File="/a" * 100)
+    stream = message("INIT", SessionId="s") + stats * 500 + message("DONE", SessionId="s")
+    outcome = heard(tmp_path, stream, args=["--record", records], program=limited)
     assert outcome.status == 2
     assert [line["type"] for line in outcome.objects] == ["INIT", *["STATS"] * 500, "DONE"]
     assert "the recording is not complete: " in outcome.err
@@ -188,22 +182,20 @@ def test_a_record_that_stops_in_the_middle(tmp_path: Path) -> None:
 
 def test_a_view(tmp_path: Path) -> None:
     view = tmp_path / "connection.json"
-    with listening(tmp_path, "--connections", "1", "--view", f"connection={view}") as (process, port):
-        send(port, SESSION)
-        assert finish(process).status == 0
+    assert heard(tmp_path, SESSION, args=["--view", f"connection={view}"]).status == 0
     assert json.loads(view.read_text())
 
 
 def test_published(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    with listening(tmp_path, "--publish-in", run) as (process, port):
-        (file,) = run.iterdir()
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with listening(tmp_path, "--publish-in", folder) as (process, port):
+        (file,) = folder.iterdir()
         assert file.suffix == ".optport"
         assert file.read_text() == f"127.0.0.1:{port}\n"
         process.send_signal(signal.SIGINT)
         finish(process)
-    assert not list(run.iterdir())
+    assert not list(folder.iterdir())
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:
@@ -230,12 +222,8 @@ def test_a_reader_that_goes_away_while_recording(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_standard_output_on_a_full_disk(tmp_path: Path) -> None:
-    with (
-        open("/dev/full", "wb") as full,
-        listening(tmp_path, "--connections", "1", stdout=full) as (process, port),
-    ):
-        send(port, SESSION)
-        outcome = finish(process)
+    with open("/dev/full", "wb") as full:
+        outcome = heard(tmp_path, SESSION, stdout=full)
     assert outcome.status == 2
     assert "No space left on device" in outcome.err
 
@@ -243,9 +231,8 @@ def test_standard_output_on_a_full_disk(tmp_path: Path) -> None:
 def test_a_million_messages_are_few(tmp_path: Path) -> None:
     """Fifty thousand of them here: at 10,000 a second nobody may have to wait."""
     stats = message("STATS", SessionId="s", File="/data/a", Size=10**9, Written=10**6, Elapsedusec=12345, Delay=7)
-    with listening(tmp_path, "--connections", "1", "--progress", "none") as (process, port):
-        send(port, message("INIT", SessionId="s"), stats * 50_000, message("DONE", SessionId="s"))
-        assert finish(process).status == 0
+    stream = [message("INIT", SessionId="s"), stats * 50_000, message("DONE", SessionId="s")]
+    assert heard(tmp_path, *stream, args=["--progress", "none"]).status == 0
 
 
 # -- usage
@@ -253,19 +240,18 @@ def test_a_million_messages_are_few(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with listening(tmp_path) as (_, port):
-        status, out, err = program("listen", "--port", str(port))
+        status, out, err = run("listen", "--port", str(port))
     assert (status, out) == (2, "")
     assert err == f"faspmgr: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
 def test_other_machines_only_on_request(tmp_path: Path) -> None:
-    status, out, err = program("listen", "--host", "0.0.0.0")
+    status, out, err = run("listen", "--host", "0.0.0.0")
     assert (status, out) == (2, "")
     assert "--allow-remote" in err
     assert len(err.splitlines()) == 1
-    with listening(tmp_path, "--host", "0.0.0.0", "--allow-remote", "--connections", "1") as (process, port):
-        send(port, SESSION)
-        assert "warning: whoever reaches this port can forge messages of ascp" in finish(process).err
+    outcome = heard(tmp_path, SESSION, args=["--host", "0.0.0.0", "--allow-remote"])
+    assert "warning: whoever reaches this port can forge messages of ascp" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -280,7 +266,7 @@ def test_other_machines_only_on_request(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_opened(tmp_path: Path, args: list[str], words: str) -> None:
     (tmp_path / "file").write_text("")
-    status, out, err = program("listen", *args, cwd=tmp_path)
+    status, out, err = run("listen", *args, cwd=tmp_path)
     assert (status, out) == (2, "")
     assert words in err
 

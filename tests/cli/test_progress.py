@@ -9,6 +9,7 @@ import os
 import pty
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -62,24 +63,19 @@ def stats(name: str = "a.bin", done: int = 25, size: int = 100, session: str = "
     return StatsEvent(session_id=session, file=name, size=size, written=done, **more)
 
 
+HALFWAY: list[Event] = [
+    InitEvent(session_id="s", user_str="night"),
+    NotificationEvent(session_id="s", pre_transfer_bytes=1_000_000, pre_transfer_files=3),
+    stats(done=0, size=900_000, elapsed_usec=0, transfer_bytes=0),
+    SkipEvent(session_id="s", file="b.bin"),
+    FileErrorEvent(session_id="s", file="c.bin", code=5),
+    stats(done=500_000, size=900_000, elapsed_usec=1_000_000, transfer_bytes=500_000, loss=5_000, delay=24),
+]
+"""500 kB of 1 MB in 1 s: 4 Mbps, 1 s to go; one of three files skipped, one failed."""
+
+
 def halfway() -> list[Transfer]:
-    """500 kB of 1 MB in 1 s: 4 Mbps, 1 s to go; one of three files skipped, one failed."""
-    return transfers_of(
-        InitEvent(session_id="s", user_str="night"),
-        NotificationEvent(session_id="s", pre_transfer_bytes=1_000_000, pre_transfer_files=3),
-        StatsEvent(session_id="s", file="a.bin", size=900_000, written=0, elapsed_usec=0, transfer_bytes=0),
-        SkipEvent(session_id="s", file="b.bin"),
-        FileErrorEvent(session_id="s", file="c.bin", code=5),
-        StatsEvent(
-            session_id="s",
-            file="a.bin",
-            written=500_000,
-            elapsed_usec=1_000_000,
-            transfer_bytes=500_000,
-            loss=5_000,
-            delay=24,
-        ),
-    )
+    return transfers_of(*HALFWAY)
 
 
 def drawing(kind: type[Drawer], columns: int = 80) -> tuple[Screen, Clock, Drawer]:
@@ -88,44 +84,46 @@ def drawing(kind: type[Drawer], columns: int = 80) -> tuple[Screen, Clock, Drawe
     return screen, clock, kind(Output(screen, columns), clock)  # type: ignore[arg-type]
 
 
+def on(screen: Screen, mode: str = "bar") -> Progress:
+    """The progress of a mode, on a screen."""
+    return make_progress(mode, screen, width=screen.columns)  # type: ignore[arg-type]
+
+
 def writing(kind: type[Drawer]) -> tuple[io.StringIO, Clock, Drawer]:
     """A stream that is no terminal, a clock, and what writes to it."""
     stream, clock = io.StringIO(), Clock()
     return stream, clock, kind(Output(stream), clock)
 
 
-def screen_after(transfers: list[Transfer], columns: int = 80, mode: str = "bar") -> str:
+def bars_of(*events: Event, columns: int = 100) -> list[str]:
+    """The lines of bars that these events make."""
     screen = Screen(columns)
-    make_progress(mode, screen, width=columns).update(transfers)  # type: ignore[arg-type]
-    return screen.text
+    on(screen).update(transfers_of(*events))
+    return screen.text.splitlines()
+
+
+def first_words(lines: list[str]) -> list[str]:
+    return [line.split()[0] for line in lines]
 
 
 # -- facts
 
 
-def test_facts_of_a_transfer_under_way() -> None:
-    assert facts(halfway()[0]) == [
-        "50%",
-        "500.0 kB of 1.0 MB",
-        "4.0 Mbps",
-        "ETA 1 s",
-        "2 of 3 files",
-        "1 skipped",
-        "1 failed",
-        "average 4.0 Mbps",
-        "RTT 24 ms",
-        "loss 1.0%",
-    ]
-
-
-def test_size_of_the_job_is_an_estimate_unless_calculated() -> None:
-    assert facts(transfers_of(stats(done=25, size=100))[0])[1] == "25 B of 100 B so far"
-
-
-def test_100_percent_only_when_done() -> None:
-    parts = facts(transfers_of(stats(done=999, size=1000))[0])
-    assert parts[0] == "99%"
-    assert parts[2] == "0 Kbps"
+@pytest.mark.parametrize(
+    ("events", "parts"),
+    [
+        (HALFWAY, "50%; 500.0 kB of 1.0 MB; 4.0 Mbps; ETA 1 s; 2 of 3 files; 1 skipped; 1 failed; average 4.0 Mbps; "
+                  "RTT 24 ms; loss 1.0%"),
+        # The size is an estimate unless it was calculated; 100 % is only what is done.
+        ([stats()], "25%; 25 B of 100 B so far; 0 Kbps; 0 files"),
+        ([stats(done=999, size=1000)], "99%; 999 B of 1.0 kB so far; 0 Kbps; 0 files"),
+        # The state comes first while nothing moves.
+        ([InitEvent(session_id="s")], "connecting; 0%; 0 B of 0 B so far; 0 files"),
+        ([ErrorEvent(session_id="s", code=14)], "failed; 0%; 0 B of 0 B; 0 files"),
+    ],
+)  # fmt: skip
+def test_facts(events: list[Event], parts: str) -> None:
+    assert facts(transfers_of(*events)[0]) == parts.split("; ")
 
 
 @pytest.mark.parametrize(
@@ -134,11 +132,6 @@ def test_100_percent_only_when_done() -> None:
 )
 def test_loss(lost: int, sent: int, said: str) -> None:
     assert said in facts(transfers_of(stats(loss=lost, transfer_bytes=sent))[0])
-
-
-def test_state_comes_first_while_nothing_moves() -> None:
-    assert facts(transfers_of(InitEvent(session_id="s"))[0])[0] == "connecting"
-    assert facts(transfers_of(ErrorEvent(session_id="s", code=14))[0])[0] == "failed"
 
 
 def test_lines_are_filled_with_whole_parts() -> None:
@@ -153,8 +146,7 @@ def test_lines_are_filled_with_whole_parts() -> None:
 
 
 def test_bars_of_a_transfer() -> None:
-    lines = screen_after(halfway()).splitlines()
-    assert lines == [
+    assert bars_of(*HALFWAY, columns=80) == [
         "total                       ━━━━━━━━╺━━━━━━━  50%    4.0 Mbps  ETA 1 s",
         "500.0 kB of 1.0 MB, 2 of 3 files, 1 skipped, 1 failed, average 4.0 Mbps",
         "RTT 24 ms, loss 1.0%",
@@ -164,7 +156,7 @@ def test_bars_of_a_transfer() -> None:
 
 @pytest.mark.parametrize("columns", [1, 10, 20, 40, 71, 72, 200])
 def test_bars_fit_the_window(columns: int) -> None:
-    lines = screen_after(halfway(), columns).splitlines()
+    lines = bars_of(*HALFWAY, columns=columns)
     assert max(map(len, lines)) <= columns
     if columns >= 20:
         for part in ("50%", "55%", "500.0 kB", "2 of 3", "1 failed", "average 4.0 Mbps", "RTT 24 ms", "loss 1.0%"):
@@ -173,9 +165,8 @@ def test_bars_fit_the_window(columns: int) -> None:
 
 def test_bar_for_each_file_in_progress() -> None:
     started = (stats("one", 50), stats("two", 100), stats("three", 0))
-    transfers = transfers_of(*started, StopEvent(session_id="s", file="two"))
-    lines = screen_after(transfers, 100).splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["one", "three"]
+    lines = bars_of(*started, StopEvent(session_id="s", file="two"))
+    assert first_words(lines[2:]) == ["one", "three"]
     assert lines[2].endswith("50%  50 B of 100 B")
     assert lines[3].endswith("0%  0 B of 100 B")
     bars = [line.count("━") + line.count("╸") + line.count("╺") for line in lines]
@@ -184,11 +175,11 @@ def test_bar_for_each_file_in_progress() -> None:
 
 
 def test_number_of_file_bars_is_limited() -> None:
-    lines = screen_after(transfers_of(*(stats(f"file{number}") for number in range(12))), 100).splitlines()
-    assert [line.split()[0] for line in lines[2:]] == [*(f"file{number}" for number in range(7)), "+5"]
+    names = [f"file{number}" for number in range(12)]
+    lines = bars_of(*map(stats, names))
+    assert first_words(lines[2:]) == [*names[:7], "+5"]
     assert lines[-1] == "  +5 more files"
-    exact = screen_after(transfers_of(*(stats(f"file{number}") for number in range(8))), 100).splitlines()
-    assert exact[-1].split()[0] == "file7"
+    assert first_words(bars_of(*map(stats, names[:8])))[-1] == "file7"
 
 
 @pytest.mark.parametrize("rows", [2, 3, 5, 10])
@@ -197,7 +188,7 @@ def test_drawing_fits_the_window(rows: int, sessions: int, monkeypatch: pytest.M
     monkeypatch.setenv("LINES", str(rows))
     events = [stats(f"f{number}", session=f"s{number % sessions}") for number in range(200)]
     screen = Screen(60, rows)
-    progress = make_progress("bar", screen, width=60)  # type: ignore[arg-type]
+    progress = on(screen)
     for _ in range(2):
         progress.update(transfers_of(*events))
         assert screen.writes[-1].count("\n") <= rows - 1  # the cursor takes the last one
@@ -208,26 +199,23 @@ def test_drawing_fits_the_window(rows: int, sessions: int, monkeypatch: pytest.M
 
 
 def test_one_bar_for_the_job_of_several_sessions() -> None:
-    parts = [
-        SessionEvent(session_id=f"s{node}", xfer_id="x", cluster_num_nodes=2, cluster_node_id=node) for node in (0, 1)
-    ]
-    transfers = transfers_of(*parts, stats("a", 50, session="s0"), stats("b", 100, session="s1"))
-    lines = screen_after(transfers, 100).splitlines()
-    assert [line.split()[0] for line in lines] == ["total", "150", "a", "b"]
+    node = partial(SessionEvent, xfer_id="x", cluster_num_nodes=2)
+    parts = [node(session_id="s0", cluster_node_id=0), node(session_id="s1", cluster_node_id=1)]
+    lines = bars_of(*parts, stats("a", 50, session="s0"), stats("b", 100, session="s1"))
+    assert first_words(lines) == ["total", "150", "a", "b"]
     assert " 75% " in lines[0]
     assert "2 sessions" in lines[1]
 
 
 def test_each_of_several_transfers_has_a_bar() -> None:
-    transfers = transfers_of(*(stats(session=f"job{number}") for number in range(3)), DoneEvent(session_id="job1"))
-    lines = screen_after(transfers, 100).splitlines()
+    lines = bars_of(*(stats(session=f"job{number}") for number in range(3)), DoneEvent(session_id="job1"))
     assert lines[0] == "3 transfers, 2 in progress, 1 done, 0 Kbps, 75 B of 300 B"
-    assert [line.split()[0] for line in lines[1:]] == ["job0", "25", "a.bin", "job2", "25", "a.bin"]
+    assert first_words(lines[1:]) == ["job0", "25", "a.bin", "job2", "25", "a.bin"]
 
 
 def test_transfers_without_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
-    lines = screen_after(transfers_of(*(stats(session=f"job{number}") for number in range(30))), 100).splitlines()
+    lines = bars_of(*(stats(session=f"job{number}") for number in range(30)))
     assert lines[0].startswith("30 transfers, 30 in progress")
     assert lines[-1] == "+22 more transfers"
 
@@ -238,21 +226,19 @@ def test_new_drawing_takes_the_place_of_the_last() -> None:
     assert len(screen.text.splitlines()) == 5
     clock.now += 1
     progress.update(transfers_of(stats("one", 75)))
-    assert [line.split()[0] for line in screen.text.splitlines()] == ["total", "75", "one"]
+    assert first_words(screen.text.splitlines()) == ["total", "75", "one"]
     progress.close()
     assert screen._column == 0
     assert screen.lines[-1] == ""
 
 
 def test_window_that_got_narrower() -> None:
-    screen, clock = Screen(100), Clock()
-    output = Output(screen, 100)  # type: ignore[arg-type]
-    progress = Bars(output, clock)
+    screen, clock, progress = drawing(Bars, 100)
     transfers = transfers_of(stats("one", transfer_bytes=5, elapsed_usec=9), stats("two"))
     progress.update(transfers)
     lines = screen.text.splitlines()
     assert [len(line) > 40 for line in lines] == [True] * 4
-    output._width = 40
+    progress._output._width = 40
     clock.now += 1
     progress.update(transfers)
     # Each line takes two rows now, or three where it had more than 80 columns.
@@ -261,9 +247,8 @@ def test_window_that_got_narrower() -> None:
 
 
 def test_message_does_not_tear_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, clock = Screen(80), Clock()
+    screen, _, progress = drawing(Bars)
     monkeypatch.setattr(sys, "stderr", screen)
-    progress = Bars(Output(screen, 80), clock)  # type: ignore[arg-type]
     progress.message("before anything")
     progress.update(transfers_of(stats("one")))
     drawn = screen.text.splitlines()[1:]
@@ -302,7 +287,7 @@ NAMES = st.text(max_size=60) | st.text("a/映像👩\u200d\u0301\ufe0f\x1b[\x00\
 def test_no_name_harms_the_terminal(names: list[str], user: str, columns: int, mode: str) -> None:
     # The Screen fails at control characters, and at lines that are too wide.
     screen = Screen(columns)
-    progress = make_progress(mode, screen, width=columns)  # type: ignore[arg-type]
+    progress = on(screen, mode)
     transfers = transfers_of(
         InitEvent(session_id="s", user_str=user),
         InitEvent(session_id="t"),
@@ -321,7 +306,7 @@ NUMBERS = st.integers(0, 2**64 - 1)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=4), st.integers(1, 130), st.sampled_from(MODES))
 def test_no_number_harms_the_terminal(numbers: list[tuple[int, int, int, int]], columns: int, mode: str) -> None:
     screen = Screen(columns)
-    progress = make_progress(mode, screen, width=columns)  # type: ignore[arg-type]
+    progress = on(screen, mode)
     events = [
         stats("a", done, size, elapsed_usec=usec, transfer_bytes=sent, loss=done, delay=usec)
         for done, size, usec, sent in numbers
@@ -346,9 +331,8 @@ def test_plain_line_is_rewritten_without_escapes() -> None:
 
 
 def test_plain_line_makes_room_for_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, clock = Screen(60), Clock()
+    screen, _, progress = drawing(PlainLine, 60)
     monkeypatch.setattr(sys, "stderr", screen)
-    progress = PlainLine(Output(screen, 60), clock)  # type: ignore[arg-type]
     progress.update(transfers_of(stats()))
     progress.message("hello")
     assert screen.text.splitlines() == ["hello", "25%, 25 B of 100 B so far, 0 Kbps, 0 files"]
@@ -425,18 +409,21 @@ def test_json_has_each_transfer_that_changed() -> None:
 
 
 def test_json_is_valid_in_any_encoding() -> None:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding="ascii")
-    make_progress("json", stream).update(transfers_of(InitEvent(session_id="s", user_str="ü \udcff 映")))
-    assert json.loads(raw.getvalue())["id"] == "ü \udcff 映"
+    shown = in_ascii("json", InitEvent(session_id="s", user_str="ü \udcff 映"))
+    assert json.loads(shown)["id"] == "ü \udcff 映"
 
 
 def test_what_cannot_be_encoded_is_escaped() -> None:
+    shown = in_ascii("bar", stats("ü" * 60))
+    assert b"\\xfc" in shown
+    assert b"---" in shown  # the bar
+
+
+def in_ascii(mode: str, event: Event) -> bytes:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    make_progress("bar", stream, width=80).update(transfers_of(stats("ü" * 60)))
-    assert b"\\xfc" in raw.getvalue()
-    assert b"---" in raw.getvalue()  # the bar
+    make_progress(mode, stream, width=80).update(transfers_of(event))
+    return raw.getvalue()
 
 
 def test_none_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -451,7 +438,7 @@ def test_none_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_without_transfers_nothing_is_drawn(mode: str) -> None:
     screen = Screen()
-    with make_progress(mode, screen) as progress:  # type: ignore[arg-type]
+    with on(screen, mode) as progress:
         progress.update([])
     assert screen.writes == []
 
@@ -513,8 +500,7 @@ class Counting(list[Transfer]):
 
 @pytest.mark.parametrize("kind", [Bars, PlainLine])
 def test_ten_drawings_a_second_at_most(kind: type[Progress]) -> None:
-    screen, clock = Screen(), Clock()
-    progress = kind(Output(screen, 80), clock)  # type: ignore[arg-type]
+    screen, clock, progress = drawing(kind)
     tracker = Tracker()
     looks = 0
     for number in range(20_000):  # in two seconds
@@ -548,8 +534,7 @@ def test_drawing_takes_a_tenth_of_the_time_at_most() -> None:
 
 
 def test_same_picture_is_not_drawn_again() -> None:
-    screen, clock = Screen(), Clock()
-    progress = Bars(Output(screen, 80), clock)  # type: ignore[arg-type]
+    screen, clock, progress = drawing(Bars)
     for _ in range(10):
         progress.update(transfers_of(stats()))
         clock.now += 0.2
@@ -573,16 +558,11 @@ class Broken(io.StringIO):
         raise self.error
 
 
+ERRORS = [BrokenPipeError(errno.EPIPE, "gone"), OSError(errno.EIO, "gone"), ValueError("closed"), OSError(28, "full")]
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    "error",
-    [
-        BrokenPipeError(errno.EPIPE, "gone"),
-        OSError(errno.EIO, "gone"),
-        ValueError("closed"),
-        OSError(errno.ENOSPC, "full"),
-    ],
-)
+@pytest.mark.parametrize("error", ERRORS)
 def test_stream_that_goes_away(mode: str, error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     stream = Broken(error)
     with make_progress(mode, stream) as progress:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import array
 import copy
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -19,6 +20,8 @@ from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader, Tokenizer
 from tests.invariants import Outcome, pieces, read, read_by_line, single_bytes
 from tests.protocol.deviations import CASES, HEADER, NOP, QUERY, Case, nop, shown
+
+LF = b"\n"
 
 # -- clean streams
 
@@ -164,14 +167,21 @@ def test_fixture_cut_at_each_place(capture: Path) -> None:
     data = capture.read_bytes()
     whole = read(Tokenizer(), [data])
     assert read(Tokenizer(), single_bytes(data)) == whole
-    # One reader goes through the stream byte by byte; a copy of it takes the rest at once, from each place on.
+    # One reader goes through the stream byte by byte; from each place on, a copy of it reads the next messages at once,
+    # more than it takes to learn a layout, and noise behind them, which shows whether it still knows where it is.
+    ends = [match.end() for match in re.finditer(b"\n\n", data)]
     reader: Tokenizer = Tokenizer()
     done = 0
     for cut, byte in enumerate(single_bytes(data)):
+        last = min(done + layouts.SIGHTINGS + 2, len(ends))
+        end = ends[last - 1]
         twin = copy.deepcopy(reader)
-        rest = twin.feed(data[cut:]) + twin.close()
-        assert rest == whole.results[done:]
-        assert twin.problems == whole.problems
+        if cut <= end:
+            assert twin.feed(data[cut:end] + b"noise\n") + twin.close() == whole.results[done:last]
+            assert shown(twin.problems) == [f"noise {end} {data.count(LF, 0, end) + 1} noise"]
+        else:  # the one that breaks off
+            assert twin.feed(data[cut:]) + twin.close() == []
+            assert twin.problems == whole.problems
         done += len(reader.feed(byte))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import select
 import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -18,9 +19,10 @@ from faspmgr.protocol.events import Event
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.simulator import ascp
 from faspmgr.tracking import Session, Tracker
 from tests import launcher
-from tests.launcher import SIMULATOR
+from tests.launcher import SIMULATOR, TIMEOUT
 
 
 @attrs.frozen
@@ -135,7 +137,7 @@ class Live:
         self._started.__exit__(None, None, None)
 
 
-@contextmanager
+@contextlib.contextmanager
 def live(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Iterator[Live]:
     """Run a simulated ascp with a management port for the length of a block."""
     running = Live(*args, fault=fault, env=env)
@@ -145,10 +147,32 @@ def live(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = Non
         running.close()
 
 
-def run(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Reported:
-    """Run a simulated ascp with a management port, to its end."""
-    with live(*args, fault=fault, env=env) as running:
+def run_process(*args: str | Path, fault: str = "") -> Reported:
+    """Run a simulated ascp with a management port, to the end of its process: it may kill itself."""
+    with live(*args, fault=fault) as running:
         return running.finish()
+
+
+def run(*args: str | Path, fault: str = "", env: Mapping[str, str] | None = None) -> Reported:
+    """Run a simulated ascp with a management port in this process."""
+    assert not fault.startswith(("die", "silent-exit", "linger-socket")), "for run_process()"
+    received: list[bytes] = []
+    out, err = io.StringIO(), io.StringIO()
+
+    def serve() -> None:
+        with server.accept()[0] as connection:
+            received.append(read_all(connection))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        words = ["-M", str(server.getsockname()[1]), *map(str, args)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = ascp.run(words, {"FASPMGR_ASCP_FAULT": fault, **(env or {})})
+        socket.create_connection(server.getsockname()).close()  # ends the thread where ascp has not connected
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    return Reported(status, out.getvalue(), err.getvalue(), b"".join(received))
 
 
 def copy(*args: str | Path, fault: str = "") -> Reported:

@@ -115,8 +115,7 @@ def test_a_manager_that_reads_late_still_gets_everything(source: Path) -> None:
 )
 def test_bad_options(args: list[str], words: str) -> None:
     outcome = run_alone(*args)
-    assert outcome.status == 1
-    assert outcome.out == ""
+    assert (outcome.status, outcome.out) == (1, "")
     first, *usage = outcome.err.splitlines()
     assert first == words
     assert bool(usage) == (words.startswith(("unrecognized", "invalid")) or "ambiguous" in words)

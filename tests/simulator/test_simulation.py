@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
 from tests.launcher import TIMEOUT
 from tests.simulator.conftest import SMALL
-from tests.simulator.management import Reported, content, live, run, run_alone, tracked
+from tests.simulator.management import Reported, content, live, run, run_alone, run_process, tracked
 
 PERSISTENT = ["--keepalive", "--mode=send", "--host=h", "--user=u"]
 
@@ -37,10 +38,9 @@ def test_rate_changes_the_rate_and_is_answered(slow: list[str | Path], target: P
         it.send(commands.SetRate(target_kbps=1_000_000, min_kbps=5, policy="high"))
         outcome = it.finish()
     assert time.monotonic() - began < 20
-    answer = outcome.of("NOTIFICATION")[1]
-    assert list(answer) == ["Rate", "MinRate", "SessionId", "Adaptive", "UserStr", "Priority"]
-    assert (answer["Rate"], answer["MinRate"]) == ("1000000", "5")
-    assert (answer["Adaptive"], answer["Priority"]) == ("Adaptive", "1")
+    reply = outcome.of("NOTIFICATION")[1]
+    assert list(reply) == ["Rate", "MinRate", "SessionId", "Adaptive", "UserStr", "Priority"]
+    assert [reply[name] for name in ("Rate", "MinRate", "Adaptive", "Priority")] == ["1000000", "5", "Adaptive", "1"]
     assert outcome.status == 0
     assert target.stat().st_size == 7_500_000
 
@@ -76,9 +76,7 @@ def test_cancel(slow: list[str | Path], target: Path) -> None:
         it.expect("Type: STATS")
         it.send(commands.Cancel())
         outcome = it.finish()
-    assert outcome.status == 1
-    assert outcome.types[-1] == "ERROR"
-    assert outcome.end["Code"] == "28"
+    assert (outcome.status, outcome.types[-1], outcome.end["Code"]) == (1, "ERROR", "28")
     assert int(outcome.end["FileBytes"]) == target.stat().st_size
 
 
@@ -120,15 +118,11 @@ def test_a_persistent_session(source: Path, target: Path) -> None:
         outcome = it.finish()
     assert outcome.status == 0
     large = (source / "large.bin").read_bytes()
-    assert content(target) == {
-        "one.txt": SMALL,
-        "two.bin": large[10:20],
-        "three/further.txt": b"x" * 1000,
-        "four": large[-10:],
-    }
+    copied = {"one.txt": SMALL, "two.bin": large[10:20], "three/further.txt": b"x" * 1000, "four": large[-10:]}
+    assert content(target) == copied
     assert [stop["FaspFileArgIndex"] for stop in outcome.of("STOP")] == ["1", "2", "3", "4"]
-    assert outcome.end["TransfersPassed"] == "4"
-    assert outcome.end["FileBytes"] == str(12 + 10 + 1000 + 10)
+    end = outcome.end
+    assert (end["TransfersPassed"], end["FileBytes"]) == ("4", str(12 + 10 + 1000 + 10))
     assert outcome.types[-1] == "DONE"
 
 
@@ -165,9 +159,7 @@ def test_shutdown_does_not_wait(source: Path, target: Path, command: commands.Fi
         it.expect("Type: STATS")
         it.send(command.encode())
         outcome = it.finish()
-    assert outcome.status == 0
-    assert outcome.types[-1] == "DONE"
-    assert outcome.end["TransfersPassed"] == "0"
+    assert (outcome.status, outcome.types[-1], outcome.end["TransfersPassed"]) == (0, "DONE", "0")
     assert (target / "a").stat().st_size < 1_024_000
 
 
@@ -196,7 +188,7 @@ def test_it_listens_nowhere(slow: list[str | Path]) -> None:
 # -- faults
 
 
-def half(source: Path, fault: str) -> Reported:
+def half(source: Path, fault: str, run: Callable[..., Reported] = run) -> Reported:
     return run("-q", source / "large.bin", "u@h:/x", fault=fault)
 
 
@@ -233,14 +225,14 @@ def test_hang(source: Path) -> None:
 
 
 def test_silent_exit(source: Path) -> None:
-    outcome = half(source, "silent-exit@50%")
+    outcome = half(source, "silent-exit@50%", run_process)
     assert (outcome.status, outcome.out, outcome.err) == (1, "", "")
     assert outcome.types == ["INIT", "SESSION", "NOTIFICATION", "STATS"]
 
 
 @pytest.mark.parametrize(("fault", "status"), [("die@50%", 1), ("die-kill@50%", -signal.SIGKILL), ("die", 1)])
 def test_die_in_the_middle_of_a_message(source: Path, fault: str, status: int) -> None:
-    outcome = half(source, fault)
+    outcome = half(source, fault, run_process)
     assert outcome.status == status
     parser = Parser()
     tracked(outcome.data, parser)

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import faspmgr.testing
+from tests import launcher
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = any(point.value == "faspmgr.testing" for point in importlib.metadata.entry_points(group="pytest11"))
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project of its own. Where faspmgr is not installed, its plugin is loaded by hand; with it, nothing is."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(launcher.ROOT))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return pytester
 
 
-def run(project: pytest.Pytester, source: str) -> None:
-    """All tests of a module must pass; how many is counted in it."""
+def run(project: pytest.Pytester, source: str, more: int = 0) -> None:
+    """All tests of a module must pass; how many is counted in it. more: how many there are in other modules."""
     project.makepyfile(source)
     result = project.runpytest_subprocess("-p", "no:cacheprovider", *([] if INSTALLED else ["-p", "faspmgr.testing"]))
-    result.assert_outcomes(passed=source.count("def test_"))
+    result.assert_outcomes(passed=source.count("def test_") + more)
 
 
 HELPERS = """
@@ -150,9 +147,7 @@ def test_unknown(ascp_capture):
     with pytest.raises(LookupError):
         ascp_capture("")
 """
-    project.makepyfile(source)
-    result = project.runpytest_subprocess("-p", "no:cacheprovider", *([] if INSTALLED else ["-p", "faspmgr.testing"]))
-    result.assert_outcomes(passed=4)
+    run(project, source, more=1)
 
 
 def test_an_ambiguous_capture(project: pytest.Pytester) -> None:
@@ -237,9 +232,8 @@ def test_it_costs_nothing_until_it_is_used() -> None:
         "print(*sorted(name for name in set(sys.modules) - before if name.partition('.')[0] in"
         " ('attr', 'attrs', 'click', 'asyncio', 'faspmgr')))"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
-    assert done.stdout.split() == ["faspmgr", "faspmgr.testing"]
+    done = launcher.run("-c", script, program=[sys.executable])
+    assert (done.status, done.out.split()) == (0, ["faspmgr", "faspmgr.testing"])
 
 
 def test_its_names() -> None:
