@@ -13,7 +13,7 @@ import pytest
 from faspmgr.simulator import Scenario
 from tests.cli.terminal import invoke
 from tests.cli.test_replay import Manager
-from tests.launcher import shell, start
+from tests.launcher import MANY_FILES, shell, start
 
 
 def summary(*args: str) -> Any:
@@ -112,7 +112,7 @@ def test_a_pipe_that_closes() -> None:
 
 
 def test_many_files_through_decode_and_summary(tmp_path: Path) -> None:
-    made = "simulate --files 100000 --size 10k --fail 7 --fail 35:2 --skip 1000 --seed 3"
+    made = f"simulate --files {MANY_FILES} --size 10k --fail 7 --fail 35:2 --skip 1000 --seed 3"
     done = shell(
         f"faspmgr {made}"
         " | tee >(faspmgr decode --type FILEERROR,ERROR > decoded; echo $? > status)"
@@ -121,16 +121,16 @@ def test_many_files_through_decode_and_summary(tmp_path: Path) -> None:
     )
     assert (done.status, done.err) == (1, "")  # a failed transfer
     (transfer,) = json.loads(done.out)["transfers"]
-    assert (transfer["files_done"], transfer["files_skipped"], transfer["files_failed"]) == (98_991, 1000, 9)
+    assert (transfer["files_done"], transfer["files_skipped"], transfer["files_failed"]) == (MANY_FILES - 1009, 1000, 9)
     assert (transfer["state"], transfer["error"]["code"]) == ("failed", 27)
-    assert transfer["expected_bytes"] == 1_000_000_000
+    assert transfer["expected_bytes"] == MANY_FILES * 10_000
 
     assert (tmp_path / "status").read_text() == "0\n"
     decoded = [json.loads(line) for line in (tmp_path / "decoded").read_text().splitlines()]
     assert [event["type"] for event in decoded] == ["FILEERROR"] * 9 + ["ERROR"]
     assert sorted(event["code"] for event in decoded[:-1]) == [5] * 7 + [35] * 2
     end = decoded[-1]
-    assert (end["transfers_attempted"], end["transfers_passed"]) == (100_000, 99_991)
+    assert (end["transfers_attempted"], end["transfers_passed"]) == (MANY_FILES, MANY_FILES - 9)
     assert end["file_bytes"] == transfer["bytes_written"]
 
 

@@ -13,6 +13,7 @@ import pytest
 import faspmgr
 from faspmgr.manager import Job, Result
 from faspmgr.manager.job import retry_delay
+from tests.launcher import MANY_FILES
 from tests.live import MakeAscp, message
 from tests.manager.transfers import counting, run
 
@@ -309,15 +310,15 @@ def test_many_small_files(scripted_ascp: MakeAscp) -> None:
     """All arrive, and none is kept."""
     path = scripted_ascp(
         "wire = began()\n"
-        "for block in range(100):\n"
+        f"for block in range({MANY_FILES // 1000}):\n"
         "    names = ['/data/%d' % n for n in range(block * 1000, block * 1000 + 1000)]\n"
         "    wire.sendall(b''.join(stop(name=name, size=10) for name in names))\n"
         "wire.sendall(DONE)"
     )
-    result = run([path], within=60)
+    result = run([path], within=MANY_FILES / 1000)
     assert result.verdict == "done"
     assert result.transfer is not None
-    assert (result.transfer.files_done, result.transfer.bytes_done) == (100_000, 1_000_000)
+    assert (result.transfer.files_done, result.transfer.bytes_done) == (MANY_FILES, 10 * MANY_FILES)
     assert len(result.transfer.sessions[0].files) == 0
 
 

@@ -152,8 +152,10 @@ def test_what_arrived_is_told_apart_from_what_was_there() -> None:
     tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=700))
     session = tracker.update(StatsEvent(file="b", size=1000, start_byte=10, written=10))
     assert (session.bytes_done, session.bytes_arrived) == (100 + 700 + 10, 300)
+    tracker.update(StatsEvent(file="c", size=1000, written=5))
+    assert (session.bytes_done, session.bytes_arrived) == (815, 305)
     tracker.update(StopEvent(file="a", size=1000, start_byte=400, written=1000))
-    assert (session.bytes_done, session.bytes_arrived) == (100 + 1000 + 10, 600)
+    assert (session.bytes_done, session.bytes_arrived) == (1115, 605)
 
 
 def test_a_range_from_the_first_byte() -> None:

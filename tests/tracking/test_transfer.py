@@ -250,3 +250,29 @@ def test_a_transfer_put_together_by_hand() -> None:
     assert (transfer.state, transfer.bytes_transferred) == ("transferring", 10)
     transfer.remove(second)
     assert (transfer.sessions, transfer.bytes_transferred) == ([first], 0)
+
+
+def test_a_part_that_has_ended_adds_no_rate_while_the_others_run() -> None:
+    def moves(session_id: str) -> list[Event]:
+        return [
+            StatsEvent(session_id=session_id, file="f", transfer_bytes=moved, elapsed_usec=at)
+            for moved, at in ((0, 0), (1000, 1_000_000))
+        ]
+
+    events = [*part("a", 0), *part("b", 1), *moves("a"), *moves("b")]
+    assert transfer_after(*events).rate_kbps == 16.0
+    assert transfer_after(*events, DoneEvent(session_id="a")).rate_kbps == 8.0
+    assert transfer_after(*events, DoneEvent(session_id="a"), DoneEvent(session_id="b")).rate_kbps == 16.0
+
+
+def test_a_transfer_as_json() -> None:
+    shown = transfer_after(*part("a", 0), *part("b", 1)).to_dict()
+    assert list(shown)[:4] == ["id", "state", "error", "attempts"]
+    assert [session["id"] for session in shown["sessions"]] == ["a", "b"]
+
+
+def test_a_node_counts_where_there_are_several() -> None:
+    (alone,) = transfer_after(SessionEvent(session_id="s", cluster_node_id=3)).sessions
+    (one,) = transfer_after(*part("a", 0, of=1)).sessions
+    (second,) = transfer_after(*part("b", 1)).sessions
+    assert (alone.node, one.node, second.node) == (None, None, 1)
