@@ -46,6 +46,8 @@ def test_a_coroutine_function_is_refused(
         MAKERS[maker](callback)
 
 
-@pytest.mark.parametrize("callback", [None, print, lambda *_: None, Callback], ids=str)
+@pytest.mark.parametrize(
+    "callback", [None, print, lambda *_: None, Callback], ids=["none", "builtin", "lambda", "class"]
+)
 def test_everything_else_is_a_callback(callback: object) -> None:
     check_callbacks(on_event=callback)
