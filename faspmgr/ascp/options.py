@@ -14,6 +14,7 @@ How ascp reads its command line, as 3.9.0 was seen to do it:
 
 Where the table comes from: ``ascp -h`` of 3.9.0 and its advanced options, each one tried; those marked as newer are
 from the vendor's reference of later releases. A long option that is not in the table is read as one without a value.
+The file is as long as it is because of that table.
 """
 
 from __future__ import annotations

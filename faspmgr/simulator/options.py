@@ -6,6 +6,8 @@ simulator has no use for are accepted with their arguments.
 
 What is wrong with an option ends ascp with one line before it connects to anything (OptionError). What is wrong with
 the whole, such as a missing host, is reported on the management port too (Options.problem).
+
+The file is as long as it is because of its tables: what each option does.
 """
 
 from __future__ import annotations
