@@ -273,11 +273,6 @@ class Files:
         """Bytes; the sizes of the files seen so far."""
         return self._finished_estimate + self._progress_estimate
 
-    @property
-    def seen(self) -> int:
-        """Count of the files seen so far."""
-        return self.done + self.skipped + self.failed + len(self.in_progress)
-
     def _start(self, name: str, event: FileEvent, usec: int) -> FileState:
         old = self.in_progress.get(name)  # another file of this name: of that one no more will come
         if old is None and self._keep is not None and len(self.in_progress) >= MAX_FILES_IN_PROGRESS:

@@ -254,6 +254,19 @@ def test_a_job_size_smaller_than_what_is_done() -> None:
     assert session.expected_files == 3
 
 
+def test_more_files_than_were_counted() -> None:
+    job = NotificationEvent(pre_transfer_files=2)
+    session = session_of(
+        job,
+        SkipEvent(file="a"),
+        FileErrorEvent(file="b"),
+        StopEvent(file="c"),
+        StatsEvent(file="d"),
+        StatsEvent(file="e"),
+    )
+    assert session.expected_files == 5
+
+
 def test_zero_time() -> None:
     session = session_of(StatsEvent(file="a", size=10, written=5, transfer_bytes=5, elapsed_usec=0))
     assert session.rate_kbps == session.average_rate_kbps == 0.0
