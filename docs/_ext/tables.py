@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from faspmgr.ascp import SPEC_PROPERTIES
 from faspmgr.manager.stopping import STOP_STEPS, StopRule
+from faspmgr.manager.watchdog import WATCH
 from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.commands import COMMANDS
 from faspmgr.protocol.events import EVENT_CLASSES
@@ -144,6 +145,12 @@ def stop_table() -> Table:
     return Table(["step", "what is done", "until the next step"], [2, 6, 4], rows)
 
 
+def watch_table() -> Table:
+    """What each phase of a run of ascp waits for, and how long."""
+    rows = [[phase.value, rule.waits_for, rule.limit] for phase, rule in WATCH.items()]
+    return Table(["phase", "waits for", "limit"], [2, 3, 5], rows)
+
+
 def stop_wait(rule: StopRule) -> str:
     """How long ascp has until the next step, in words."""
     if rule.min_seconds == rule.max_seconds:
@@ -179,6 +186,7 @@ TABLES: dict[str, Callable[[], Table]] = {
     "limits": limit_table,
     "transitions": transition_table,
     "stop-steps": stop_table,
+    "watch": watch_table,
 }
 
 

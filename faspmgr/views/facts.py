@@ -68,6 +68,7 @@ NAMESPACE = UUID("5b8a2b1e-6f0c-4d8e-9d53-3c1d7a0b9e42")
 """Of the UUIDs made here (version 5). It must never change, or the same capture would give another record."""
 
 _NO_SESSION_EVENT = SessionEvent()
+_LANES = {pair: word for word, pair in POLICIES.items() if word not in WIRE_POLICIES}
 _EXPIRY = re.compile(r"Expiration date: ([0-9]{4}-[0-9]{2}-[0-9]{2})\b")
 
 
@@ -274,9 +275,8 @@ class Facts:
     @property
     def lane(self) -> str | None:
         """The policy as the command line calls it."""
-        words = {pair: word for word, pair in POLICIES.items() if word not in WIRE_POLICIES}
         policy, priority = self.negotiated.adaptive or "", self.negotiated.priority
-        return words.get((policy, priority)) or words.get((policy, None))
+        return _LANES.get((policy, priority)) or _LANES.get((policy, None))
 
     # -- the program and its license
 
