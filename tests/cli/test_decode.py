@@ -93,7 +93,27 @@ def test_any_bytes_come_back_from_json(name: bytes, text: bytes) -> None:
 
 def test_unknown_types_and_fields_are_there() -> None:
     stream = b"FASPMGR 2\nType: FUTURE\nSomeNewField: 7\nSize: 3\n\n"
-    assert invoke("decode", stdin=stream).objects == [{"type": "FUTURE", "some_new_field": "7", "size": "3"}]
+    assert invoke("decode", stdin=stream).objects == [{"type": "FUTURE", "some_new_field": "7", "size": 3}]
+
+
+def test_known_fields_are_typed_whatever_the_message() -> None:
+    stream = b"FASPMGR 2\nType: DONE\nBytescont: 7\nStalled: Yes\nRetryTimeout: soon\nNew: 1\n\n"
+    shown = {"type": "DONE", "bytes_cont": 7, "stalled": True, "retry_timeout": "soon", "new": "1"}
+    assert invoke("decode", stdin=stream).text == json.dumps(shown, separators=(",", ":")) + "\n"
+    assert invoke("decode", "--fields", "stalled,bytes_cont", stdin=stream).text == '{"stalled":true,"bytes_cont":7}\n'
+    raw = {"Type": "DONE", "Bytescont": "7", "Stalled": "Yes", "RetryTimeout": "soon", "New": "1"}
+    assert invoke("decode", "--raw", stdin=stream).objects == [raw]
+    (row,) = records(invoke("decode", "--format", "csv", stdin=stream))
+    assert {name: cell for name, cell in row.items() if cell} == {
+        "type": "DONE", "bytes_cont": "7", "stalled": "true", "retry_timeout": "soon", "extra": '{"new":"1"}'
+    }  # fmt: skip
+    (row,) = records(invoke("decode", "--format", "csv", "--type", "DONE", stdin=stream))
+    assert row["extra"] == '{"bytes_cont":7,"stalled":true,"retry_timeout":"soon","new":"1"}'
+    assert invoke("decode", "--format", "csv", "--fields", "stalled", stdin=stream).lines == ["stalled", "true"]
+    assert invoke("decode", "--format", "text", "--fields", "bytes_cont", stdin=stream).lines == [
+        "DONE         bytes_cont=7"
+    ]
+    assert invoke("decode", "--format", "fasp", stdin=stream).out == stream
 
 
 def test_a_value_that_does_not_fit_stays_as_text() -> None:
