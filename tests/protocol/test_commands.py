@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from faspmgr.protocol import commands
 from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.invariants import read
 
@@ -87,6 +88,25 @@ def test_paths_come_through(source: str, destination: str) -> None:
 def test_text_that_no_bytes_decode_to_is_refused() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         StopFile("\ud800").encode()
+
+
+@attrs.frozen
+class Odd(Command):
+    """A command whose value is no path, and not checked."""
+
+    type = "ODD"
+
+    text: str = ""
+
+    def to_frame(self) -> Frame:
+        return Frame(self.type, {"Text": self.text})
+
+
+@pytest.mark.parametrize("text", ["a\nType: CANCEL", "a\rType: CANCEL", "a\r", "\r"])
+def test_no_command_can_forge_a_field(text: str) -> None:
+    assert Odd("a").encode() == b"FASPMGR 2\nType: ODD\nText: a\n\n"
+    with pytest.raises(ValueError, match="line break"):
+        Odd(text).encode()
 
 
 # fmt: off

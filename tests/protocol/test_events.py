@@ -380,7 +380,7 @@ def test_a_changed_extra_is_written() -> None:
     assert event.to_frame() == Frame("NOP", {"A": "3", "C": "4"})
 
 
-@pytest.mark.parametrize("text", ["a\nType: DONE", "a\rb"])
+@pytest.mark.parametrize("text", ["a\nType: DONE", "a\r\nb"])
 def test_a_line_break_is_refused_on_the_wire(text: str) -> None:
     for event in (InitEvent(cookie=text), InitEvent(extra={"New": text})):
         with pytest.raises(ValueError, match="line break"):
