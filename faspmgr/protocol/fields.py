@@ -358,6 +358,12 @@ def _decode_finite(text: str) -> float:
     return value
 
 
+def _decode_whole(text: str) -> int:
+    if len(text) > 300:  # strict readers refuse what is out of the range of a float
+        _decode_finite(text)
+    return int(text)
+
+
 def _depth_exceeds(value: Any, limit: int) -> bool:
     """Has a JSON object or array more levels than limit? Level by level, so that the check itself does not recurse."""
     level = [value]
@@ -369,7 +375,7 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
 
 def _decode_json(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite, parse_int=_decode_whole)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     except json.JSONDecodeError as error:

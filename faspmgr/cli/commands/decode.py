@@ -55,7 +55,8 @@ def command(
     """Decode the messages of each FILE, or of standard input, to standard output.
 
     Messages are written as they arrive, live streams included. Problems go to standard error; --strict stops at the
-    first one, with status 4.
+    first one, with status 4. A byte that is no UTF-8 is shown as U+FFFD; the exact bytes of such a field are in JSON
+    under "undecodable", percent-encoded.
 
     \b
     Example:
@@ -131,7 +132,7 @@ class _Selection:
 
 def _renderer(form: str, select: _Selection, types: set[str]) -> Render:
     if form == "jsonl":
-        return lambda events: output.to_bytes(output.to_json(select.values(event)) for event in events)
+        return lambda events: output.to_bytes(output.message_to_json(select.values(event)) for event in events)
     if form == "text":
         return lambda events: output.to_bytes(_text_line(event, select) for event in events)
     if form == "fasp":
