@@ -128,8 +128,8 @@ class SetRate(Command):
     """RATE: change rate or policy of a running transfer; what is left out stays as it is.
 
     Args:
-        target_kbps: target rate, kilobits per second.
-        min_kbps: minimum rate, kilobits per second.
+        target_kbps: target rate, a whole number of kilobits per second.
+        min_kbps: minimum rate, a whole number of kilobits per second.
         policy: fair, fixed, low, high, or the wire's Adaptive, Fixed, Trickle. ``high`` is Adaptive with priority 1.
         priority: 1 high, 2 regular.
 

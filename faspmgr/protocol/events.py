@@ -63,6 +63,9 @@ class Event:
         Returns:
             The frame that the event came from, with its order and spelling, as far as it still says the same. An event
             made by hand has its fields in the order of the field table, then those of ``extra``.
+
+        Raises:
+            ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
         """
         names = ATTRIBUTES[self.__class__]
         texts: dict[str, str] = {}

@@ -405,6 +405,8 @@ def _encode_boolean(value: Any) -> str:
 
 
 def _encode_paths(value: Any) -> str:
+    if any("\t" in path for path in value):
+        raise ValueError("a TAB in a path cannot be sent: it would make two paths of one")
     return "\t".join(map(escape_path, value))
 
 
@@ -459,6 +461,9 @@ def encode(field: Field, value: Any) -> str:
 
     Returns:
         The text, with line breaks escaped where the kind has escapes.
+
+    Raises:
+        ValueError: for a path with a TAB among paths that are joined by TAB.
     """
     return _ENCODERS.get(field.kind, _text)(value)
 

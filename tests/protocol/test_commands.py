@@ -111,7 +111,7 @@ def test_no_command_can_forge_a_field(text: str) -> None:
 
 # fmt: off
 NO_PATHS: list[Any] = ["", "a\0b", None, b"bytes", 5, Path("/tmp")]
-NO_NUMBERS: list[Any] = [-1, BIGGEST + 1, 1.0, 1.5, "10", "10\nType: DONE", True, float("nan"), b"1"]
+NO_NUMBERS: list[Any] = [-1, BIGGEST + 1, 0.4, 0.6, 1.0, 1.5, "10", "10\nType: DONE", True, float("nan"), b"1"]
 REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
     (StartFile, "source", NO_PATHS, "source must be a path"),
     (StartFile, "destination", NO_PATHS, "destination must be a path"),

@@ -387,6 +387,23 @@ def test_a_line_break_is_refused_on_the_wire(text: str) -> None:
             event.to_frame().encode()
 
 
+@pytest.mark.parametrize("source", [("a\tb", "c"), ("a", "b\t"), ("\t",)])
+def test_a_tab_in_a_source_is_refused(source: tuple[str, ...]) -> None:
+    parsed = Event.from_frame(Frame("SESSION", {"Source": "a\tb\tc"}))
+    for event in (SessionEvent(source=source), attrs.evolve(parsed, source=source)):
+        with pytest.raises(ValueError, match="TAB"):
+            event.to_frame()
+    assert SessionEvent(source=("a", "b", "c")).to_frame() == parsed.to_frame()
+
+
+@given(st.text(st.sampled_from("a\t\x1bnr\r: \udc80")))
+def test_any_source_that_was_read_is_written(text: str) -> None:
+    frame = Frame("SESSION", {"Source": text})
+    event = Event.from_frame(frame)
+    assert event.to_frame() == frame
+    assert Event.from_frame(attrs.evolve(event, frame=None).to_frame()) == event
+
+
 # -- equality
 
 
