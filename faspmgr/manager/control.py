@@ -40,6 +40,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from faspmgr.jsontext import to_json
 from faspmgr.manager.job import Job
 from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
@@ -179,7 +180,7 @@ class ControlSocket:
 
 
 async def _respond(client: socket.socket, response: Mapping[str, Any]) -> None:
-    data = json.dumps(response, separators=(",", ":")).encode() + b"\n"
+    data = to_json(response, ascii=True).encode() + b"\n"
     async with asyncio.timeout(MAX_SILENT_SECONDS):
         await asyncio.get_running_loop().sock_sendall(client, data)
 

@@ -19,6 +19,7 @@ import faspmgr
 from tests.launcher import FASPMGR, Outcome, finish, run, start
 from tests.live import free_port, message, nothing_left, wait_until
 from tests.manager.peers import Peer
+from tests.strict import strict_lines
 
 __all__ = ["nothing_left"]
 
@@ -76,9 +77,10 @@ def test_secrets_on_request(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
-    outcome = heard(tmp_path, b"FASPMGR 2\nType: STATS\nFile: caf\xe9\n\n")
-    assert outcome.objects[0]["file"] == os.fsdecode(b"caf\xe9")
-    outcome.out.encode("utf-8")
+    outcome = heard(tmp_path, b"FASPMGR 2\nType: STATS\nSessionId: s\xff\nFile: caf\xe9\n\n")
+    (shown,) = strict_lines(outcome.data)
+    assert (shown["session_id"], shown["file"]) == ("s\ufffd", "caf\ufffd")
+    assert shown["undecodable"] == {"session_id": "s%FF", "file": "caf%E9"}
 
 
 def test_several_connections_merged(tmp_path: Path) -> None:

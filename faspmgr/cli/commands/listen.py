@@ -141,7 +141,7 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
     """JSON for events that arrived at once, so at one time."""
     time = received[0].time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return [
-        output.to_json(
+        output.message_to_json(
             {
                 "time": time,
                 "connection": each.connection,
