@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
+from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.tracking import Failure, Session
 from faspmgr.verdicts import Verdict
 
@@ -58,8 +60,13 @@ class Attempt:
 
     @property
     def is_worth_retry(self) -> bool:
-        """Is there hope that another attempt ends otherwise? After a stall, and for codes that are worth a retry."""
-        return self.stalled or bool(self.verdict == "failed" and self.error and self.error.retryable)
+        """Is there hope that another attempt ends otherwise?
+
+        After a stall, where ascp was killed or has ended without a word, and for codes that are worth a retry.
+        """
+        if self.verdict == "failed" and self.error and self.error.retryable:
+            return True
+        return self.stalled or self.verdict == "lost"
 
     @property
     def summary(self) -> str:
@@ -72,6 +79,30 @@ class Attempt:
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
+
+
+def decisive(attempts: Sequence[Attempt]) -> Attempt:
+    """The attempt that decides how a job ended which was stopped, or whose parts are all done.
+
+    Args:
+        attempts: all of them, in the order in which they ended; at least one.
+
+    Returns:
+        Of the last attempt of each part the one that ended worst. An attempt that was ended before it had connected
+        does not count where one before it had.
+    """
+    latest: dict[int, Attempt] = {}
+    for attempt in attempts:
+        if attempt.part not in latest or attempt.verdict != "not started":
+            latest[attempt.part] = attempt
+    return min(latest.values(), key=_how_good)
+
+
+def _how_good(attempt: Attempt) -> int:
+    """Places verdicts, the worst first. An ascp that was cancelled did not fail by itself."""
+    if attempt.verdict == "failed" and attempt.error and attempt.error.code == USER_CANCEL:
+        return 2
+    return {"failed": 0, "lost": 1, "not started": 3, "done": 4}[attempt.verdict]
 
 
 def judge(

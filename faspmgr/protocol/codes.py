@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CODES", "USER_CANCEL", "ErrorCode", "explain", "find"]
+__all__ = ["CODES", "SOME_FILE_ERRS", "USER_CANCEL", "ErrorCode", "explain", "find"]
 
 
 @attrs.frozen
@@ -41,6 +41,8 @@ class ErrorCode:
     advice: str
 
 
+SOME_FILE_ERRS = 27
+"""The code of a session that came to its end, but not with all files."""
 USER_CANCEL = 28
 """The code that ascp reports after the command CANCEL."""
 
