@@ -447,7 +447,10 @@ def test_sessions_with_the_same_id_stay_apart(scripted_ascp: MakeAscp) -> None:
 
 
 def test_thirty_two_sessions_at_once(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp("wire = began(); wire.sendall(stats(1)); time.sleep(0.2); wire.sendall(stop() + DONE)")
+    path = scripted_ascp(
+        "name = '/data/%d' % os.getpid()\n"  # each session has a file of its own
+        "wire = began(); wire.sendall(stats(1, name=name)); time.sleep(0.2); wire.sendall(stop(name=name) + DONE)"
+    )
     result = run([path, "a", "h:b"], sessions=32)
     assert (result.verdict, len(result.attempts)) == ("done", 32)
     assert result.transfer is not None
