@@ -10,7 +10,7 @@ import attrs
 
 from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.tracking import Failure, Session
-from faspmgr.verdicts import Verdict
+from faspmgr.verdicts import Verdict, badness
 
 CONNECT_TIMEOUT = 30.0
 GRACE = 10.0
@@ -69,6 +69,11 @@ class Attempt:
         return self.stalled or self.verdict == "lost"
 
     @property
+    def cancelled(self) -> bool:
+        """Did ascp report that it was cancelled?"""
+        return self.error is not None and self.error.code == USER_CANCEL
+
+    @property
     def summary(self) -> str:
         """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
         because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
@@ -95,14 +100,7 @@ def decisive(attempts: Sequence[Attempt]) -> Attempt:
     for attempt in attempts:
         if attempt.part not in latest or attempt.verdict != "not started":
             latest[attempt.part] = attempt
-    return min(latest.values(), key=_how_good)
-
-
-def _how_good(attempt: Attempt) -> int:
-    """Places verdicts, the worst first. An ascp that was cancelled did not fail by itself."""
-    if attempt.verdict == "failed" and attempt.error and attempt.error.code == USER_CANCEL:
-        return 2
-    return {"failed": 0, "lost": 1, "not started": 3, "done": 4}[attempt.verdict]
+    return max(latest.values(), key=lambda one: badness(one.verdict, one.cancelled))
 
 
 def judge(

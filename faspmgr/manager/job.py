@@ -87,7 +87,8 @@ class Job:
         environment: variables beside those of this process. Secrets belong here, not on the command line.
         record: where the bytes of the management stream are written: a file, or a directory for a file for each
             connection.
-        tracker: keeps the state; by default a new one. Several jobs may use the same.
+        tracker: keeps the state; by default a new one. Several jobs may use the same, and each has its own transfer
+            there, unless they have the same UserStr or XferId.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.
         on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.

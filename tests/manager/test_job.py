@@ -462,45 +462,23 @@ def test_thirty_two_sessions_at_once(scripted_ascp: MakeAscp) -> None:
 
 def test_jobs_that_share_a_tracker_have_their_own_transfers(scripted_ascp: MakeAscp) -> None:
     """At the same time, and one after the other."""
-    path = scripted_ascp("name = sys.argv[-2]; wire = began(); wire.sendall(stop(int(name), name) + DONE)")
+    path = scripted_ascp(
+        "session_id = 'same'; size = int(sys.argv[-2])\n"
+        "wire = began(); wire.sendall(stats(size // 2, size)); time.sleep(0.3)\n"
+        "wire.sendall(stop(size) + message('DONE'))"
+    )
     tracker = Tracker()
 
     async def go(*sizes: str) -> list[Result]:
         jobs = [Job([path, size, "h:b"], tracker=tracker) for size in sizes]
         results = await asyncio.gather(*(job.run() for job in jobs))
         for job, result in zip(jobs, results):
-            assert result.transfer is not None
-            assert [one.sessions for one in job.transfers] == [result.transfer.sessions]
+            assert job.transfers == [result.transfer]
         return results
 
     results = [*asyncio.run(go("100", "200")), *asyncio.run(go("300"))]
     assert [result.transfer and result.transfer.bytes_done for result in results] == [100, 200, 300]
-    assert len(tracker.transfers) == 3
-
-
-@pytest.mark.parametrize("again", [False, True], ids=["at once", "one after the other"])
-def test_jobs_of_one_name_that_share_a_tracker(scripted_ascp: MakeAscp, again: bool) -> None:
-    """The tracker sees one transfer, by its UserStr; what each job shows is its own."""
-    path = scripted_ascp(
-        "session_id = 'same'; size = int(sys.argv[-2])\n"
-        "wire = began(); wire.sendall(stats(size // 2, size, '/data')); time.sleep(0.3)\n"
-        "wire.sendall(stop(size, '/data') + (message('DONE') if size == 100 else error(25)))"
-    )
-    tracker = Tracker()
-
-    async def go(*sizes: str) -> list[Result]:
-        jobs = [
-            Job([path, "-u", "nightly", size, "h:b"], tracker=tracker, on_progress=lambda _: None) for size in sizes
-        ]
-        return await asyncio.gather(*(job.run() for job in jobs))
-
-    first, second = [*asyncio.run(go("100")), *asyncio.run(go("200"))] if again else asyncio.run(go("100", "200"))
-    assert first.transfer is not None
-    assert second.transfer is not None
-    assert (first.verdict, first.transfer.state, first.transfer.bytes_done) == ("done", "done", 100)
-    assert (second.verdict, second.transfer.state, second.transfer.bytes_done) == ("failed", "failed", 200)
-    assert [len(result.transfer.sessions) for result in (first, second) if result.transfer] == [1, 1]
-    assert [len(transfer.sessions) for transfer in tracker.transfers.values()] == [2]
+    assert list(tracker.transfers.values()) == [result.transfer for result in results]
 
 
 def test_a_job_that_never_connects_has_no_transfer_of_another(scripted_ascp: MakeAscp) -> None:
