@@ -33,6 +33,7 @@ from faspmgr.ascp import (
     with_option,
 )
 from faspmgr.callbacks import check_callbacks
+from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
@@ -201,7 +202,7 @@ class Job:
         finally:
             work.cancel()
             if self._recording:
-                self._recording.close()
+                self._recording.close(self._recorded_result(work))
         work.result()
         self._report_progress()
         result = self._result()
@@ -300,13 +301,14 @@ class Job:
     async def _run_part(self, part: int, argv: list[str], invocation: _Invocation) -> None:
         """Run one part, attempt by attempt, until it is done or has failed for good."""
         for number in itertools.count(1):
+            tap = self._recording.tap(self._message, part, number) if self._recording else None
             process = Process(
                 argv,
                 invocation.user_str,
                 self.tracker,
                 Hooks(
                     on_event=self._apply,
-                    on_data=self._recording.tap(self._message) if self._recording else None,
+                    on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
                 ),
@@ -323,6 +325,8 @@ class Job:
             try:
                 attempt = await process.run()
             finally:
+                if self._recording and tap:
+                    self._recording.end(tap)
                 del self._running[process]
                 for command in pending:
                     command.end()
@@ -388,6 +392,13 @@ class Job:
     def _report_progress(self) -> None:
         if self._on_progress:
             self._on_progress(self.transfers)
+
+    def _recorded_result(self, work: asyncio.Future[None]) -> RunResult | None:
+        """What the recording says about the end of the run; None where there is no result."""
+        if not work.done() or work.cancelled() or work.exception():
+            return None
+        result = self._result()
+        return RunResult(result.verdict, result.error, result.reason, result.interrupted)
 
     def _result(self) -> Result:
         transfers = self.transfers

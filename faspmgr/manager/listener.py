@@ -232,14 +232,14 @@ class Listener:
 
     async def _read(self, connection: Connection) -> None:
         """Hand over what arrives on a connection, piece by piece, and then its end."""
-        if self._recording:
-            connection.tap = self._recording.tap(self._report_recording)
+        tap = self._recording.tap(self._report_recording) if self._recording else None
+        connection.tap = tap
         while events := await connection.read():
             await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
-        if self._recording and connection.tap:
-            self._recording.end(connection.tap)
+        if self._recording and tap:
+            self._recording.end(tap)
         await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
 
     def _report(self, message: str) -> None:
