@@ -48,6 +48,20 @@ EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
 """The exit status for each verdict."""
 
 
+def exit_status(verdict: Verdict, interrupted: bool = False) -> ExitStatus:
+    """Give the exit status for how a transfer ended.
+
+    Args:
+        verdict: how it ended.
+        interrupted: it was asked to stop. What is done nevertheless is done.
+
+    Example:
+        >>> exit_status("lost"), exit_status("lost", interrupted=True), exit_status("done", interrupted=True)
+        (<ExitStatus.NO_RESULT: 3>, <ExitStatus.INTERRUPTED: 130>, <ExitStatus.DONE: 0>)
+    """
+    return ExitStatus.INTERRUPTED if interrupted and verdict != "done" else EXIT_STATUS[verdict]
+
+
 def verdict_of(states: Iterable[str]) -> Verdict:
     """Give the verdict on several transfers together.
 

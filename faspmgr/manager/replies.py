@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.events import (
     DoneEvent,
@@ -30,7 +31,6 @@ from faspmgr.tracking import Failure, Session
 
 REPLY_TIMEOUT = 5.0
 """Seconds that a reply is waited for, unless the caller says otherwise."""
-USER_CANCEL = 28
 
 
 @attrs.frozen

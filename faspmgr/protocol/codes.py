@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CODES", "ErrorCode", "explain", "find"]
+__all__ = ["CODES", "USER_CANCEL", "ErrorCode", "explain", "find"]
 
 
 @attrs.frozen
@@ -40,6 +40,9 @@ class ErrorCode:
     meaning: str
     advice: str
 
+
+USER_CANCEL = 28
+"""The code that ascp reports after the command CANCEL."""
 
 _RETRY, _FINAL = True, False
 _NEWER = "used by newer releases; its name is not known here"

@@ -6,7 +6,7 @@ import click
 
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading
-from faspmgr.cli.text import advice_line, count, duration, printable, rate, size, verdict_line
+from faspmgr.cli.text import advice_lines, count, duration, headline, printable, rate, size
 from faspmgr.protocol.parser import Parser
 from faspmgr.tracking import Session, Tracker, Transfer
 from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
@@ -52,11 +52,10 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
 def _text(transfer: Transfer) -> str:
     rows = [*_route(transfer.current[0]), *_sessions(transfer), *_files(transfer), *_time(transfer)]
     rows += _failures(transfer)
-    advice = advice_line(transfer)
-    if advice:
-        rows.append(("advice", advice))
+    rows += [("advice", advice) for advice in advice_lines(transfer.state, transfer.error, transfer=transfer)]
     lines = [f"  {name:<12} {printable(text)}" for name, text in rows]
-    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, verdict_line(transfer)])
+    result = headline(transfer.state, transfer.error, transfer=transfer)
+    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, result])
 
 
 def _route(session: Session) -> list[Row]:
