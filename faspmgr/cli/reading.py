@@ -15,6 +15,7 @@ from typing import TypeVar
 import click
 
 from faspmgr import captures
+from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
@@ -147,7 +148,9 @@ class Reading:
         if is_directory and (self._follow or self._unwrap is not None):
             option = "--follow" if self._follow else "--unwrap"
             raise click.UsageError(f"{option} reads a FILE, and {file} is a directory.")
-        recorded = captures.Recorded(file, self._log, follow=self._follow, unwrap=self._unwrap)
+        recorded = captures.Recorded(
+            file, lambda text: self._log(printable(text)), follow=self._follow, unwrap=self._unwrap
+        )
         self.recorded.append(recorded)
         try:
             steps = recorded.steps()
@@ -155,7 +158,7 @@ class Reading:
             self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
             return []
         if not steps and not recorded.results:
-            self._fail(file, f"no file *{' or *'.join(captures.FILE_ENDINGS)} in this directory", ExitStatus.USAGE)
+            self._fail(file, f"no recording (*{', *'.join(captures.FILE_ENDINGS)}) in this directory", ExitStatus.USAGE)
         return steps
 
     def _pump(self, file: str, pieces: Iterator[captures.Piece[T]]) -> Iterator[captures.Piece[T]]:
@@ -167,8 +170,6 @@ class Reading:
             yield captures.Piece(None, error.results)
         except CaptureError as error:
             self._fail(file, str(error), ExitStatus.MALFORMED)
-        except IsADirectoryError:
-            self._fail(file, f"is a directory; give the files in it, {os.path.join(file, '*.fasp')}", ExitStatus.USAGE)
         except OSError as error:
             self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
 
