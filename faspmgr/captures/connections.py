@@ -50,8 +50,8 @@ MAX_CONNECTIONS = 100_000
 """Connections of a recording. A limit for security."""
 MAX_FILE_BYTES = 1 << 26
 """Bytes of the file. A limit for security: it bounds memory and time."""
-MAX_TEXT_CHARS = 4_000
-"""Characters of a reason or a description that are written; with each as an escape they still fit into a line."""
+MAX_TEXT_CHARS = 2_500
+"""Characters of a reason or a description that are written; two of them fit into a line, of two escapes each."""
 
 
 @attrs.frozen
@@ -195,11 +195,13 @@ class Connections:
         self._rest = b""
         self._size = 0
         self._number = 0
-        # The connections that have begun, and the file and place that each reached; None once it has ended.
-        self._begun: dict[int, Begin | End | None] = {}
+        # The connections that have begun; None for those that have ended.
+        self._begun: dict[int, Begin | None] = {}
+        # In a directory: their files.
         self._files: set[str] = set()
         # The highest offset so far where all share one file.
         self._offset = 0
+        # There was a result, which is the last line.
         self._over = False
 
     def read(self) -> Iterator[Fact]:

@@ -94,7 +94,7 @@ def test_recordings_in_one_directory_do_not_mix(tmp_path: Path) -> None:
         recording.close()
         assert recording.error is None
     assert sorted(path.read_bytes() for path in tmp_path.glob("*.fasp")) == [b"0", b"1", b"2"]
-    files = [[line.get("file") for line in lines_of(path)][0] for path in tmp_path.glob("*.connections")]
+    files = [lines_of(path)[0]["file"] for path in tmp_path.glob("*.connections")]
     assert len(files) == len(set(files)) == 3
 
 
@@ -138,7 +138,7 @@ def test_a_link_to_the_recording(tmp_path: Path) -> None:
 
 def test_a_place_where_it_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "r.fasp.connections").mkdir()
-    with pytest.raises(OSError, match="r.fasp.connections"):
+    with pytest.raises(OSError, match=r"r\.fasp\.connections"):
         Recording(tmp_path / "r.fasp")
 
 
@@ -146,7 +146,8 @@ def test_a_full_disk_ends_it_and_harms_nothing(tmp_path: Path, monkeypatch: pyte
     lines: list[str] = []
     recording = Recording(tmp_path / "r.fasp")
     full = os.open("/dev/full", os.O_WRONLY)
-    assert recording._connections and recording._connections._file
+    assert recording._connections
+    assert recording._connections._file
     os.dup2(full, recording._connections._file.fileno())
     os.close(full)
     tap = recording.tap(lines.append)
@@ -159,17 +160,23 @@ def test_a_full_disk_ends_it_and_harms_nothing(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "r.fasp").read_bytes() == b"onetwo"
 
 
-def test_a_long_text_that_is_no_utf_8(tmp_path: Path) -> None:
+def test_a_text_that_is_no_utf_8(tmp_path: Path) -> None:
     writer = ConnectionsWriter(str(tmp_path / "x"))
-    writer.result(RunResult("failed", Failure(1, "\udcff" * 1_000_000), "\u20ac\x1f" * 1_000_000))
+    writer.result(RunResult("failed", Failure(1, "caf\udce9"), "\udcff"))
+    writer.close()
+    assert Connections(str(tmp_path / "x")).read_all() == [RunResult("failed", Failure(1, "caf\ufffd"), "\ufffd")]
+
+
+def test_a_long_text_that_needs_many_bytes(tmp_path: Path) -> None:
+    writer = ConnectionsWriter(str(tmp_path / "x"))
+    writer.result(RunResult("failed", Failure(1, "\U0001f600" * 4_000_000), "\U0001f600\x1f" * 1_000_000))
     writer.close()
     data = (tmp_path / "x").read_bytes()
     assert len(data) <= home.MAX_LINE_BYTES
-    assert b"\\udcff" not in data
     (result,) = Connections(str(tmp_path / "x")).read_all()
     assert isinstance(result, RunResult)
-    assert result.error == Failure(1, "\ufffd" * home.MAX_TEXT_CHARS)
-    assert result.reason == "\u20ac\x1f" * (home.MAX_TEXT_CHARS // 2)
+    assert result.error == Failure(1, "\U0001f600" * home.MAX_TEXT_CHARS)
+    assert result.reason == "\U0001f600\x1f" * (home.MAX_TEXT_CHARS // 2)
 
 
 # -- what a reader accepts

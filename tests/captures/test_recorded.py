@@ -23,6 +23,10 @@ def parser(on_problem: Any) -> StreamReader[Event]:
     return Parser(on_problem=on_problem)
 
 
+def no_problem(problem: Problem) -> None:
+    raise AssertionError(problem)
+
+
 def read_all(path: Path, problems: list[Problem] | None = None) -> list[Read]:
     """What a recording gives, without the pieces that give nothing."""
     found: list[Read] = []
@@ -30,7 +34,7 @@ def read_all(path: Path, problems: list[Problem] | None = None) -> list[Read]:
     for step in recorded.steps():
         for stream, events, ended in step.read(parser, (problems if problems is not None else []).append):
             if events or ended:
-                found.append((stream and stream.connection, sizes(events), ended))
+                found.append((stream.connection if stream else None, sizes(events), ended))
     return found
 
 
@@ -129,7 +133,7 @@ def test_recordings_that_lie_in_a_directory(tmp_path: Path) -> None:
     assert [(read[0], read[1]) for read in read_all(tmp_path) if read[1]] == [(1, [1]), (2, [10]), (1, [2]), (2, [20])]
     recorded = Recorded(str(tmp_path), pytest.fail)
     for step in recorded.steps():
-        list(step.read(parser, pytest.fail))
+        list(step.read(parser, no_problem))
     assert [result.reason for result in recorded.results.values()] == ["1", "2"]
 
 
@@ -137,16 +141,16 @@ def test_a_recording_is_followed_with_its_connections(tmp_path: Path) -> None:
     path = tmp_path / "r.fasp"
     recording = Recording(path)
     (step,) = (recorded := Recorded(str(path), pytest.fail, follow=True)).steps()
-    pieces = step.read(parser, pytest.fail)
+    pieces = step.read(parser, no_problem)
 
     def news() -> list[Read]:
         """What is new: up to the first piece without anything, which comes at the end of the file."""
-        found = []
+        found: list[Read] = []
         for stream, events, ended in pieces:
             if not events and not ended and stream is None:
                 return found
             if events or ended:
-                found.append((stream and stream.connection, sizes(events), ended))
+                found.append((stream.connection if stream else None, sizes(events), ended))
         raise AssertionError("the end")
 
     first, second = recording.tap(pytest.fail), recording.tap(pytest.fail)
@@ -172,11 +176,12 @@ def test_a_recording_is_followed_with_its_connections(tmp_path: Path) -> None:
 
 
 def test_what_is_forged_while_it_is_followed(tmp_path: Path) -> None:
-    path, lines = tmp_path / "r.fasp", []
+    path = tmp_path / "r.fasp"
+    lines: list[str] = []
     path.write_bytes(message(1))
     (tmp_path / "r.fasp.connections").write_text("{")
     (step,) = Recorded(str(path), lines.append, follow=True).steps()
-    pieces = step.read(parser, pytest.fail)
+    pieces = step.read(parser, no_problem)
     assert sizes(next(pieces).results) == [1]  # a line that may yet be finished
     (tmp_path / "r.fasp.connections").write_text("{{\n")
     while not lines:

@@ -295,7 +295,7 @@ def test_listen(tmp_path: Path) -> None:
     first = message("INIT", SessionId="1", UserStr="x") + message("SESSION", SessionId="1", Rate="5000")
     second = message("INIT", SessionId="2", UserStr="x") + message("SESSION", SessionId="2", Rate="5000")
     second += message("DONE", SessionId="2")
-    args = ["--connections", "2", "--record", folder, "--port-file", port_file, "--progress", "none"]
+    args = ["--connections", "2", "--record", str(folder), "--port-file", str(port_file), "--progress", "none"]
     with start("listen", *args) as process:
         wait_until(lambda: port_file.exists() and port_file.read_text())
         for number, data in enumerate((first, second), 1):
@@ -400,6 +400,9 @@ def test_connections_that_are_no_regular_file(tmp_path: Path) -> None:
     record, beside = tmp_path / "r.fasp", tmp_path / "r.fasp.connections"
     record.write_bytes(b"".join(DONE_TWICE))
 
+    def pipe() -> None:
+        os.mkfifo(beside)
+
     def loop() -> None:
         beside.symlink_to(beside)
 
@@ -407,7 +410,7 @@ def test_connections_that_are_no_regular_file(tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text(facts())
         beside.symlink_to(tmp_path / "elsewhere")
 
-    for make in (beside.mkdir, lambda: os.mkfifo(beside), loop, link):
+    for make in (beside.mkdir, pipe, loop, link):
         make()
         result = invoke("summary", record)
         assert result.status == 3
