@@ -6,7 +6,7 @@ run, ``DIR/20240502T220000Z-4711.connections``::
 
     {"type":"begin","connection":1,"part":1,"attempt":1,"offset":0,"time":"2024-05-02T22:00:00.000000Z"}
     {"type":"end","connection":1,"offset":4711,"time":"2024-05-02T22:01:00.000000Z"}
-    {"type":"result","verdict":"lost","reason":"nothing moved for 60 s","interrupted":false,"error":null,"time":"…"}
+    {"type":"result","verdict":"lost","reason":"no progress for 60 s","interrupted":false,"error":null,"time":"…"}
 
 ==============  =====================================================================================================
 ``begin``       written before the first byte of a connection. Its bytes are those from ``offset`` to its end, or to the
