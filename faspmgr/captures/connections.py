@@ -90,6 +90,21 @@ class End:
 Fact = Begin | End | RunResult
 
 
+def connections_path(path: str) -> str | None:
+    """The file with the connections of a recording, beside the file that the path leads to.
+
+    Returns:
+        Its path; None where there can be none, as the path leads to no regular file.
+    """
+    real = os.path.realpath(path)
+    try:
+        # Not the same for what only looks like a path, such as /dev/stdout.
+        is_file = stat.S_ISREG(os.lstat(real).st_mode) and os.path.samefile(real, path)
+    except OSError:
+        is_file = False
+    return real + SUFFIX if is_file else None
+
+
 # -- writing
 
 

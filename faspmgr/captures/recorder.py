@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from faspmgr.captures.connections import SUFFIX, ConnectionsWriter, RunResult
+from faspmgr.captures.connections import SUFFIX, ConnectionsWriter, RunResult, connections_path
 
 
 class Recorder:
@@ -303,21 +303,6 @@ class Tap:
     def __call__(self, data: bytes) -> None:
         """Record bytes. Never raises."""
         self._write(self, data)
-
-
-def connections_path(path: str) -> str | None:
-    """The file with the connections of a recording, beside the file that the path leads to.
-
-    Returns:
-        Its path; None where there can be none, as the path leads to no regular file.
-    """
-    real = os.path.realpath(path)
-    try:
-        # Not the same for what only looks like a path, such as /dev/stdout.
-        is_file = stat.S_ISREG(os.lstat(real).st_mode) and os.path.samefile(real, path)
-    except OSError:
-        is_file = False
-    return real + SUFFIX if is_file else None
 
 
 def _stem() -> str:

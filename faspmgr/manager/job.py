@@ -85,7 +85,7 @@ class Job:
         retry_wait: seconds before the first retry, doubled each time up to 60.
         environment: variables beside those of this process. Secrets belong here, not on the command line.
         record: where the bytes of the management stream are written: a file, or a directory for a file for each
-            connection.
+            connection. How the run went is noted beside them.
         tracker: keeps the state; by default a new one.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.

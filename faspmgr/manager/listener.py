@@ -76,7 +76,8 @@ class Listener:
         port: TCP port; 0 takes a free one, and the attribute ``port`` has its number.
         publish: write an ``.optport`` file, so that every ascp on the machine connects: True for the run directory of
             an installed ascp, or the path of a run directory.
-        record: directory for the bytes of the connections, a file for each; it is made where it is missing.
+        record: directory for the bytes of the connections, a file for each, and notes on when each began and ended; it
+            is made where it is missing.
         tracker: what keeps the state; a new ``Tracker()`` by default. The number of a connection is its stream there.
         connections: number of connections after which iterating ends; None for no end.
         allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
