@@ -162,7 +162,7 @@ def test_records(tmp_path: Path) -> None:
         for end in (b"", b"FASPMGR 2\nType: ST"):
             send(port, SESSION + end)
         assert finish(process).status == 0
-    files = sorted(record.iterdir())
+    files = sorted(record.glob("*.fasp"))
     assert sorted(file.read_bytes() for file in files) == [SESSION, SESSION + b"FASPMGR 2\nType: ST"]
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     assert len(list(faspmgr.read(str(files[0])))) == 5
@@ -178,7 +178,7 @@ def test_a_record_that_stops_in_the_middle(tmp_path: Path) -> None:
     assert outcome.status == 2
     assert [line["type"] for line in outcome.objects] == ["INIT", *["STATS"] * 500, "DONE"]
     assert "the recording is not complete: " in outcome.err
-    (record,) = records.iterdir()
+    (record,) = records.glob("*.fasp")
     assert stream.startswith(record.read_bytes())
 
 
@@ -218,7 +218,7 @@ def test_a_reader_that_goes_away_while_recording(tmp_path: Path) -> None:
         send(port, SESSION * 50)
         process.stdout = None
         assert finish(process).status == 0
-    (record,) = (tmp_path / "r").iterdir()
+    (record,) = (tmp_path / "r").glob("*.fasp")
     assert record.read_bytes() == SESSION * 50
 
 

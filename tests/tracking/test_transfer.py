@@ -86,6 +86,8 @@ def test_a_retry_replaces_the_attempt_that_failed(fixtures: Path) -> None:
     assert transfer.current == [second]
     assert transfer.sessions == [first, second]
     assert transfer.bytes_written == 23068672
+    assert transfer.bytes_transferred == 31850496 + 23068672  # what went over the network did so in both
+    assert transfer.average_rate_kbps == pytest.approx(23068672 * 8 / 2.741388 / 1000)  # of the time that is shown
     assert transfer.elapsed_usec == 2741388
 
 
@@ -186,12 +188,13 @@ def test_the_state_of_a_transfer_is_that_of_the_session_least_far() -> None:
 def test_totals_of_a_transfer() -> None:
     events: list[Event] = [*part("a", 0), *part("b", 1)]
     for session_id, written, rtt in (("a", 100, 30), ("b", 300, 10)):
+        name = f"of-{session_id}"
         events += [
             NotificationEvent(session_id=session_id, pre_transfer_bytes=1000, pre_transfer_files=1),
-            StatsEvent(session_id=session_id, file="f", transfer_bytes=0, elapsed_usec=0),
+            StatsEvent(session_id=session_id, file=name, transfer_bytes=0, elapsed_usec=0),
             StatsEvent(
                 session_id=session_id,
-                file="f",
+                file=name,
                 size=1000,
                 written=written,
                 transfer_bytes=written,
