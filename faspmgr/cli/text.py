@@ -6,7 +6,7 @@ Bytes and bits are counted in powers of 1000, as ascp does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from faspmgr.protocol.codes import USER_CANCEL, explain
 from faspmgr.protocol.problems import printable as printable
@@ -131,14 +131,34 @@ def advice_lines(
     return [error.advice] if verdict == "failed" and error else []
 
 
+class Ending(NamedTuple):
+    """How a transfer ended, or where it stands: what headline() and advice_lines() want to know."""
+
+    verdict: Verdict | SessionState
+    error: Failure | None = None
+    reason: str = ""
+    interrupted: bool = False
+    transfer: Transfer | None = None
+
+    @classmethod
+    def of(cls, transfer: Transfer) -> Ending:
+        """Give what the stream of a transfer shows."""
+        return cls(transfer.state, transfer.error, transfer=transfer)
+
+
 def verdict_lines(transfers: Iterable[Transfer]) -> list[str]:
     """Give the lines to print at the end: result and advice of each transfer, with its id if there are several."""
-    transfers = list(transfers)
+    return ending_lines(map(Ending.of, transfers))
+
+
+def ending_lines(endings: Iterable[Ending]) -> list[str]:
+    """Give the same for what is known beside the transfers."""
+    endings = list(endings)
     lines = []
-    for transfer in transfers:
-        line = headline(transfer.state, transfer.error, transfer=transfer)
-        lines.append(line + (f" [{printable(transfer.id)}]" if len(transfers) > 1 else ""))
-        lines += advice_lines(transfer.state, transfer.error, transfer=transfer)
+    for ending in endings:
+        id = ending.transfer.id if ending.transfer and len(endings) > 1 else None
+        lines.append(headline(*ending) + ("" if id is None else f" [{printable(id)}]"))
+        lines += advice_lines(*ending)
     return lines
 
 

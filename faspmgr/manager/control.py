@@ -45,6 +45,7 @@ from typing import Any, Self
 
 import attrs
 
+from faspmgr.jsontext import to_json
 from faspmgr.manager.job import Job
 from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
@@ -246,7 +247,7 @@ async def _respond(client: socket.socket, response: Mapping[str, Any]) -> None:
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    return to_json(message, ascii=True).encode() + b"\n"
 
 
 def _listen(path: str) -> socket.socket:

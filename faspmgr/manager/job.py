@@ -33,6 +33,7 @@ from faspmgr.ascp import (
     with_option,
 )
 from faspmgr.callbacks import check_callbacks
+from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
@@ -86,7 +87,7 @@ class Job:
         retry_wait: seconds before the first retry, doubled each time up to 60.
         environment: variables beside those of this process. Secrets belong here, not on the command line.
         record: where the bytes of the management stream are written: a file, or a directory for a file for each
-            connection.
+            connection. How the run went is noted beside them.
         tracker: keeps the state; by default a new one. Several jobs may use the same, and each has its own transfer
             there, unless they have the same UserStr or XferId.
         on_event: called with each event, and its session in the state after it.
@@ -211,7 +212,7 @@ class Job:
         finally:
             work.cancel()
             if self._recording:
-                self._recording.close()
+                self._recording.close(self._recorded_result(work))
         work.result()
         self._report_progress()
         result = self._result()
@@ -332,13 +333,14 @@ class Job:
     async def _run_part(self, part: int, argv: list[str], invocation: _Invocation) -> None:
         """Run one part, attempt by attempt, until it is done or has failed for good."""
         for number in itertools.count(1):
+            tap = self._recording.tap(self._message, part, number) if self._recording else None
             process = Process(
                 argv,
                 invocation.user_str,
                 self.tracker,
                 Hooks(
                     on_event=self._apply,
-                    on_data=self._recording.tap(self._message) if self._recording else None,
+                    on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
                 ),
@@ -355,6 +357,8 @@ class Job:
             try:
                 attempt = await process.run()
             finally:
+                if self._recording and tap:
+                    self._recording.end(tap)
                 del self._running[process]
                 for command in pending:
                     command.end()
@@ -425,6 +429,13 @@ class Job:
     def _report_progress(self) -> None:
         if self._on_progress:
             self._on_progress(self.transfers)
+
+    def _recorded_result(self, work: asyncio.Future[None]) -> RunResult | None:
+        """What the recording says about the end of the run; None where there is no result."""
+        if not work.done() or work.cancelled() or work.exception():
+            return None
+        result = self._result()
+        return RunResult(result.verdict, result.error, result.reason, result.interrupted)
 
     def _result(self) -> Result:
         transfers = self.transfers

@@ -101,7 +101,7 @@ def test_several_transfers(fixtures: Path) -> None:
     ("args", "stdin", "status", "out", "err"),
     [
         (["no-such-file"], b"", 2, [], ["no-such-file: No such file or directory"]),
-        (["/"], b"", 2, [], ["/: Is a directory"]),
+        (["/"], b"", 2, [], ["/: no recording (*.fasp, *.fasp.gz) in this directory"]),
         ([], b"", 3, ["Lost: no session in this stream"], ["<stdin>: no messages"]),
         (["--strict"], b"FASPMGR 2\nno field\n\n", 4, [], []),
         (["--unwrap", "("], b"", 2, [], []),
@@ -214,7 +214,7 @@ def test_time_is_left_for_another_attempt(monkeypatch: pytest.MonkeyPatch) -> No
         pytest.fail("it should have ended")
 
     monkeypatch.setattr("faspmgr.cli.commands.watch.time.monotonic", lambda: now)
-    monkeypatch.setattr("faspmgr.captures.pump", pump)
+    monkeypatch.setattr("faspmgr.captures.recorded.pump", pump)
     assert invoke("watch", "--follow", "some-file").status == 0
 
 

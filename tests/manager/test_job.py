@@ -533,7 +533,7 @@ def test_attempts_are_recorded_one_after_the_other(scripted_ascp: MakeAscp, tmp_
 def test_each_session_is_recorded_in_a_file_of_its_own(scripted_ascp: MakeAscp, tmp_path: Path) -> None:
     path = scripted_ascp("wire = began(); wire.sendall(DONE)")
     assert run([path, "a", "h:b"], sessions=3, record=f"{tmp_path}/records/").verdict == "done"
-    files = sorted((tmp_path / "records").iterdir())
+    files = sorted((tmp_path / "records").glob("*.fasp"))
     assert len(files) == 3
     for file in files:
         assert [event.type for event in faspmgr.read(str(file))] == ["INIT", "SESSION", "DONE"]

@@ -36,7 +36,11 @@ SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--json", "as_json", is_flag=True, help="The result as JSON on standard output; everything else on standard error."
 )
-@click.option("--record", metavar="FILE|DIR", help="Record the management stream; in DIR a file for each connection.")
+@click.option(
+    "--record",
+    metavar="FILE|DIR",
+    help="Record the management stream, for summary, watch and view; in DIR a file for each connection.",
+)
 @options.view_option
 @click.option("--control", metavar="SOCKET", help="Accept commands from 'faspmgr ctl' on this Unix socket.")
 @click.option(
