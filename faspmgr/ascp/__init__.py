@@ -27,6 +27,7 @@ from faspmgr.ascp.options import command_line as command_line
 from faspmgr.ascp.options import has_option as has_option
 from faspmgr.ascp.options import option_value as option_value
 from faspmgr.ascp.options import option_words as option_words
+from faspmgr.ascp.options import reads_stdin as reads_stdin
 from faspmgr.ascp.options import retry_argv as retry_argv
 from faspmgr.ascp.options import secrets_in as secrets_in
 from faspmgr.ascp.options import session_argv as session_argv
