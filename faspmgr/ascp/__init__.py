@@ -31,6 +31,7 @@ from faspmgr.ascp.options import reads_stdin as reads_stdin
 from faspmgr.ascp.options import retry_argv as retry_argv
 from faspmgr.ascp.options import secrets_in as secrets_in
 from faspmgr.ascp.options import session_argv as session_argv
+from faspmgr.ascp.options import transfers_nothing as transfers_nothing
 from faspmgr.ascp.options import with_option as with_option
 from faspmgr.ascp.paths import PathPair as PathPair
 from faspmgr.ascp.properties import Property as Property
