@@ -27,6 +27,7 @@ from faspmgr.ascp import (
     command_line,
     find_ascp,
     option_value,
+    remove_stale_lists,
     retry_argv,
     secrets_in,
     session_argv,
@@ -88,7 +89,8 @@ class Job:
         tracker: keeps the state; by default a new one.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.
-        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.
+        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden. Where it returns
+            an awaitable, such as a future, the next line waits for that.
         on_message: called with each line that the job has to report, such as a retry.
 
     A callback is a plain function. What it raises ends the transfer, and comes out of run().
@@ -279,6 +281,7 @@ class Job:
                 argv, hidden = list(prepared.argv), list(prepared.secrets)
                 environment = {**self._environment, **prepared.env}
             else:
+                remove_stale_lists()
                 argv = [ascp, *self._argv[1:]]
                 hidden, environment = list(secrets_in(argv)), self._environment
             user_str = option_value(argv, "-u") or f"faspmgr-{secrets.token_hex(8)}"

@@ -287,6 +287,26 @@ def test_files_for_the_spec_are_gone_afterwards(simulated_ascp: str, tmp_path: P
     assert not list((tmp_path / "tmp").iterdir())
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGTERM])
+def test_names_of_files_do_not_outlive_a_run(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
+    """They are gone with it, or with the next run if it was killed."""
+    (tmp_path / "tmp").mkdir()
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(specification(tmp_path)))
+    flag = tmp_path / "flag"
+    ascp = scripted_ascp(f"wire = began(); open({str(flag)!r}, 'w'); time.sleep(60)")
+    environment = {"TMPDIR": str(tmp_path / "tmp")}
+    with start("run", "--grace", "0.3", "--ascp", ascp, "--spec", spec, environment=environment) as process:
+        wait_until(flag.exists)
+        (made,) = (tmp_path / "tmp").rglob("paths")
+        assert "a.bin" in made.read_text()
+        process.send_signal(number)
+        process.wait(20)
+    assert made.exists() == (number == signal.SIGKILL)
+    run("run", "--", scripted_ascp("sys.exit(1)"), "a", "h:b", environment=environment)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
 # -- recording and views
 
 
