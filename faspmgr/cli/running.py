@@ -91,8 +91,9 @@ def live(function: Callable[..., int]) -> Callable[..., int]:
             # Inherited from whoever has started us: no exit status of ascp could be known.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         there = [signal.Signals[name] for name in ENDING_SIGNALS if hasattr(signal, name)]
-        # Under nohup SIGHUP is ignored.
-        handled = [number for number in there if signal.getsignal(number) is not signal.SIG_IGN]
+        # Under nohup SIGHUP stays ignored. A shell lets programs in the background ignore some of the others, and then
+        # there would be no orderly way to end them.
+        handled = [each for each in there if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]
         with SignalHandler(handled) as signals, streams.background(lambda: len(signals.received) > 1):
             return function(signals, *args, **options)
 

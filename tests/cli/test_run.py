@@ -387,8 +387,11 @@ def test_the_second_ctrl_c_does_not_wait(moving: Callable[..., Any]) -> None:
         assert finish(process)[0] == 130
 
 
-def test_sigquit_does_not_wait(moving: Callable[..., Any]) -> None:
-    with moving(DEAF, "--grace", "300") as process:
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_sigquit_does_not_wait(moving: Callable[..., Any], before: signal.Handlers) -> None:
+    """Also in the background of a shell script, where it is ignored at first."""
+    set_before = lambda: signal.signal(signal.SIGQUIT, before)  # noqa: E731
+    with moving(DEAF, "--grace", "300", preexec_fn=set_before) as process:
         process.send_signal(signal.SIGQUIT)
         status, out, _ = finish(process)
     assert status == 130

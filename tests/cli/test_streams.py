@@ -182,10 +182,13 @@ def test_a_slow_reader_of_the_standard_error_of_ascp(scripted_ascp: Make, tmp_pa
 # -- the program itself
 
 
-def test_a_pipe_that_nobody_reads_does_not_hold_up_ctrl_c(tmp_path: Path, full_pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_a_pipe_that_nobody_reads_does_not_hold_up_ctrl_c(
+    tmp_path: Path, full_pipe: tuple[int, int], count: int
+) -> None:
     """Commands without a transfer of their own write to the pipe themselves."""
     capture = tmp_path / "capture.fasp"
-    capture.write_bytes(STATS * 10_000)
+    capture.write_bytes(STATS * count)
     with start("decode", capture, stdout=full_pipe[1]) as process:
         assert still_runs(process, 2)
         for _ in range(2):
