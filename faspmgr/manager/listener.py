@@ -154,6 +154,8 @@ class Listener:
         self._failure: Exception | None = None
         # From the connections to the caller, None at the end. One at a time: the connections take turns.
         self._pieces: asyncio.Queue[_Piece | None] = asyncio.Queue(maxsize=1)
+        # Keeps the turns: a queue lets a connection that has its next piece at hand go before one that waits already.
+        self._turn = asyncio.Lock()
         # A task waits for the next piece.
         self._waiting = False
         # The latest piece, and its events that were not given yet.
@@ -235,12 +237,17 @@ class Listener:
         if self._recording:
             connection.tap = self._recording.tap(self._report_recording)
         while events := await connection.read():
-            await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
+            await self._hand_over(connection, events)
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
         if self._recording and connection.tap:
             self._recording.end(connection.tap)
-        await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
+        await self._hand_over(connection, [])
+
+    async def _hand_over(self, connection: Connection, events: list[Event]) -> None:
+        piece = _Piece(connection.number, datetime.now(UTC), events)
+        async with self._turn:
+            await self._pieces.put(piece)
 
     def _report(self, message: str) -> None:
         if self._on_message:

@@ -26,10 +26,11 @@ import os
 import socket
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from faspmgr.callbacks import check_callbacks
 from faspmgr.manager.publish import PublishedPort
+from faspmgr.manager.wire import Wire
 from faspmgr.protocol.commands import Command
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
@@ -42,68 +43,12 @@ HELLO_TIMEOUT = 30.0
 """Seconds until the first message, against connections that hold a place and stay silent."""
 MAX_UNSENT_BYTES = 1 << 16
 """Bytes of commands that ascp has not read, against an ascp that never reads them."""
-MAX_UNREAD_BYTES = 1 << 16
-"""Received bytes that nobody has asked for: from here on the socket is not read, and ascp waits."""
 BACKLOG = 128
 """Connections that the system keeps waiting until they are accepted."""
 ACCEPT_PAUSE = 0.2
 """Seconds to wait after a connection that could not be accepted."""
 
 logger = logging.getLogger(__name__)
-
-
-class _Wire(asyncio.Protocol):
-    """The receiving side of a socket: what has arrived and was not read yet.
-
-    asyncio's streams would do, but for a reset: they drop what has arrived before it.
-    """
-
-    def __init__(self) -> None:
-        # The socket, from the start of the connection on.
-        self.transport: asyncio.Transport
-        # What the connection broke off with; None while it is open and after an orderly end.
-        self.error: OSError | None = None
-
-        # Received and not read yet.
-        self._data = bytearray()
-        # Nothing more will arrive.
-        self._ended = False
-        # Reading from the socket is paused.
-        self._paused = False
-        # Set when data has arrived, or the end.
-        self._arrival = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        self._arrival.set()
-        if len(self._data) >= MAX_UNREAD_BYTES and not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        self._arrival.set()
-        return True  # keeps our side open: an ascp that has closed its own may still listen
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._ended = True
-        self.error = error if isinstance(error, OSError) else None
-        self._arrival.set()
-
-    async def read(self) -> bytes:
-        """Wait for data: at least one byte, or none at the end. Cancelling it loses nothing."""
-        while not self._data and not self._ended:
-            self._arrival.clear()
-            await self._arrival.wait()
-        data = bytes(self._data)
-        self._data.clear()
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
-        return data
 
 
 class Connection:
@@ -115,7 +60,7 @@ class Connection:
     def __init__(
         self,
         number: int,
-        wire: _Wire,
+        wire: Wire,
         on_close: Callable[[Connection], None],
         *,
         max_frame_bytes: int,
@@ -381,7 +326,7 @@ class ManagementPort:
         try:
             accepted = await accept(listener)
             try:
-                _transport, wire = await asyncio.get_running_loop().connect_accepted_socket(_Wire, accepted)
+                _transport, wire = await asyncio.get_running_loop().connect_accepted_socket(Wire, accepted)
             except BaseException:
                 accepted.close()
                 raise
@@ -426,14 +371,34 @@ class ManagementPort:
 
 
 async def accept(listener: socket.socket) -> socket.socket:
-    """Wait for the next connection to a listening socket. A connection that fails does not end the wait."""
-    loop = asyncio.get_running_loop()
+    """Wait for the next connection to a listening socket. A connection that fails does not end the wait.
+
+    Cancelling it loses none, which the event loop's own sock_accept does not promise: what it has accepted when it is
+    cancelled is gone.
+    """
     while True:
         try:
-            accepted, _address = await loop.sock_accept(listener)
+            accepted, _address = listener.accept()
             return accepted
+        except BlockingIOError:
+            await _wait_until_readable(listener)
         except OSError:  # the peer has given up, or there are too many open files
             await asyncio.sleep(ACCEPT_PAUSE)
+
+
+async def _wait_until_readable(listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    number = listener.fileno()  # the socket may be closed when the wait is over
+    try:
+        loop.add_reader(number, readable.set)
+    except NotImplementedError:  # an event loop for Windows
+        await asyncio.sleep(ACCEPT_PAUSE)
+        return
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(number)
 
 
 def _format_address(address: object) -> str:

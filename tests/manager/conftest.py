@@ -1,5 +1,21 @@
-"""Every test here is checked for processes that it leaves behind."""
+"""Every test here is checked for processes that it leaves behind; those that ask for ``either_loop`` run twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
 
 from tests.live import nothing_left, scripted_ascp, simulated_ascp, socket_folder
 
-__all__ = ["nothing_left", "scripted_ascp", "simulated_ascp", "socket_folder"]
+__all__ = ["either_loop", "nothing_left", "scripted_ascp", "simulated_ascp", "socket_folder"]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def either_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test with each event loop that an application may have; gives its name."""
+    name: str = request.param
+    if name == "uvloop":
+        uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+        monkeypatch.setattr(asyncio.events, "new_event_loop", uvloop.new_event_loop)  # what asyncio.run calls
+    return name

@@ -21,6 +21,8 @@ from faspmgr.manager import Job, control
 from faspmgr.manager.control import ControlSocket, ask
 from tests.manager.peers import in_loop
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 STATUS = b'{"command": "status"}\n'
 
 

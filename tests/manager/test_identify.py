@@ -8,7 +8,9 @@ import pytest
 
 import faspmgr
 from tests.live import MakeAscp, message
-from tests.manager.transfers import run
+from tests.manager.transfers import asyncio_only, run
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,7 @@ def test_a_stranger_is_refused_and_told_of(scripted_ascp: MakeAscp, first: bytes
     assert len(result.transfer.sessions) == 1
 
 
+@asyncio_only
 def test_a_stranger_alone_is_no_connection(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("wire = connect(); wire.sendall(message('INIT', UserStr='x') + DONE); time.sleep(60)")
     result = run([path], connect_timeout=0.7, grace=0.3)

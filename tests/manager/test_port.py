@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from faspmgr import parse
 from faspmgr.manager import Connection, ManagementPort
+from faspmgr.manager.port import accept
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
@@ -21,10 +23,18 @@ from faspmgr.protocol.parser import Parser
 from tests.launcher import start
 from tests.live import message, wait_until
 from tests.manager.peers import Peer, connected, in_loop
+from tests.manager.transfers import asyncio_only
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 
 async def events_of(connection: Connection) -> list[Event]:
     return [event async for event in connection]
+
+
+@in_loop
+async def test_the_event_loop_is_the_one_that_was_asked_for(either_loop: str) -> None:
+    assert type(asyncio.get_running_loop()).__module__.partition(".")[0] == either_loop
 
 
 # -- connections and their events
@@ -181,6 +191,42 @@ async def test_nothing_is_lost_when_waiting_for_a_connection_is_cancelled() -> N
             await asyncio.wait({waiting})
             await asyncio.sleep(0.05)
             assert (await anext(port)).peer == peer.address
+
+
+@pytest.mark.parametrize("rounds", range(6))
+@in_loop
+async def test_no_connection_is_lost_when_accepting_is_cancelled_as_it_comes(rounds: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        accepting = asyncio.ensure_future(accept(listener))
+        await asyncio.sleep(0)
+        with Peer(listener.getsockname()[1]) as peer:
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            accepting.cancel()
+            await asyncio.wait({accepting})
+            with accepting.result() if not accepting.cancelled() else await accept(listener) as accepted:
+                assert accepted.getpeername() == peer.socket.getsockname()
+
+
+class _WithoutReaders(asyncio.SelectorEventLoop):
+    """An event loop as that of Windows, which cannot tell when a socket is readable."""
+
+    def add_reader(self, *_: Any) -> None:  # type: ignore[override]
+        raise NotImplementedError
+
+
+@asyncio_only
+def test_a_loop_that_cannot_wait_for_a_socket() -> None:
+    async def go() -> None:
+        async with ManagementPort() as port:
+            waiting = asyncio.ensure_future(anext(port))
+            await asyncio.sleep(0.01)
+            with Peer(port.port) as peer:
+                assert (await waiting).peer == peer.address
+
+    with asyncio.Runner(loop_factory=_WithoutReaders) as runner:
+        runner.run(asyncio.wait_for(go(), 30))
 
 
 @in_loop
