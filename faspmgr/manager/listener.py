@@ -81,7 +81,8 @@ class Listener:
         connections: number of connections after which iterating ends; None for no end.
         allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
             port can forge messages.
-        max_connections: how many connections are served at once; more wait in turn. A limit for security.
+        max_connections: how many connections are served at once; more wait in turn, and those go first that have sent
+            no message. Each needs a file descriptor, and one more where it is recorded. A limit for security.
         hello_timeout: seconds within which a connection must send its first message, or it is closed; None for any
             time. A limit for security.
         max_frame_bytes: size of the longest message; a longer one is skipped and reported as a problem. A limit for
