@@ -419,6 +419,7 @@ async def accept(listener: socket.socket, make_room: Callable[[], Awaitable[bool
         make_room: closes something when there are too many open files; returns whether it did.
     """
     while True:
+        await asyncio.sleep(0)  # who comes in a crowd is served while it comes
         try:
             accepted, _address = listener.accept()
             return accepted

@@ -52,7 +52,7 @@ SPARE_DESCRIPTORS = 32
     metavar="N",
     help="Serve N connections at once; more wait in turn.",
 )
-@click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR.")
+@click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR, for summary.")
 @progress_option(None, "Show progress instead of messages")
 @view_option
 @show_secrets_option
@@ -166,7 +166,7 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
     """JSON for events that arrived at once, so at one time."""
     time = received[0].time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return [
-        output.to_json(
+        output.message_to_json(
             {
                 "time": time,
                 "connection": each.connection,
