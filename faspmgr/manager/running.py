@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable, Mapping
 
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
-from faspmgr.manager.job import RETRY_WAIT, ArgvOrSpec, Job
+from faspmgr.manager.job import RETRY_WAIT, Job
+from faspmgr.manager.launch import ArgvOrSpec
 from faspmgr.manager.result import Result
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Session, Tracker, Transfer
