@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ import faspmgr
 from faspmgr.cli.main import COMMANDS, _Group, cli
 from faspmgr.protocol.commands import COMMANDS as ENCODED
 from tests.cli.terminal import invoke
-from tests.launcher import Outcome, finish, run, shell, start
+from tests.launcher import ROOT, Outcome, finish, run, shell, start
 from tests.privileges import no_right_to_read_anything
 
 READING = ("decode", "summary", "check")
@@ -166,6 +167,20 @@ def test_interrupted_while_reading_a_pipe() -> None:
     with start("decode", stdin=subprocess.PIPE) as process:
         assert b"NOP" in live(process, b"FASPMGR 2\nType: NOP\n\n")  # it reads its input
         assert interrupt(process) == (130, "", "")
+
+
+@pytest.mark.parametrize("program", [(sys.executable, "-m", "faspmgr"), (f"{sysconfig.get_path('scripts')}/faspmgr",)])
+def test_interrupted_while_it_starts(tmp_path: Path, program: tuple[str, ...]) -> None:
+    """In the middle of an import, and where Python only prints what an exception was, and goes on."""
+    folder = tmp_path / "click"
+    folder.mkdir()
+    kill = "os.kill(os.getpid(), signal.SIGINT)"
+    (folder / "__init__.py").write_text(
+        f"import os, signal\nclass Finished:\n    def __del__(self): {kill}\nFinished()\n{kill}\n"
+    )
+    environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    if os.path.exists(program[0]):
+        assert run("describe", "STATS", program=program, environment=environment) == (130, "", "")
 
 
 def test_interrupted_while_following(fixtures: Path) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,13 +15,14 @@ from typing import Any
 
 import click
 
-from faspmgr.cli import output, running
+from faspmgr.cli import output, running, streams
 from faspmgr.cli.options import progress_option, show_secrets_option, view_option
 from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.text import printable, verdict_lines
 from faspmgr.errors import CommandError
 from faspmgr.manager.listener import Listener, Received
 from faspmgr.manager.port import Connection
+from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.problems import Problem
 from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
 
@@ -44,7 +46,8 @@ MAX_LOGGED_PROBLEMS = 10
 @progress_option(None, "Show progress instead of messages")
 @view_option
 @show_secrets_option
-def command(**options: Any) -> int:
+@running.live
+def command(signals: SignalHandler, **options: Any) -> int:
     """Listen for ascp (ascp -M PORT), and write its messages to standard output as JSON Lines.
 
     Each line is a message as decode writes it, after "time" (when it arrived, UTC), "connection" (1, 2, …) and
@@ -59,10 +62,11 @@ def command(**options: Any) -> int:
       faspmgr listen --connections 1 --progress auto --record captures/
       faspmgr listen --port-file port.txt --publish
     """
-    return asyncio.run(_listen(**options))
+    return asyncio.run(_listen(signals, **options))
 
 
 async def _listen(
+    signals: SignalHandler,
     *,
     mode: str | None,
     views: tuple[tuple[str, str], ...],
@@ -83,11 +87,19 @@ async def _listen(
             log(f"{connection.peer}:{problem.line}: {problem}")
 
     interrupted = asyncio.Event()
-    running.on_signals(lambda _number: interrupted.set())
+
+    def interrupt(_number: signal.Signals) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    signals.call_in_loop(interrupt)
     listener = Listener(
         **options, publish=publish_in or publish, tracker=tracker, on_problem=log_problem, on_message=log
     )
     output_error: OSError | None = None
+    # Who writes the messages in the background, where that is done.
+    writer = streams.writer_of(sys.stdout) if mode is None else None
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(listener)
@@ -104,16 +116,21 @@ async def _listen(
         update_at = loop.time()
         received: list[Received] | None = None
         while received != []:  # the end
-            # Wait for events, but no longer than until the next update.
             received = None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(update_at):
-                    received = await listener.read()
+            if writer and writer.waiting > streams.BEHIND_BYTES and not interrupted.is_set():
+                await asyncio.sleep(streams.BEHIND_SECONDS)  # our reader does not keep up: ascp waits for him
+            else:
+                # Wait for events, but no longer than until the next update.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(update_at):
+                        received = await listener.read()
             if received and mode is None and not output_error:
                 try:
                     output.write(_lines(received, redact=not show_secrets))
                 except OSError as error:
                     output_error = error
+            if writer and writer.error:
+                output_error = writer.error
             if loop.time() >= update_at or received == []:
                 progress.update(tracker.transfers.values())
                 update_views()
