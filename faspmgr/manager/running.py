@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
-from faspmgr.manager.job import RETRY_WAIT, ArgvOrSpec, Job
+from faspmgr.manager.job import RETRY_WAIT, Job
+from faspmgr.manager.launch import ArgvOrSpec
 from faspmgr.manager.result import Result
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.events import Event

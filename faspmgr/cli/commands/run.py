@@ -46,7 +46,11 @@ SECONDS = click.FloatRange(0, min_open=True)
 @options.view_option
 @click.option("--control", metavar="SOCKET", help="Accept commands from 'faspmgr ctl' on this Unix socket.")
 @click.option(
-    "--retry", type=click.IntRange(0), default=0, metavar="N", help="Retry up to N times where that makes sense."
+    "--retry",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Retry up to N times where that makes sense; with -k 1, so that a retry can resume, unless there is a -k.",
 )
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="Divide the transfer among N ascp (-C).")
 @click.option(
