@@ -46,6 +46,9 @@ async def run(
 ) -> Result:
     """Run ascp and wait for how it ends. Nothing of ascp is left afterwards.
 
+    Signals are the business of the program: one that ends it should stop the job, or cancel the task. Where it is
+    killed, Linux kills ascp with it; the page on platforms has the limits of that.
+
     Arguments, defaults and errors are those of Job.
 
     Example:

@@ -131,7 +131,7 @@ def test_a_result_waits_for_its_reader(scripted_ascp: Make, tmp_path: Path, full
             received += os.read(reading, 1 << 16)
     assert process.returncode == 130
     assert b"SIGINT: cancelling the transfer" in received
-    assert b"Failed: 28 USER_CANCEL: cancelled; interrupted by SIGINT" in received
+    assert b"Interrupted: 28 USER_CANCEL: cancelled; interrupted by SIGINT" in received
     assert b'"verdict":"failed"' in received
 
 
@@ -162,7 +162,7 @@ def test_standard_error_of_ascp_that_nobody_reads(
         assert still_runs(process, 2)
         process.send_signal(signal.SIGINT)
         assert process.stdout
-        assert process.stdout.readline().startswith(b"Lost: ")
+        assert process.stdout.readline() == b"Interrupted: at 0%, 0 B; interrupted by SIGINT\n"
         assert still_runs(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT) == 130

@@ -3,6 +3,7 @@ invented."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from tests.live import MakeAscp, wait_until
 
 PYTHON = (sys.executable, "-c")
 DEAF = "signal.signal(15, signal.SIG_IGN); wire = began(); open(option('--flag'), 'w').write(str(os.getpid()))\n"
+UVLOOP = "import uvloop; asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())"
+needs_uvloop = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
+loops = pytest.mark.parametrize("loop", ["", pytest.param(UVLOOP, marks=needs_uvloop)], ids=["asyncio", "uvloop"])
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 
 
@@ -66,6 +70,7 @@ def runs(pid: int) -> bool:
         program(),
         program("asyncio.run(faspmgr.run(sys.argv[1:]))"),
         program("t = threading.Thread(target=faspmgr.run_sync, args=(sys.argv[1:],)); t.start(); t.join()"),
+        pytest.param(program(f"{UVLOOP}\nfaspmgr.run_sync(sys.argv[1:])"), marks=needs_uvloop),
         (sys.executable, "-m", "faspmgr", "run", "--"),
     ],
 )
@@ -134,16 +139,17 @@ def test_an_exit_status_that_is_lost_is_not_success(
 # -- SIGTERM and SIGHUP in a program that called run_sync()
 
 
+@loops
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_ascp_and_then_ends_the_program(
-    scripted_ascp: MakeAscp, tmp_path: Path, number: signal.Signals
+    scripted_ascp: MakeAscp, tmp_path: Path, number: signal.Signals, loop: str
 ) -> None:
     flag, heard = tmp_path / "flag", tmp_path / "heard"
     path = scripted_ascp(
         f"wire = began(); open({str(flag)!r}, 'w'); open({str(heard)!r}, 'wb').write(wire.recv(1000))\n"
         "wire.sendall(error(28)); sys.exit(1)"
     )
-    call = "try: faspmgr.run_sync(sys.argv[1:], grace=30)\nfinally: print('not reached')"
+    call = f"{loop}\ntry: faspmgr.run_sync(sys.argv[1:], grace=30)\nfinally: print('not reached')"
     with start(path, "a", "h:b", program=program(call)) as process:
         wait_until(flag.exists)
         process.send_signal(number)
@@ -151,8 +157,9 @@ def test_a_signal_stops_ascp_and_then_ends_the_program(
     assert b"Type: CANCEL" in heard.read_bytes()
 
 
-def test_the_second_signal_does_not_wait(moving: Callable[..., Any]) -> None:
-    with moving(program("faspmgr.run_sync(sys.argv[1:], grace=300)")) as (process, ascp):
+@loops
+def test_the_second_signal_does_not_wait(moving: Callable[..., Any], loop: str) -> None:
+    with moving(program(f"{loop}\nfaspmgr.run_sync(sys.argv[1:], grace=300)")) as (process, ascp):
         process.send_signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
@@ -161,10 +168,11 @@ def test_the_second_signal_does_not_wait(moving: Callable[..., Any]) -> None:
         assert not runs(ascp)
 
 
-def test_the_second_signal_ends_a_callback_that_hangs(moving: Callable[..., Any], tmp_path: Path) -> None:
+@loops
+def test_the_second_signal_ends_a_callback_that_hangs(moving: Callable[..., Any], tmp_path: Path, loop: str) -> None:
     """No loop runs then that could react to the first one."""
     os.mkfifo(tmp_path / "fifo")
-    call = f"""
+    call = f"""{loop}
 def hang(*_):
     open({str(tmp_path / "stuck")!r}, 'w')
     open({str(tmp_path / "fifo")!r}, 'w')
