@@ -61,6 +61,35 @@ def test_cancel(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> Non
     assert "Interrupted: 28 USER_CANCEL" in out
 
 
+@pytest.mark.parametrize(
+    ("body", "state", "headline"),
+    [
+        ("open(option('--flag'), 'w'); time.sleep(60)", "connected", "Interrupted: not started; cancelled"),
+        (
+            "wire = began(); open(option('--flag'), 'w'); wire.sendall(error(16, 'gone')); sys.exit(1)",
+            "running",
+            "Interrupted: 16 CONNECTION_LOST: gone; cancelled",
+        ),
+    ],
+    ids=["before ascp has connected", "between two attempts"],
+)
+def test_a_cancel_is_never_lost(
+    scripted_ascp: Callable[[str], str], tmp_path: Path, socket_folder: Path, body: str, state: str, headline: str
+) -> None:
+    path, flag = str(socket_folder / "control"), tmp_path / "flag"
+    options = ["--progress", "none", "--grace", "1", "--retry", "9", "--control", path]
+    with start("run", *options, "--", scripted_ascp(body), "--flag", flag, "a", "h:b") as process:
+        wait_until(flag.exists)
+        if state == "running":
+            assert process.stderr
+            while b"retry 2 of 9" not in process.stderr.readline():
+                pass
+        status, out, _ = run("ctl", path, "cancel")
+        assert (status, out) == (0, f"Accepted: no ascp is {state} now, and none will be started again\n")
+        status, out, _ = finish(process)
+    assert (status, out.splitlines()[0]) == (130, headline)
+
+
 def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "a").write_bytes(b"a" * 100_000)

@@ -62,6 +62,29 @@ def test_the_advice_and_the_attempts(scripted_ascp: Make) -> None:
     assert "retry 1 of 1 in " in err
 
 
+def test_one_of_three_sessions_is_killed(scripted_ascp: Make) -> None:
+    """The others were cancelled by us: headline, advice, JSON and status are about the one that was killed."""
+    path = scripted_ascp(
+        "wire = began(); wire.sendall(stats(400))\n"
+        "if option('-C')[0] == '2': time.sleep(0.3); os.kill(os.getpid(), 9)\n"
+        "assert receive(wire)['Type'] == 'CANCEL'; wire.sendall(error(28, 'cancelled')); sys.exit(1)"
+    )
+    argv = ["--progress", "none", "--json", "--sessions", "3", "--grace", "20", "--", path, "a", "h:b"]
+    status, out, err = run("run", *argv)
+    result = json.loads(out)
+    assert (status, result["verdict"], result["status"], result["error"]) == (3, "lost", 3, None)
+    headline, advice = (line for line in err.splitlines() if line.startswith(("Lost", "Failed", "Check", "Start")))
+    assert headline.startswith("Lost: ended without DONE or ERROR at ")
+    assert headline.endswith("; ascp was killed by SIGKILL without DONE or ERROR")
+    assert "--retry N" in advice
+
+
+def test_a_retry_without_resuming(scripted_ascp: Make) -> None:
+    path = scripted_ascp("began().sendall(DONE)")
+    status, _, err = run("run", "--progress", "none", "--retry", "2", "--", path, "-k0", "a", "h:b")
+    assert (status, err) == (0, "faspmgr: -k 0 resumes nothing: each retry will start anew\n")
+
+
 def test_the_result_as_json(scripted_ascp: Make) -> None:
     stats = "stats(5, name='X').replace(b'X', b'caf\\xe9')"
     path = scripted_ascp(f"wire = began(); wire.sendall({stats} + error(25)); sys.exit(1)")
