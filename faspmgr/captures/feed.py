@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from faspmgr.captures.sources import Source, chunks
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
-from faspmgr.errors import CaptureError
+from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.tokenizer import StreamReader
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwra
         CaptureError: the source is damaged. What came before the damage has been yielded.
         ProtocolError: the first problem, if the reader is strict.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one.
+        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
 
     Example:
         >>> import io
@@ -48,6 +48,10 @@ def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwra
         for piece in chunks(source, follow=follow):
             yield feeder.feed(piece) if piece else []
     except CaptureError:
-        yield feeder.close()
+        # Whatever is open was cut by the damage, also in a log where the end of it would end a message.
+        try:
+            yield reader.close()
+        except ProtocolError as error:  # the damage is what matters, and the problem has been reported
+            yield error.results
         raise
     yield feeder.close()

@@ -6,7 +6,6 @@ A file that cannot be read does not stop the others: it is reported, and the wor
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -14,6 +13,7 @@ from typing import TypeVar
 import click
 
 from faspmgr import captures
+from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
@@ -71,10 +71,10 @@ class Reading:
             raise click.UsageError("--follow reads one FILE, not several.")
         if unwrap is not None:
             try:
-                re.compile(unwrap)
-            except re.error as error:
-                words = "neither auto, bullets, brackets nor a regular expression"
-                raise click.UsageError(f"invalid --unwrap: {unwrap!r}; {words}: {error}.") from error
+                compile_pattern(unwrap)  # the names of ways are expressions, too
+            except ValueError as error:
+                words = f"neither {', '.join(WAYS)} nor a regular expression for bytes"
+                raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
     def batches(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[tuple[str, list[T]]]:
         """Give the results of all files, as they arrive.

@@ -108,6 +108,46 @@ def test_several_files_one_after_the_other(fixtures: Path) -> None:
     assert result.objects == [{"type": "INIT"}, {"type": "DONE"}]
 
 
+# -- messages inside of other logs
+
+
+def test_a_log_that_is_cut_in_its_last_line_loses_that_message(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.log", tmp_path / "cut.log"
+    whole.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 7\n")
+    cut.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 123")
+    unfinished = f"{cut}:1: the stream ends in the middle of this message, it is dropped: Type: STOP"
+    unwrap = ["--unwrap", "L (.*)"]
+    for args, status in (([], 0), (["--strict"], 4)):
+        alone = invoke("decode", *args, *unwrap, cut)
+        assert (alone.status, alone.objects, alone.errors) == (status, [], [unfinished])
+        for files in ([whole, cut], [cut, whole], [cut, whole, cut]):
+            result = invoke("decode", *args, *unwrap, *files)
+            assert (result.status, result.objects) == (status, [{"type": "STOP", "size": 7}])
+            assert result.errors == [unfinished] * files.count(cut)
+    assert invoke("check", *unwrap, cut).status == 4
+
+
+def test_a_log_line_that_is_too_long_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "long.log"
+    path.write_text(f"L FASPMGR 2\nL Type: STOP\nL File: {'x' * 1_100_000}\nL Size: 5\nL \n")
+    for args, status in (([], 0), (["--strict"], 4)):
+        result = invoke("decode", *args, "--unwrap", "L (.*)", path)
+        assert (result.status, result.out) == (status, b"")
+        assert result.err.startswith(f"{path}:1: a line of this message is too long")
+
+
+INVALID = ["(", r"\u00e9", "(?u)x(.*)", "x{99999999999}", "(" * 5000, "\x1b(", "\u202e("]
+
+
+@pytest.mark.parametrize("pattern", INVALID, ids=lambda pattern: ascii(pattern)[:30])
+@pytest.mark.parametrize("name", ["decode", "summary", "check", "watch"])
+def test_a_pattern_that_cannot_be_used_is_wrong_usage(name: str, pattern: str) -> None:
+    result = invoke(name, "--unwrap", pattern)
+    assert (result.status, result.out) == (2, b"")
+    assert "\nError: invalid --unwrap: '" in result.err
+    assert result.err.replace("\n", "").isprintable()
+
+
 # -- types and fields
 
 
