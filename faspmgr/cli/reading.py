@@ -1,6 +1,7 @@
 """The FILEs of a command: reads them one after the other, reports what is wrong with them, and knows the status.
 
-A file that cannot be read does not stop the others: it is reported, and the worst status remains.
+A file that cannot be read does not stop the others: it is reported, and the worst status remains. Where a command has
+something to show at the end, a signal that interrupts ends only the reading.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import click
 
 from faspmgr import captures
 from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
+from faspmgr.cli.interruption import Interruption
+from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
@@ -32,6 +35,7 @@ class Reading:
         files: paths; ``-`` for standard input.
         status: the exit status so far.
         errors: files that could not be read to their end, and why.
+        interrupted: a signal has ended the reading: what has not ended may still be running.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Reading:
         follow: bool = False,
         unwrap: str | None = None,
         strict: bool = False,
+        interruptible: bool = False,
         on_problem: Callable[[str, Problem], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -51,8 +56,10 @@ class Reading:
             follow: wait for more at the end of the file.
             unwrap: how to find messages inside another log, or None.
             strict: stop at the first problem of each file.
+            interruptible: until the command is over, a signal that interrupts ends the reading alone; a second one ends
+                the command.
             on_problem: receives the name of the file and the problem; by default a line for each, as many as MAX_SHOWN.
-            log: receives the lines for standard error.
+            log: receives the lines for standard error, which are printable.
 
         Raises:
             click.UsageError: options that cannot be used together, or an invalid regular expression.
@@ -60,11 +67,15 @@ class Reading:
         self.files = files or ("-",)
         self.status = ExitStatus.DONE
         self.errors: dict[str, str] = {}
+        self.interrupted = False
         self._follow = follow
         self._unwrap = unwrap
         self._strict = strict
         self._on_problem = on_problem or self._log_problem
         self._log = log or functools.partial(click.echo, err=True)
+        self._interruption = Interruption()
+        if interruptible:
+            click.get_current_context().with_resource(self._interruption)
         # Problems of the present file so far, by their kind; counted only where they are logged here.
         self._logged: Counter[str] = Counter()
         if follow and len(self.files) > 1:
@@ -86,26 +97,31 @@ class Reading:
             The file, and what a piece of it gave; the list may be empty.
         """
         for file in self.files:
-            shown = name_of(file)
+            if self._interruption.caught:
+                self._note_interruption(file)
+                continue
             problems: list[Problem] = []
+            warnings: list[str] = []
             empty = True
-            for results in self._pump(file, make_reader(strict=self._strict, on_problem=problems.append)):
+            reader = make_reader(strict=self._strict, on_problem=problems.append)
+            for results in self._interruption.watch(self._pump(file, reader, warnings.append)):
                 empty = empty and not results and not problems
-                for problem in problems:
-                    self._on_problem(shown, problem)
-                problems.clear()
+                self._report(file, problems, warnings)
                 yield file, results
-            if empty and file not in self.errors:
-                self._log(f"{shown}: no messages")
+            if self._interruption.caught:
+                self._note_interruption(file)
+            self._report(file, problems, warnings)
+            if empty and not self.interrupted and file not in self.errors:
+                self._log_line(file, "no messages")
             for kind, number in self._logged.items():
                 if number > MAX_SHOWN:
-                    self._log(f"{shown}: {number - MAX_SHOWN:,} more of kind {kind}; check lists them")
+                    self._log_line(file, f"{number - MAX_SHOWN:,} more of kind {kind}; check lists them")
             self._logged.clear()
 
-    def _pump(self, file: str, reader: StreamReader[T]) -> Iterator[list[T]]:
+    def _pump(self, file: str, reader: StreamReader[T], on_warning: Callable[[str], None]) -> Iterator[list[T]]:
         """Read a file. Nothing is written in here, so that an OSError is one of the file and not of the output."""
         try:
-            yield from captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap)
+            yield from captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap, log=on_warning)
         except ProtocolError as error:
             self.status = ExitStatus.MALFORMED
             yield error.results
@@ -117,14 +133,35 @@ class Reading:
     def _fail(self, file: str, reason: str, status: ExitStatus) -> None:
         self.status = max(self.status, status)
         self.errors[file] = reason
-        self._log(f"{name_of(file)}: {reason}")
+        self._log_line(file, reason)
+
+    def _note_interruption(self, file: str) -> None:
+        """Note that a file was not read to its end, or not at all."""
+        self.interrupted = True
+        self.status = ExitStatus.INTERRUPTED
+        if not self._follow:  # whose end nobody expects
+            self.errors.setdefault(file, "interrupted")
+
+    def _report(self, file: str, problems: list[Problem], warnings: list[str]) -> None:
+        """Report what a piece of the file gave beside its results, and clear the lists."""
+        for problem in problems:
+            self._on_problem(name_of(file), problem)
+        for warning in warnings:
+            self._log_line(file, warning)
+            if self._strict:
+                self.status = max(self.status, ExitStatus.MALFORMED)
+        problems.clear()
+        warnings.clear()
 
     def _log_problem(self, shown: str, problem: Problem) -> None:
         self._logged[problem.kind] += 1
         if self._logged[problem.kind] <= MAX_SHOWN:
-            self._log(f"{shown}:{problem.line}: {problem}")
+            self._log(f"{printable(shown)}:{problem.line}: {problem}")
+
+    def _log_line(self, file: str, text: str) -> None:
+        self._log(f"{printable(name_of(file))}: {text}")
 
 
 def name_of(file: str) -> str:
-    """Give the name of a file for messages: ``<stdin>`` for ``-``."""
+    """Give the name of a file, ``<stdin>`` for ``-``. For people it must be made printable."""
     return "<stdin>" if file == "-" else file

@@ -27,26 +27,30 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
 
     Several files are the parts of one recording: a session may continue in the next file.
 
-    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none.
+    When it is interrupted, it shows the state so far; so with --follow the state of a transfer that is running.
+
+    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none, 130
+    interrupted.
 
     \b
     Example:
       faspmgr summary capture.fasp
       faspmgr summary --json recording/*.fasp | jq '.transfers[].state'
     """
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
     tracker = Tracker()
     for _file, events in source.batches(Parser):
         for event in events:
             tracker.update(event)
-    tracker.close()
+    if not source.interrupted:  # then they may still be running
+        tracker.close()
     transfers = list(tracker.transfers.values())
-    status = EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
+    status = source.status or EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
     if as_json:
         output.write([output.to_json({"status": status, "transfers": [transfer.to_dict() for transfer in transfers]})])
-    elif transfers or source.status == ExitStatus.DONE:
+    elif transfers or source.interrupted or source.status == ExitStatus.DONE:
         output.write(["\n\n".join(map(_text, transfers)) or "No session in this stream."])
-    return source.status if source.status != ExitStatus.DONE else status
+    return status
 
 
 def _text(transfer: Transfer) -> str:

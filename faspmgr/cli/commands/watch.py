@@ -12,7 +12,7 @@ import click
 from faspmgr.cli import options
 from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.reading import Reading, name_of
-from faspmgr.cli.text import verdict_lines
+from faspmgr.cli.text import printable, verdict_lines
 from faspmgr.protocol.parser import Parser
 from faspmgr.tracking import Tracker
 from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
@@ -36,7 +36,8 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
     With --progress json each line is a transfer; 'faspmgr describe transfer' explains its keys. A line is written when
     something has changed, at most ten times a second, and at the end. The results go to standard error then.
 
-    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none.
+    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none, 130
+    interrupted.
 
     \b
     Example:
@@ -46,7 +47,7 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
     """
     tracker = Tracker()
     with make_progress(mode, sys.stdout) as progress:
-        source = Reading((file,), follow=follow, unwrap=unwrap, strict=strict, log=progress.message)
+        source = Reading((file,), follow=follow, unwrap=unwrap, strict=strict, interruptible=True, log=progress.message)
         finished = _Finished(tracker)
         for _file, events in source.batches(Parser):
             for event in events:
@@ -54,7 +55,8 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
             progress.update(tracker.transfers.values())
             if follow and finished(bool(events)):
                 break
-        tracker.close()
+        if not source.interrupted:  # then they may still be running
+            tracker.close()
     transfers = list(tracker.transfers.values())
     lines = verdict_lines(transfers)
     status = source.status
@@ -63,7 +65,9 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
         if not transfers:
             lines.append("Lost: no session in this stream")
     if status == ExitStatus.NO_RESULT and not follow and _is_still_written(file):
-        lines.append(f"{name_of(file)} was written to just now. If its transfer is still running, use --follow.")
+        lines.append(
+            f"{printable(name_of(file))} was written to just now. If its transfer is still running, use --follow."
+        )
     Output(sys.stderr if mode == "json" else sys.stdout).write("".join(f"{line}\n" for line in lines))
     return status
 
