@@ -48,6 +48,41 @@ EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
 """The exit status for each verdict."""
 
 
+def exit_status(verdict: Verdict, interrupted: bool = False) -> ExitStatus:
+    """Give the exit status for how a transfer ended.
+
+    Args:
+        verdict: how it ended.
+        interrupted: it was asked to stop. What is done nevertheless is done.
+
+    Example:
+        >>> exit_status("lost"), exit_status("lost", interrupted=True), exit_status("done", interrupted=True)
+        (<ExitStatus.NO_RESULT: 3>, <ExitStatus.INTERRUPTED: 130>, <ExitStatus.DONE: 0>)
+    """
+    return ExitStatus.INTERRUPTED if interrupted and verdict != "done" else EXIT_STATUS[verdict]
+
+
+def badness(verdict: str, cancelled: bool = False) -> int:
+    """Place how the parts of one transfer ended: that of the worst is how the transfer ended.
+
+    Whoever has started the parts cancels them where one of them fails or is lost. So a part that was cancelled is less
+    bad than the one that was the reason.
+
+    Args:
+        verdict: of a part, or the state in which a session ended.
+        cancelled: what it reported was that it was cancelled.
+
+    Returns:
+        A number, higher for what is worse.
+
+    Example:
+        >>> max([("done", False), ("failed", True), ("lost", False)], key=lambda part: badness(*part))
+        ('lost', False)
+    """
+    order = ("done", "not started", "cancelled", "lost", "failed")
+    return order.index("cancelled" if cancelled else verdict)
+
+
 def verdict_of(states: Iterable[str]) -> Verdict:
     """Give the verdict on several transfers together.
 

@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, verdict_of
+from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, badness, exit_status, verdict_of
 
 
 def test_every_verdict_has_its_exit_status() -> None:
@@ -25,6 +25,16 @@ def test_exit_statuses() -> None:
         "NOT_STARTED",
         "INTERRUPTED",
     ]
+
+
+def test_what_is_the_reason_is_worse_than_what_was_cancelled_for_it() -> None:
+    parts = [("failed", False), ("lost", False), ("failed", True), ("not started", False), ("done", False)]
+    assert sorted(parts, key=lambda part: badness(*part), reverse=True) == parts
+
+
+def test_interrupted_unless_it_is_done() -> None:
+    assert [exit_status(verdict) for verdict in EXIT_STATUS] == [0, 1, 3, 5]
+    assert [exit_status(verdict, interrupted=True) for verdict in EXIT_STATUS] == [0, 130, 130, 130]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """Recording: the bytes of streams, as they arrive, to one file, or to a directory with a file for each connection.
 
+Beside the bytes it is written down where each connection began and ended, and how the run did; see ``connections``.
+
 A line of code may stand here only if it cannot harm what is recorded: once the file is open, nothing raises and nothing
 waits in a buffer. A recording that fails is ended and logged once; the transfer goes on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 import stat
 import time
 from collections.abc import Callable
 from typing import Self
+
+from faspmgr.captures.connections import SUFFIX, ConnectionsWriter, RunResult, connections_path
 
 
 class Recorder:
@@ -21,11 +27,12 @@ class Recorder:
     recording.
 
     Args:
-        path: the file; an older one is replaced.
+        path: the file; an older one is replaced, and what ``run --record`` has noted about it is removed.
 
     Attributes:
         path: the file, as text.
         error: what ended the recording; None while it is complete.
+        written: bytes that were written.
         lost: bytes that were not written.
 
     Raises:
@@ -43,6 +50,7 @@ class Recorder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self.error: OSError | None = None
+        self.written = 0
         self.lost = 0
 
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -50,6 +58,10 @@ class Recorder:
         self._file: io.FileIO | None = io.FileIO(descriptor, "wb")
         if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "fchmod"):
             os.fchmod(descriptor, 0o600)  # an older file may have been open to all
+        beside = connections_path(self.path)
+        if beside:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
 
     def write(self, data: bytes) -> None:
         """Write bytes at once. Never raises: what cannot be written is counted in ``lost``.
@@ -60,9 +72,12 @@ class Recorder:
         rest = memoryview(data)
         while rest and self._file and not self.error:
             try:
-                rest = rest[self._file.write(rest) or 0 :]
+                count = self._file.write(rest) or 0
             except OSError as error:
                 self.error = error
+            else:
+                self.written += count
+                rest = rest[count:]
         self.lost += len(rest)
 
     def close(self) -> None:
@@ -102,7 +117,7 @@ class Recording:
         ...     first, second = recording.tap(print), recording.tap(print)
         ...     _ = first(b"FASPMGR 2\\n"), second(b"FASPMGR 2\\n")
         ...     recording.close()
-        ...     len(os.listdir(folder)), recording.error
+        ...     len([name for name in os.listdir(folder) if name.endswith(".fasp")]), recording.error
         (2, None)
     """
 
@@ -111,9 +126,13 @@ class Recording:
         self._is_directory = os.path.isdir(self._path) or self._path.endswith(os.sep)
         # What all connections share; None for a directory.
         self._shared: Recorder | None = None
-        # In a directory: those of the connections that have not ended, by their taps.
-        self._recorders: dict[Callable[[bytes], object], Recorder] = {}
-        # The connections so far, for the names of the files in a directory.
+        # What is written about the connections; None where the file is no regular one, and in a directory until then.
+        self._connections: ConnectionsWriter | None = None
+        # In a directory: whether this file was made, or could not be.
+        self._has_connections = False
+        # The connections of which there were bytes, and not the end.
+        self._open: set[Tap] = set()
+        # The connections so far.
         self._count = 0
         # The first failure, None while the recording is complete.
         self._error: str | None = None
@@ -126,63 +145,130 @@ class Recording:
             raise ValueError(f"{self._path} is not a directory: the streams of several sessions need a file each")
         else:
             self._shared = Recorder(self._path)
+            beside = connections_path(self._path)
+            if beside:
+                try:
+                    self._connections = ConnectionsWriter(beside)
+                except BaseException:
+                    self._shared.close()
+                    raise
 
     @property
     def error(self) -> str | None:
         """Why the recording is not complete, None if it is."""
         return self._error
 
-    def tap(self, log: Callable[[str], object]) -> Callable[[bytes], object]:
-        """Open what records the next connection.
+    def tap(self, log: Callable[[str], object], part: int | None = None, attempt: int | None = None) -> Tap:
+        """Make what records the next connection; its file is made with its first byte.
 
         Args:
             log: called with one line when bytes are lost for the first time, in any of the connections.
+            part: which session of a multi-session transfer the connection is of, from 1; None if that is not known.
+            attempt: which attempt it is, from 1; None if that is not known.
 
         Returns:
             A function to call with the bytes of the connection as they arrive. It never raises.
         """
-        recorder = self._open(log) if self._is_directory else self._shared
+        self._count += 1
+        return Tap(self._write, self._count, log, part, attempt)
 
-        def write(data: bytes) -> None:
-            if recorder:
-                recorder.write(data)
-                if recorder.error:
-                    self._fail(recorder.path, recorder.error, log)
-
-        if recorder and self._is_directory:
-            self._recorders[write] = recorder
-        return write
-
-    def end(self, tap: Callable[[bytes], object]) -> None:
-        """Close the file of a connection that has ended, so that only open connections have open files. Never raises.
+    def end(self, tap: Tap) -> None:
+        """Take note that a connection has ended: in a directory its file is closed. Never raises.
 
         Args:
-            tap: what ``tap()`` returned for the connection. A file that connections share stays open.
+            tap: what ``tap()`` returned for the connection.
         """
-        recorder = self._recorders.pop(tap, None)
-        if recorder:
-            self._close(recorder)
+        if tap not in self._open:
+            return
+        self._open.remove(tap)
+        assert tap.recorder
+        if self._connections:
+            self._connections.end(tap.number, tap.recorder.written)
+        if tap.recorder is not self._shared:
+            self._close(tap.recorder)
 
-    def close(self) -> None:
-        """Close all files. Never raises."""
-        for recorder in (*self._recorders.values(), *([self._shared] if self._shared else [])):
-            self._close(recorder)
+    def close(self, result: RunResult | None = None) -> None:
+        """End all connections, and close all files. Never raises; closing twice is harmless.
+
+        Args:
+            result: how the run ended that was recorded; None if that is not known, or it was none.
+        """
+        for tap in sorted(self._open, key=lambda tap: tap.number):
+            self.end(tap)
+        if self._shared:
+            self._close(self._shared)
+        if result:
+            self._make_connections()
+        if self._connections:
+            if result:
+                self._connections.result(result)
+            self._connections.close()
+            self._check_connections()
+
+    def _write(self, tap: Tap, data: bytes) -> None:
+        """Record bytes of a connection."""
+        if not tap.begun:
+            tap.begun = True
+            self._begin(tap)
+        if tap.recorder:
+            tap.recorder.write(data)
+            if tap.recorder.error:
+                self._fail(tap.recorder.path, tap.recorder.error, tap.log)
+
+    def _begin(self, tap: Tap) -> None:
+        """Begin to record a connection."""
+        if self._shared:
+            for before in list(self._open):  # one after the other
+                self.end(before)
+            tap.recorder, file = self._shared, None
+        else:
+            tap.recorder = self._make_file(tap)
+            if not tap.recorder:
+                return
+            file = os.path.basename(tap.recorder.path)
+            self._make_connections(tap.log)
+        self._open.add(tap)
+        if self._connections:
+            self._connections.begin(tap.number, tap.recorder.written, file, tap.part, tap.attempt)
+            self._check_connections(tap.log)
+
+    def _make_file(self, tap: Tap) -> Recorder | None:
+        """In a directory: the file of a connection; None if it cannot be made."""
+        path = self._path
+        try:
+            for number in itertools.count(tap.number):
+                path = os.path.join(self._path, f"{_stem()}-{number}.fasp")
+                # Another recording of this process may have taken the name.
+                with contextlib.suppress(FileExistsError):
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                    return Recorder(path)
+        except OSError as error:
+            self._fail(path, error, tap.log)
+        return None
+
+    def _make_connections(self, log: Callable[[str], object] | None = None) -> None:
+        """In a directory, and when there is something to write: the file with the connections."""
+        if not self._is_directory or self._has_connections:
+            return
+        self._has_connections = True  # tried once: lines that are missing would make those that follow wrong
+        path = self._path
+        try:
+            for number in itertools.count(1):
+                path = os.path.join(self._path, f"{_stem()}{f'.{number}' if number > 1 else ''}{SUFFIX}")
+                with contextlib.suppress(FileExistsError):
+                    self._connections = ConnectionsWriter(path, replace=False)
+                    return
+        except OSError as error:
+            self._fail(path, error, log)
+
+    def _check_connections(self, log: Callable[[str], object] | None = None) -> None:
+        if self._connections and self._connections.error:
+            self._fail(self._connections.path, self._connections.error, log)
 
     def _close(self, recorder: Recorder) -> None:
         recorder.close()
         if recorder.error:
             self._fail(recorder.path, recorder.error)
-
-    def _open(self, log: Callable[[str], object]) -> Recorder | None:
-        """In a directory: the recorder of the next connection; None if its file cannot be made."""
-        self._count += 1
-        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{self._count}.fasp"
-        path = os.path.join(self._path, name)
-        try:
-            return Recorder(path)
-        except OSError as error:
-            self._fail(path, error, log)
-            return None
 
     def _fail(self, path: str, error: OSError, log: Callable[[str], object] | None = None) -> None:
         """Keep the first failure, and log it."""
@@ -191,3 +277,33 @@ class Recording:
         self._error = f"{path}: {error.strerror or error}"
         if log:
             log(f"the recording is not complete: {self._error}")
+
+
+class Tap:
+    """Records the bytes of one connection, with which it is called; ``Recording.tap`` makes it."""
+
+    def __init__(
+        self,
+        write: Callable[[Tap, bytes], None],
+        number: int,
+        log: Callable[[str], object],
+        part: int | None,
+        attempt: int | None,
+    ) -> None:
+        self.number = number
+        self.log = log
+        self.part = part
+        self.attempt = attempt
+        # Whether there were bytes.
+        self.begun = False
+        # Where they go; None before the first one, and if there is no place for them.
+        self.recorder: Recorder | None = None
+        self._write = write
+
+    def __call__(self, data: bytes) -> None:
+        """Record bytes. Never raises."""
+        self._write(self, data)
+
+
+def _stem() -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"

@@ -22,7 +22,11 @@ _ARGUMENTS: Mapping[str, tuple[str, list[click.Parameter]]] = {
     "rate": (
         "--target 50m --min 1m --policy fixed",
         [
-            click.Option(["--target", "target_kbps"], type=RATE, help="Target rate, such as 50m."),
+            click.Option(
+                ["--target", "target_kbps"],
+                type=RATE,
+                help="Target rate, such as 50m; a whole number of kilobits per second.",
+            ),
             click.Option(["--min", "min_kbps"], type=RATE, help="Minimum rate, such as 1m."),
             click.Option(["--policy"], type=_POLICIES, help="Transfer policy."),
             click.Option(["--priority"], type=click.IntRange(1, 2), help="1 high, 2 regular."),

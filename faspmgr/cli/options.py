@@ -21,8 +21,9 @@ FILE = click.Path(path_type=str, allow_dash=True, readable=False)
 class _Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A decimal number with a prefix of powers of 1000, as a whole number of some unit."""
 
-    def __init__(self, name: str, pattern: str, factors: Mapping[str, int], examples: str) -> None:
+    def __init__(self, name: str, unit: str, pattern: str, factors: Mapping[str, int], examples: str) -> None:
         self.name = name
+        self._unit = unit
         self._pattern = re.compile(pattern, re.IGNORECASE)
         self._factors = factors
         self._examples = examples
@@ -35,11 +36,15 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
             self.fail(f"invalid {self.name}: {value!r}; write {self._examples}.", param, ctx)
         from fractions import Fraction  # exact; slow to import, and few command lines have such a value
 
-        return round(Fraction(match[1]) * self._factors[match[2].lower()])
+        amount = Fraction(match[1]) * self._factors[match[2].lower()]
+        if amount.denominator != 1:  # rounded, it would be another one than was asked for, and 0 may mean no limit
+            self.fail(f"invalid {self.name}: {value!r}; not a whole number of {self._unit}.", param, ctx)
+        return int(amount)
 
 
 RATE = _Amount(
     "rate",
+    "kilobits per second",
     r"([0-9]{1,20}(?:\.[0-9]{1,20})?)([kmg]?)",
     {"": 1, "k": 1, "m": 1_000, "g": 1_000_000},
     "800k, 50m, 1.5g, or a number of kilobits per second",
@@ -48,6 +53,7 @@ RATE = _Amount(
 
 SIZE = _Amount(
     "size",
+    "bytes",
     r"([0-9]{1,16}(?:\.[0-9]{1,9})?)([kmgt]?)b?",
     {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12},
     "500, 10k, 10M, or 1.5G",

@@ -1,7 +1,7 @@
 """Standard output as bytes: JSON Lines, CSV and text, always valid UTF-8, flushed with each piece of input.
 
-JSON is compact, without blanks, one object a line. CSV and text are for messages that are shown as dicts: a name and a
-value for each field.
+JSON is what jsontext.py makes of a value, one object a line. CSV and text are for messages that are shown as dicts: a
+name and a value for each field.
 """
 
 from __future__ import annotations
@@ -12,28 +12,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from faspmgr.jsontext import message_to_json as message_to_json
+from faspmgr.jsontext import to_json as to_json
+from faspmgr.jsontext import valid_text
 from faspmgr.protocol.problems import printable
-
-_READABLE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-
-
-def to_json(value: Any) -> str:
-    """Give compact JSON on one line.
-
-    Text that holds bytes which are not UTF-8 is written in ASCII, those bytes as the escapes of their surrogates
-    (``\\udcfc``): valid JSON, which Python reads back to the same text.
-
-    Raises:
-        ValueError: a number that is not finite.
-    """
-    text = _READABLE.encode(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return _ASCII.encode(value)
-    return text
 
 
 def to_bytes(lines: Iterable[str]) -> bytes:
@@ -78,7 +60,8 @@ def _word(value: Any) -> str:
 class Table:
     """Messages as CSV or TSV: a header, then the same columns in every row.
 
-    A cell is empty where the message does not have the field; true and false, lists and objects are JSON.
+    A cell is empty where the message does not have the field; true and false, lists and objects are JSON. A byte that
+    is no UTF-8 is U+FFFD.
     """
 
     def __init__(self, dialect: str, header: Iterable[str]) -> None:
@@ -105,4 +88,4 @@ class Table:
         text = self._buffer.getvalue()
         self._buffer.seek(0)
         self._buffer.truncate()
-        return text.encode("utf-8", "backslashreplace")
+        return valid_text(text).encode()

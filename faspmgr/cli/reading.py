@@ -7,6 +7,7 @@ something to show at the end, a signal that interrupts ends only the reading.
 from __future__ import annotations
 
 import functools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -36,6 +37,7 @@ class Reading:
         status: the exit status so far.
         errors: files that could not be read to their end, and why.
         interrupted: a signal has ended the reading: what has not ended may still be running.
+        recorded: what pieces() has read so far.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Reading:
         self.status = ExitStatus.DONE
         self.errors: dict[str, str] = {}
         self.interrupted = False
+        self.recorded: list[captures.Recorded] = []
         self._follow = follow
         self._unwrap = unwrap
         self._strict = strict
@@ -87,6 +90,11 @@ class Reading:
                 words = f"neither {', '.join(WAYS)} nor a regular expression for bytes"
                 raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
+    @property
+    def results(self) -> dict[str, captures.RunResult]:
+        """How the recorded runs have ended that pieces() has read, by the recording in their streams."""
+        return {name: result for recorded in self.recorded for name, result in recorded.results.items()}
+
     def batches(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[tuple[str, list[T]]]:
         """Give the results of all files, as they arrive.
 
@@ -96,35 +104,83 @@ class Reading:
         Yields:
             The file, and what a piece of it gave; the list may be empty.
         """
+        for file, piece in self._read(make_reader, self._whole):
+            yield file, piece.results
+
+    def pieces(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[captures.Piece[T]]:
+        """Give the results of all files and directories, as they arrive, connection by connection.
+
+        Args:
+            make_reader: Parser or Tokenizer, called for each connection.
+
+        Yields:
+            What a piece gave, and the stream it came from: the same for all files of which no connection is known.
+        """
+        for _file, piece in self._read(make_reader, self._divided):
+            yield piece
+
+    def _read(
+        self, make_reader: Callable[..., StreamReader[T]], steps_of: Callable[[str], list[captures.Step]]
+    ) -> Iterator[tuple[str, captures.Piece[T]]]:
+        def make(on_problem: Callable[[Problem], None]) -> StreamReader[T]:
+            return make_reader(strict=self._strict, on_problem=on_problem)
+
         for file in self.files:
             if self._interruption.caught:
                 self._note_interruption(file)
                 continue
             problems: list[Problem] = []
-            warnings: list[str] = []
             empty = True
-            reader = make_reader(strict=self._strict, on_problem=problems.append)
-            for results in self._interruption.watch(self._pump(file, reader, warnings.append)):
-                empty = empty and not results and not problems
-                self._report(file, problems, warnings)
-                yield file, results
+            failures, results = len(self.errors), len(self.results)
+            for step in steps_of(file):
+                for piece in self._interruption.watch(self._pump(step.file, step.read(make, problems.append))):
+                    empty = empty and not piece.results and not problems
+                    self._report(step.file, problems)
+                    yield file, piece
+                self._report(step.file, problems)  # of what was being read when a signal came
+                for kind, number in self._logged.items():
+                    if number > MAX_SHOWN:
+                        self._log_line(step.file, f"{number - MAX_SHOWN:,} more of kind {kind}; check lists them")
+                self._logged.clear()
             if self._interruption.caught:
                 self._note_interruption(file)
-            self._report(file, problems, warnings)
-            if empty and not self.interrupted and file not in self.errors:
+            elif empty and len(self.errors) == failures and len(self.results) == results:
                 self._log_line(file, "no messages")
-            for kind, number in self._logged.items():
-                if number > MAX_SHOWN:
-                    self._log_line(file, f"{number - MAX_SHOWN:,} more of kind {kind}; check lists them")
-            self._logged.clear()
 
-    def _pump(self, file: str, reader: StreamReader[T], on_warning: Callable[[str], None]) -> Iterator[list[T]]:
+    def _whole(self, file: str) -> list[captures.Step]:
+        """Read a file as one stream."""
+
+        def read(make: captures.MakeReader[T], on_problem: captures.OnProblem) -> Iterator[captures.Piece[T]]:
+            log = functools.partial(self._log_line, file)
+            for results in captures.pump(file, make(on_problem), follow=self._follow, unwrap=self._unwrap, log=log):
+                yield captures.Piece(None, results)
+
+        return [captures.Step(file, read)]
+
+    def _divided(self, file: str) -> list[captures.Step]:
+        """Read a file or a directory connection by connection."""
+        is_directory = file != "-" and os.path.isdir(file)
+        if is_directory and (self._follow or self._unwrap is not None):
+            option = "--follow" if self._follow else "--unwrap"
+            raise click.UsageError(f"{option} reads a FILE, and {file} is a directory.")
+        recorded = captures.Recorded(file, self._log_line, follow=self._follow, unwrap=self._unwrap)
+        self.recorded.append(recorded)
+        try:
+            steps = recorded.steps()
+        except OSError as error:
+            self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
+            return []
+        if not steps and not recorded.results:
+            self._fail(file, f"no recording (*{', *'.join(captures.FILE_ENDINGS)}) in this directory", ExitStatus.USAGE)
+        return steps
+
+    def _pump(self, file: str, pieces: Iterator[captures.Piece[T]]) -> Iterator[captures.Piece[T]]:
         """Read a file. Nothing is written in here, so that an OSError is one of the file and not of the output."""
         try:
-            yield from captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap, log=on_warning)
+            yield from pieces
         except ProtocolError as error:
             self.status = ExitStatus.MALFORMED
-            yield error.results
+            yield captures.Piece(None, error.results)
         except CaptureError as error:
             self._fail(file, str(error), ExitStatus.MALFORMED)
         except OSError as error:
@@ -142,16 +198,10 @@ class Reading:
         if not self._follow:  # whose end nobody expects
             self.errors.setdefault(file, "interrupted")
 
-    def _report(self, file: str, problems: list[Problem], warnings: list[str]) -> None:
-        """Report what a piece of the file gave beside its results, and clear the lists."""
+    def _report(self, file: str, problems: list[Problem]) -> None:
         for problem in problems:
             self._on_problem(name_of(file), problem)
-        for warning in warnings:
-            self._log_line(file, warning)
-            if self._strict:
-                self.status = max(self.status, ExitStatus.MALFORMED)
         problems.clear()
-        warnings.clear()
 
     def _log_problem(self, shown: str, problem: Problem) -> None:
         self._logged[problem.kind] += 1
@@ -159,7 +209,7 @@ class Reading:
             self._log(f"{printable(shown)}:{problem.line}: {problem}")
 
     def _log_line(self, file: str, text: str) -> None:
-        self._log(f"{printable(name_of(file))}: {text}")
+        self._log(printable(f"{name_of(file)}: {text}"))
 
 
 def name_of(file: str) -> str:

@@ -6,13 +6,20 @@ Bytes and bits are counted in powers of 1000, as ascp does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from faspmgr.protocol.codes import USER_CANCEL, explain
 from faspmgr.protocol.problems import printable as printable
+from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
 if TYPE_CHECKING:
-    from faspmgr.tracking import Transfer
+    from faspmgr.tracking import Failure, Transfer
+    from faspmgr.tracking.session import SessionState
 
+LOST_ADVICE = (
+    "Check whether ascp was killed or its connection broke, and start it again with -k 1 to resume; "
+    "faspmgr run --retry N would do so by itself."
+)
 MAX_ERROR_CHARS = 300
 """Characters of an error that a line shows; a hostile description may be as long as a message."""
 
@@ -69,47 +76,103 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 # How a transfer ended
 
 
-def verdict_line(transfer: Transfer) -> str:
-    """Give the result in one line.
+def headline(
+    verdict: Verdict | SessionState,
+    error: Failure | None = None,
+    reason: str = "",
+    interrupted: bool = False,
+    transfer: Transfer | None = None,
+) -> str:
+    """Give the result in one line that can be searched for. Its first word agrees with the exit status.
 
-    ``Completed: 6.2 MB in 15 s (3.3 Mbps), 1 file``, ``Failed: 38 LIC_ILLEGAL: …``, ``Lost: …``, or ``Running: …``
-    with the progress so far. The bytes are those at the destination. The rate counts those that came in the elapsed
-    time, without what was there before of resumed and skipped files.
+    ``Completed: 6.2 MB in 15 s (3.3 Mbps), 1 file``, ``Failed: 38 LIC_ILLEGAL: …``, ``Lost: …``, ``Not started: …``,
+    ``Interrupted: …``, or ``Running: …`` with the progress so far. The bytes are those at the destination. The rate
+    counts those that came in the elapsed time, without what was there before of resumed and skipped files.
+
+    Args:
+        verdict: how the transfer ended, or the state of one that has not.
+        error: what ascp reported, as far as it explains the verdict.
+        reason: what else there is to report, in one line.
+        interrupted: it was asked to stop.
+        transfer: its state; None if no ascp connected.
     """
-    if transfer.state == "done":
-        seconds = transfer.elapsed_usec / 1_000_000
-        # A stream that was joined late may report no file, but in its DONE what was written.
-        done = transfer.bytes_done or transfer.bytes_written
-        arrived = transfer.bytes_arrived if transfer.bytes_done else transfer.bytes_written
-        speed = f" ({rate(arrived * 8 / 1000 / seconds)})" if seconds > 0 else ""
-        return f"Completed: {size(done)} in {duration(seconds)}{speed}, {_files(transfer)}"
-    if transfer.state == "failed":
-        return f"Failed: {_shortened(printable(str(transfer.error)))}"
-    so_far = f"{percent(transfer.progress)}, {size(transfer.bytes_done)}"
-    if transfer.state == "lost":
-        return f"Lost: ended without DONE or ERROR at {so_far}"
-    return f"Running: {so_far}, {_files(transfer)}"
+    at = f"at {_so_far(transfer)}" if transfer else "before its first message"
+    if verdict == "done":
+        word, what = "Completed", _completed(transfer) if transfer else ""
+    elif verdict == "failed":
+        word, what = "Failed", _shortened(printable(str(error))) if error else ""
+    elif verdict == "lost":
+        word, what = "Lost", at if interrupted else f"ended without DONE or ERROR {at}"
+    elif verdict == "not started":
+        word, what = "Not started", "not started" if interrupted else ""
+    else:
+        return f"Running: {_so_far(transfer)}, {_files(transfer)}" if transfer else "Running"
+    if exit_status(verdict, interrupted) is ExitStatus.INTERRUPTED:
+        word = "Interrupted"
+    return printable(f"{word}: {'; '.join(filter(None, [what, reason]))}")
 
 
-def advice_line(transfer: Transfer) -> str | None:
-    """Give what to check after a transfer that failed or was lost; None for any other."""
-    if transfer.error:
-        return transfer.error.advice
-    if transfer.state == "lost":
-        return "Check whether ascp was killed or its connection broke, and start it again with -k 1 to resume."
-    return None
+def advice_lines(
+    verdict: Verdict | SessionState,
+    error: Failure | None = None,
+    reason: str = "",
+    interrupted: bool = False,
+    transfer: Transfer | None = None,
+) -> list[str]:
+    """Give what to check or to do next, for what headline() says; nothing for a transfer that is done or running.
+
+    Args:
+        verdict: as in headline(), and so are the others.
+    """
+    if verdict in ("failed", "lost") and interrupted and (error is None or error.code == USER_CANCEL):
+        return [explain(USER_CANCEL).advice]
+    if verdict == "lost" or (verdict == "failed" and error and error.code == USER_CANCEL and reason):
+        return [LOST_ADVICE]  # also for a cancel that was ours, as the reason says, and so no mistake of anybody
+    return [error.advice] if verdict == "failed" and error else []
+
+
+class Ending(NamedTuple):
+    """How a transfer ended, or where it stands: what headline() and advice_lines() want to know."""
+
+    verdict: Verdict | SessionState
+    error: Failure | None = None
+    reason: str = ""
+    interrupted: bool = False
+    transfer: Transfer | None = None
+
+    @classmethod
+    def of(cls, transfer: Transfer) -> Ending:
+        """Give what the stream of a transfer shows."""
+        return cls(transfer.state, transfer.error, transfer=transfer)
 
 
 def verdict_lines(transfers: Iterable[Transfer]) -> list[str]:
     """Give the lines to print at the end: result and advice of each transfer, with its id if there are several."""
-    transfers = list(transfers)
+    return ending_lines(map(Ending.of, transfers))
+
+
+def ending_lines(endings: Iterable[Ending]) -> list[str]:
+    """Give the same for what is known beside the transfers."""
+    endings = list(endings)
     lines = []
-    for transfer in transfers:
-        lines.append(verdict_line(transfer) + (f" [{printable(transfer.id)}]" if len(transfers) > 1 else ""))
-        advice = advice_line(transfer)
-        if advice:
-            lines.append(advice)
+    for ending in endings:
+        id = ending.transfer.id if ending.transfer and len(endings) > 1 else None
+        lines.append(headline(*ending) + ("" if id is None else f" [{printable(id)}]"))
+        lines += advice_lines(*ending)
     return lines
+
+
+def _completed(transfer: Transfer) -> str:
+    seconds = transfer.elapsed_usec / 1_000_000
+    # A stream that was joined late may report no file, but in its DONE what was written.
+    done = transfer.bytes_done or transfer.bytes_written
+    arrived = transfer.bytes_arrived if transfer.bytes_done else transfer.bytes_written
+    speed = f" ({rate(arrived * 8 / 1000 / seconds)})" if seconds > 0 else ""
+    return f"{size(done)} in {duration(seconds)}{speed}, {_files(transfer)}"
+
+
+def _so_far(transfer: Transfer) -> str:
+    return f"{percent(transfer.progress)}, {size(transfer.bytes_done)}"
 
 
 def _shortened(text: str) -> str:

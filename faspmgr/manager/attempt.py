@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
+from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.tracking import Failure, Session
-from faspmgr.verdicts import Verdict
+from faspmgr.verdicts import Verdict, badness
 
 CONNECT_TIMEOUT = 30.0
 GRACE = 10.0
@@ -58,8 +60,18 @@ class Attempt:
 
     @property
     def is_worth_retry(self) -> bool:
-        """Is there hope that another attempt ends otherwise? After a stall, and for codes that are worth a retry."""
-        return self.stalled or bool(self.verdict == "failed" and self.error and self.error.retryable)
+        """Is there hope that another attempt ends otherwise?
+
+        After a stall, where ascp was killed or has ended without a word, and for codes that are worth a retry.
+        """
+        if self.verdict == "failed" and self.error and self.error.retryable:
+            return True
+        return self.stalled or self.verdict == "lost"
+
+    @property
+    def cancelled(self) -> bool:
+        """Did ascp report that it was cancelled?"""
+        return self.error is not None and self.error.code == USER_CANCEL
 
     @property
     def summary(self) -> str:
@@ -72,6 +84,23 @@ class Attempt:
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
+
+
+def decisive(attempts: Sequence[Attempt]) -> Attempt:
+    """The attempt that decides how a job ended which was stopped, or whose parts are all done.
+
+    Args:
+        attempts: all of them, in the order in which they ended; at least one.
+
+    Returns:
+        Of the last attempt of each part the one that ended worst. An attempt that was ended before it had connected
+        does not count where one before it had.
+    """
+    latest: dict[int, Attempt] = {}
+    for attempt in attempts:
+        if attempt.part not in latest or attempt.verdict != "not started":
+            latest[attempt.part] = attempt
+    return max(latest.values(), key=lambda one: badness(one.verdict, one.cancelled))
 
 
 def judge(

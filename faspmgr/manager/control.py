@@ -24,6 +24,8 @@ transfers
     Each as ``Transfer.to_dict`` gives it.
 
 Only the owner can connect. The limits below are for a client of his that is broken, or that somebody has broken into.
+Where there are as many clients as there may be, a new one gets the place of the one that has been idle for the longest
+time: none of its requests is carried out, or waits for that. It gets a last response, which says so.
 """
 
 from __future__ import annotations
@@ -36,10 +38,14 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import attrs
+
+from faspmgr.jsontext import to_json
 from faspmgr.manager.job import Job
 from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
@@ -58,7 +64,40 @@ MAX_TIMEOUT = 3600.0
 END_SECONDS = 0.2
 """Time for the last responses when the transfer has ended."""
 
+_TOO_MANY = {"error": f"more than {MAX_CLIENTS} clients at once"}
+
 logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class _Client:
+    """A client that is served.
+
+    Attributes:
+        socket: its connection.
+        task: serves it.
+        idle_since: when we began to wait for it, on the monotonic clock; None while a request of it is carried out.
+        reads: we wait for its next request, not for it to read a response.
+    """
+
+    socket: socket.socket
+    task: asyncio.Task[None]
+    idle_since: float | None = attrs.field(factory=time.monotonic)
+    reads: bool = True
+
+    def wait(self, reads: bool) -> None:
+        """Take note that we wait for the client from now on."""
+        self.idle_since, self.reads = time.monotonic(), reads
+
+    @property
+    def is_idle(self) -> bool:
+        """Is nothing to be done for it? A request that has arrived, and was not read yet, is something."""
+        if self.idle_since is None:
+            return False
+        try:
+            return not (self.reads and self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing has arrived, or it has gone
+            return True
 
 
 class ControlSocket:
@@ -83,9 +122,9 @@ class ControlSocket:
         # Accepts clients.
         self._accepting: asyncio.Task[None] | None = None
         # Serve, or refuse, a client each.
-        self._clients: set[asyncio.Task[None]] = set()
-        # How many clients are served.
-        self._served = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        # The clients that are served.
+        self._clients: set[_Client] = set()
         # The clients have had their time for the last responses.
         self._ended = False
 
@@ -110,51 +149,75 @@ class ControlSocket:
             if (about.st_dev, about.st_ino) == self._identity:  # not one that somebody else has put there
                 os.unlink(self.path)
         # Whoever waits for a reply gets it, as the end of the transfer is one.
-        if self._clients:
-            await asyncio.wait(set(self._clients), timeout=END_SECONDS)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
         self._ended = True
-        for client in self._clients:
-            client.cancel()
-        if self._clients:
-            await asyncio.wait(set(self._clients))
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
         logger.info("control socket %s closed", self.path)
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
             client = await accept(listener)
             task = asyncio.create_task(self._serve(client))
-            self._clients.add(task)
-            task.add_done_callback(self._clients.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, client: socket.socket) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
         """Respond to the requests of one client, if there is a place for it."""
-        with client, contextlib.suppress(OSError):  # the client has gone, or was silent for too long
-            client.setblocking(False)
-            if self._served >= MAX_CLIENTS:
+        with connection, contextlib.suppress(OSError):  # the client has gone, or was silent for too long
+            connection.setblocking(False)
+            if len(self._clients) >= MAX_CLIENTS and not self._make_room():
                 logger.warning("control socket %s refused a client: there are %d already", self.path, MAX_CLIENTS)
-                await _respond(client, {"error": f"more than {MAX_CLIENTS} clients at once"})
+                await _respond(connection, _TOO_MANY)
                 return
-            self._served += 1
+            task = asyncio.current_task()
+            assert task
+            client = _Client(connection, task)
+            self._clients.add(client)
             try:
                 await self._respond_to_all(client)
             finally:
-                self._served -= 1
+                self._clients.discard(client)
 
-    async def _respond_to_all(self, client: socket.socket) -> None:
+    def _make_room(self) -> bool:
+        """Send away the client that has been idle for the longest time; False if none is idle."""
+        idle = [client for client in self._clients if client.is_idle]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda client: client.idle_since or 0.0)
+        logger.info("control socket %s: an idle client made room: there were %d", self.path, MAX_CLIENTS)
+        with contextlib.suppress(OSError):  # it does not read, or has gone
+            if longest.reads:  # else this would be the middle of a response
+                longest.socket.send(_line(_TOO_MANY))
+        self._clients.discard(longest)
+        longest.task.cancel()
+        return True
+
+    async def _respond_to_all(self, client: _Client) -> None:
         """Respond to one request after the other, until the client or the transfer ends."""
         loop = asyncio.get_running_loop()
         received = b""
         while not self._ended:
             line, ended, rest = received.partition(b"\n")
             if len(line) > MAX_REQUEST_BYTES:
-                await _respond(client, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
+                client.wait(reads=False)
+                await _respond(client.socket, {"error": f"a request of more than {MAX_REQUEST_BYTES} bytes"})
                 return
             if ended:
                 received = rest
-                await _respond(client, await self._response(line))
+                client.idle_since = None
+                response = await self._response(line)
+                client.wait(reads=False)
+                await _respond(client.socket, response)
+                client.wait(reads=True)
+                await asyncio.sleep(0)  # so that one that asks without a pause leaves time for everything else
                 continue
+            client.wait(reads=True)
             async with asyncio.timeout(MAX_SILENT_SECONDS):
-                data = await loop.sock_recv(client, MAX_REQUEST_BYTES)
+                data = await loop.sock_recv(client.socket, MAX_REQUEST_BYTES)
             if not data:
                 return
             received += data
@@ -179,9 +242,12 @@ class ControlSocket:
 
 
 async def _respond(client: socket.socket, response: Mapping[str, Any]) -> None:
-    data = json.dumps(response, separators=(",", ":")).encode() + b"\n"
     async with asyncio.timeout(MAX_SILENT_SECONDS):
-        await asyncio.get_running_loop().sock_sendall(client, data)
+        await asyncio.get_running_loop().sock_sendall(client, _line(response))
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return to_json(message, ascii=True).encode() + b"\n"
 
 
 def _listen(path: str) -> socket.socket:
@@ -245,7 +311,7 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
             client.connect(name)
             line = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused: the response says why
-                client.sendall(json.dumps(request, separators=(",", ":")).encode() + b"\n")
+                client.sendall(_line(request))
             with contextlib.suppress(ConnectionResetError):
                 line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:

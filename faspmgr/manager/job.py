@@ -33,12 +33,14 @@ from faspmgr.ascp import (
     with_option,
 )
 from faspmgr.callbacks import check_callbacks
+from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
-from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result
+from faspmgr.manager.share import Share
 from faspmgr.manager.tasks import task_group
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import Event
@@ -74,8 +76,9 @@ class Job:
         argv_or_spec: a command line of ascp, the program first (``ascp`` is looked for), or a transfer spec. ``-M`` is
             added, and ``-u`` if it has none.
         ascp: the path of the ascp to run, in place of the one that is looked for.
-        retry: how many times a part that failed is run again, for codes that are worth it and after a stall; with
-            ``-k 1``, resume, unless the command line says otherwise.
+        retry: how many times a part that failed is run again: for codes that are worth it, after a stall, and where
+            ascp was lost. Every attempt has ``-k 1`` then, so that the next one can resume, unless the command line or
+            the spec has a resume policy.
         sessions: how many ascp share the transfer, 1 to 128. By default as many as the spec says, else one.
         udp_port: the UDP port of the first session; the others get those that follow it.
         connect_timeout: seconds from the start of ascp to its connection.
@@ -84,8 +87,9 @@ class Job:
         retry_wait: seconds before the first retry, doubled each time up to 60.
         environment: variables beside those of this process. Secrets belong here, not on the command line.
         record: where the bytes of the management stream are written: a file, or a directory for a file for each
-            connection.
-        tracker: keeps the state; by default a new one.
+            connection. How the run went is noted beside them.
+        tracker: keeps the state; by default a new one. Several jobs may use the same, and each has its own transfer
+            there, unless they have the same UserStr or XferId.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.
         on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.
@@ -99,7 +103,7 @@ class Job:
         OSError: the recording cannot be written.
 
     Attributes:
-        tracker: the state of sessions and transfers.
+        tracker: the state of sessions and transfers, those of others among them where they use it, too.
         attempts: every run of ascp that has ended so far.
 
     Example:
@@ -135,9 +139,11 @@ class Job:
         _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
 
-        self.tracker = tracker or Tracker()
+        self.tracker = Tracker() if tracker is None else tracker
         self.attempts: list[Attempt] = []
 
+        # What of the tracker is this job's; None where all of it is.
+        self._share = None if tracker is None else Share(self.tracker)
         # One of these two: the spec is None where a command line was given, and the command line is empty for a spec.
         self._spec, self._argv = _read_argv_or_spec(argv_or_spec)
         # How many sessions the transfer has.
@@ -160,14 +166,19 @@ class Job:
 
         # Whether run() was called.
         self._begun = False
+        # Whether its work is over: nothing can be stopped any more.
+        self._ended = False
         # Each ascp that runs, with the commands that wait for its reply.
         self._running: dict[Process, set[PendingCommand]] = {}
+        # How many parts wait for a retry.
+        self._waiting = 0
         # Set when no further attempt may begin, with the reason for it and whether somebody asked for that.
         self._stopping = asyncio.Event()
         self._reason = ""
         self._interrupted = False
-        # The attempt that decides how the transfer ended; None while none has failed for good.
-        self._decisive: Attempt | None = None
+        # The first attempt that failed for good before anything was stopped: it decides how the transfer ended. None
+        # while there is none.
+        self._failed: Attempt | None = None
 
     # -- what callers use
 
@@ -201,7 +212,7 @@ class Job:
         finally:
             work.cancel()
             if self._recording:
-                self._recording.close()
+                self._recording.close(self._recorded_result(work))
         work.result()
         self._report_progress()
         result = self._result()
@@ -215,8 +226,10 @@ class Job:
             reason: why, in one line, for the result.
             interrupted: whether somebody has asked for it; it is then ``Result.interrupted``.
         """
-        self._interrupted = self._interrupted or interrupted
-        self._reason = self._reason or reason
+        if self._ended:
+            return
+        if not self._stopping.is_set():
+            self._interrupted, self._reason = interrupted, reason
         self._stopping.set()
         for process in self._running:
             process.stop(reason)
@@ -234,32 +247,45 @@ class Job:
     @property
     def transfers(self) -> list[Transfer]:
         """The transfers so far; one, unless the connections say otherwise."""
-        return list(self.tracker.transfers.values())
+        return self._share.transfers if self._share else list(self.tracker.transfers.values())
 
     async def send(self, command: Command, timeout: float = REPLY_TIMEOUT) -> Reply:
         """Send a command to all sessions, and wait for what ascp makes of it.
 
         Args:
-            command: the command. Cancel stops the job, as stop() does.
+            command: the command. Cancel stops the job, as stop() does, wherever it stands.
             timeout: seconds to wait for the reply.
         """
-        if isinstance(command, Cancel) and not self._running:
-            self.stop("cancelled")
-            return Reply(True, "no ascp is running now, and none will be started again")
+        if self._ended:
+            return Reply(False, "the transfer has ended")
+        if isinstance(command, Cancel):
+            return await self._cancel(timeout)
         processes = [process for process in self._running if process.connected]
         if not processes:
             return Reply(False, "no ascp is connected now")
-        replies = await asyncio.gather(*(self._send_to(process, command, timeout) for process in processes))
-        return combine(replies)
+        return combine(await asyncio.gather(*(self._send_to(process, command, timeout) for process in processes)))
+
+    async def _cancel(self, timeout: float) -> Reply:
+        """Stop the job, and wait for what ascp makes of it where one is connected."""
+        running = [process for process in self._running if not process.session or process.session.state != "done"]
+        if self._running and not running and not self._waiting:
+            return Reply(False, "the session is done")
+        self.stop("cancelled")
+        processes = [process for process in running if process.connected]
+        if not processes:
+            state = "connected" if running else "running"
+            return Reply(True, f"no ascp is {state} now, and none will be started again")
+        return combine(await asyncio.gather(*(self._send_to(process, Cancel(), timeout) for process in processes)))
 
     # -- the work
 
     async def _work(self) -> None:
         with contextlib.ExitStack() as stack:
+            stack.callback(self._end)
             try:
                 invocation = stack.enter_context(self._invocation())
             except AscpError as error:
-                self._decisive = Attempt(1, 1, "not started", reason=str(error))
+                self._failed = Attempt(1, 1, "not started", reason=str(error))
                 return
             async with task_group() as tasks:
                 ticking = tasks.create_task(self._tick())
@@ -268,6 +294,9 @@ class Job:
                     [tasks.create_task(self._run_part(part, argv, invocation)) for part, argv in enumerate(argvs, 1)]
                 )
                 ticking.cancel()
+
+    def _end(self) -> None:
+        self._ended = True
 
     @contextlib.contextmanager
     def _invocation(self) -> Iterator[_Invocation]:
@@ -282,6 +311,10 @@ class Job:
                 argv = [ascp, *self._argv[1:]]
                 hidden, environment = list(secrets_in(argv)), self._environment
             user_str = option_value(argv, "-u") or f"faspmgr-{secrets.token_hex(8)}"
+            if self._retry:
+                argv = retry_argv(argv)
+                if option_value(argv, "-k") == "0":
+                    self._message("-k 0 resumes nothing: each retry will start anew")
             variables = {**os.environ, **environment}
             hidden += [variables[name] for name in SECRET_VARIABLES if variables.get(name)]
             yield _Invocation(with_option(argv, "-u", user_str), environment, hidden, user_str)
@@ -300,13 +333,14 @@ class Job:
     async def _run_part(self, part: int, argv: list[str], invocation: _Invocation) -> None:
         """Run one part, attempt by attempt, until it is done or has failed for good."""
         for number in itertools.count(1):
+            tap = self._recording.tap(self._message, part, number) if self._recording else None
             process = Process(
                 argv,
                 invocation.user_str,
                 self.tracker,
                 Hooks(
                     on_event=self._apply,
-                    on_data=self._recording.tap(self._message) if self._recording else None,
+                    on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
                 ),
@@ -323,6 +357,8 @@ class Job:
             try:
                 attempt = await process.run()
             finally:
+                if self._recording and tap:
+                    self._recording.end(tap)
                 del self._running[process]
                 for command in pending:
                     command.end()
@@ -331,14 +367,14 @@ class Job:
                 return
             if number > self._retry or not attempt.is_worth_retry or not await self._wait_for_retry(attempt):
                 break
-            argv = retry_argv(argv)
-        # The first part that fails for good decides; what the others still do is of no use then.
-        if not self._decisive:
-            self._decisive = attempt
-            if self._running:
-                self._message(f"session {part} {attempt.summary}; ending the others")
-                self.stop(f"session {part} failed", interrupted=False)
-            self._stopping.set()
+        if self._stopping.is_set():
+            return
+        # The first part that fails for good decides; what the others still do is of no use then, and their ends, by our
+        # cancel, say nothing.
+        self._failed = attempt
+        if self._running:
+            self._message(f"session {part} {attempt.summary}; ending the others")
+        self.stop(f"session {part} failed", interrupted=False)
 
     async def _wait_for_retry(self, attempt: Attempt) -> bool:
         """Wait before the next attempt; False when there is to be none."""
@@ -348,9 +384,14 @@ class Job:
         words = f"attempt {attempt.number} {attempt.summary}; retry {attempt.number} of {self._retry} in {wait:.1f} s"
         logger.warning("%s", words)
         self._message(words)
-        with contextlib.suppress(TimeoutError):
+        self._waiting += 1
+        try:
             async with asyncio.timeout(wait):
                 await self._stopping.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
         return not self._stopping.is_set()
 
     async def _send_to(self, process: Process, command: Command, timeout: float) -> Reply:
@@ -358,9 +399,7 @@ class Job:
         waiting = self._running[process]
         waiting.add(pending)
         try:
-            if isinstance(command, Cancel):
-                self.stop("cancelled")
-            else:
+            if not isinstance(command, Cancel):  # that one is sent by the steps of stopping
                 await process.send(command)
             return await pending.reply(timeout)
         except ConnectionError as error:
@@ -371,6 +410,8 @@ class Job:
     # -- what it reports
 
     def _apply(self, process: Process, event: Event, session: Session) -> None:
+        if self._share:
+            self._share.add(session, event)
         for pending in self._running[process]:
             pending.apply(event, session)
         if self._on_event:
@@ -389,18 +430,23 @@ class Job:
         if self._on_progress:
             self._on_progress(self.transfers)
 
+    def _recorded_result(self, work: asyncio.Future[None]) -> RunResult | None:
+        """What the recording says about the end of the run; None where there is no result."""
+        if not work.done() or work.cancelled() or work.exception():
+            return None
+        result = self._result()
+        return RunResult(result.verdict, result.error, result.reason, result.interrupted)
+
     def _result(self) -> Result:
         transfers = self.transfers
-        if self._decisive:
-            last = self._decisive
-        elif self.attempts:
-            last = self.attempts[-1]
-        else:
-            last = Attempt(1, 1, "not started", reason=self._reason)
+        last = self._failed or decisive(self.attempts)
+        reasons = [last.reason]
+        if not self._failed and last.verdict != "done" and self._reason not in last.reason:
+            reasons.append(self._reason)  # it was stopped when this attempt was over already
         return Result(
             verdict=last.verdict,
             error=last.error,
-            reason=last.reason,
+            reason="; ".join(filter(None, reasons)),
             attempts=tuple(self.attempts),
             transfer=transfers[0] if transfers else None,
             exit_status=last.exit_status,

@@ -76,7 +76,8 @@ class Listener:
         port: TCP port; 0 takes a free one, and the attribute ``port`` has its number.
         publish: write an ``.optport`` file, so that every ascp on the machine connects: True for the run directory of
             an installed ascp, or the path of a run directory.
-        record: directory for the bytes of the connections, a file for each; it is made where it is missing.
+        record: directory for the bytes of the connections, a file for each, and notes on when each began and ended; it
+            is made where it is missing.
         tracker: what keeps the state; a new ``Tracker()`` by default. The number of a connection is its stream there.
         connections: number of connections after which iterating ends; None for no end.
         allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
@@ -232,14 +233,14 @@ class Listener:
 
     async def _read(self, connection: Connection) -> None:
         """Hand over what arrives on a connection, piece by piece, and then its end."""
-        if self._recording:
-            connection.tap = self._recording.tap(self._report_recording)
+        tap = self._recording.tap(self._report_recording) if self._recording else None
+        connection.tap = tap
         while events := await connection.read():
             await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
-        if self._recording and connection.tap:
-            self._recording.end(connection.tap)
+        if self._recording and tap:
+            self._recording.end(tap)
         await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
 
     def _report(self, message: str) -> None:

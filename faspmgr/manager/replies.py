@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from faspmgr.protocol.codes import SOME_FILE_ERRS, USER_CANCEL
 from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.events import (
     DoneEvent,
@@ -30,7 +31,6 @@ from faspmgr.tracking import Failure, Session
 
 REPLY_TIMEOUT = 5.0
 """Seconds that a reply is waited for, unless the caller says otherwise."""
-USER_CANCEL = 28
 
 
 @attrs.frozen
@@ -73,8 +73,8 @@ class PendingCommand:
             self._otherwise = Reply(False, f"ascp has set {rates_of(session)} instead")
 
     def end(self) -> None:
-        """No more events will come."""
-        self._set(self._otherwise or Reply(False, "ascp has ended"))
+        """No more events will come. A cancel has done its work then, also where ascp had to be ended by signals."""
+        self._set(self._otherwise or Reply(isinstance(self._command, Cancel), "ascp has ended"))
 
     def _set(self, reply: Reply) -> None:
         if not self._reply.done():
@@ -107,6 +107,8 @@ def reply_to(command: Command, event: Event, session: Session) -> Reply | None:
     # The end of the session is the reply to every command: accepted by what was to end it, else rejected.
     if isinstance(event, ErrorEvent):
         failure = Failure(event.code or 0, event.description or "")
+        if isinstance(command, Finish) and _has_finished(failure, session):
+            return Reply(True, f"the session has finished: {failure}")
         return Reply(isinstance(command, Cancel) and failure.code == USER_CANCEL, f"the session failed: {failure}")
     if isinstance(event, DoneEvent):
         return Reply(isinstance(command, Finish), "the session is done")
@@ -117,6 +119,12 @@ def reply_to(command: Command, event: Event, session: Session) -> Reply | None:
     if isinstance(command, Query) and isinstance(event, OtherEvent) and event.type == "QUERYRSP":
         return Reply(True, event.extra.get("QueryResponse", ""))
     return None
+
+
+def _has_finished(failure: Failure, session: Session) -> bool:
+    """Did a session that reports a failure come to its end nevertheless, as only files have failed?"""
+    of_a_file = any(file.error and file.error.code == failure.code for file in session.failures)
+    return failure.code == SOME_FILE_ERRS or (of_a_file and not failure.retryable)
 
 
 def _rate_reply(command: SetRate, session: Session) -> Reply | None:

@@ -8,7 +8,7 @@ import attrs
 
 from faspmgr.manager.attempt import Attempt
 from faspmgr.tracking import Failure, Transfer
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict
+from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
 
 @attrs.frozen
@@ -41,9 +41,7 @@ class Result:
     @property
     def status(self) -> ExitStatus:
         """The exit status of the command line for this result."""
-        if self.interrupted and self.verdict != "done":
-            return ExitStatus.INTERRUPTED
-        return EXIT_STATUS[self.verdict]
+        return exit_status(self.verdict, self.interrupted)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as a JSON-ready dict, without secrets: the attributes and ``status`` by their names.

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CODES", "ErrorCode", "explain", "find"]
+__all__ = ["CODES", "SOME_FILE_ERRS", "USER_CANCEL", "ErrorCode", "explain", "find"]
 
 
 @attrs.frozen
@@ -40,6 +40,11 @@ class ErrorCode:
     meaning: str
     advice: str
 
+
+SOME_FILE_ERRS = 27
+"""The code of a session that came to its end, but not with all files."""
+USER_CANCEL = 28
+"""The code that ascp reports after the command CANCEL."""
 
 _RETRY, _FINAL = True, False
 _NEWER = "used by newer releases; its name is not known here"

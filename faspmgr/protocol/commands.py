@@ -58,10 +58,13 @@ class Command:
         """Encode the command for the wire. Line breaks in paths are escaped.
 
         Raises:
-            UnicodeEncodeError: for text that no bytes decode to; it is a ValueError. A line break anywhere else than in
-                a path would forge a field: it was refused with ValueError when the command was made.
+            ValueError: for a line break anywhere else than in a path, which would forge a field, and for text that no
+                bytes decode to.
         """
-        return self.to_frame().encode()
+        message = self.to_frame().encode()
+        if b"\r" in message:  # no line end where faspmgr reads; whether it is one for every ascp is not known
+            raise ValueError("a line break in a value cannot be sent: it would forge a field")
+        return message
 
 
 @attrs.frozen
@@ -125,8 +128,8 @@ class SetRate(Command):
     """RATE: change rate or policy of a running transfer; what is left out stays as it is.
 
     Args:
-        target_kbps: target rate, kilobits per second.
-        min_kbps: minimum rate, kilobits per second.
+        target_kbps: target rate, a whole number of kilobits per second.
+        min_kbps: minimum rate, a whole number of kilobits per second.
         policy: fair, fixed, low, high, or the wire's Adaptive, Fixed, Trickle. ``high`` is Adaptive with priority 1.
         priority: 1 high, 2 regular.
 

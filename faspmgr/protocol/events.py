@@ -63,6 +63,9 @@ class Event:
         Returns:
             The frame that the event came from, with its order and spelling, as far as it still says the same. An event
             made by hand has its fields in the order of the field table, then those of ``extra``.
+
+        Raises:
+            ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
         """
         names = ATTRIBUTES[self.__class__]
         texts: dict[str, str] = {}
@@ -87,8 +90,9 @@ class Event:
 
         Returns:
             "type", then what the stream said in the order of the field table, typed, by Python name; then what is in
-            ``extra`` as text, by its name in snake case. Where two names would be the same, the later one gets an
-            underscore. Text that was no UTF-8 holds surrogates, as surrogateescape makes them.
+            ``extra`` by its name in snake case: typed where the field table knows it and the value fits, else as text.
+            Where two names would be the same, the later one gets an underscore. Text that was no UTF-8 holds
+            surrogates, as surrogateescape makes them.
         """
         names, get_values, special = _SHOWN[self.__class__]
         shown: dict[str, Any] = {"type": self.type}
@@ -100,7 +104,7 @@ class Event:
             name = snake_case(wire)
             while name in shown:
                 name += "_"
-            shown[name] = redact_text(wire, text) if redact else text
+            shown[name] = _show_extra(wire, text, redact)
         return shown
 
     def __repr__(self) -> str:
@@ -494,6 +498,21 @@ _SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {
     "paths": lambda value, _: list(value),
 }
 """What to_dict does to the values of a kind, when that is to hide secrets and when it is not."""
+
+
+def _show_extra(wire: str, text: str, hide: bool) -> Any:
+    """What to_dict shows for a text in extra."""
+    if wire in FIELDS:
+        try:
+            value = _DECODERS[wire](text)
+        except ValueError:
+            pass
+        else:
+            show = _SHOW_KIND.get(FIELDS[wire].kind)
+            return show(value, hide) if show else value
+    return redact_text(wire, text) if hide else text
+
+
 _Shown = tuple[tuple[str, ...], Callable[[Event], tuple[Any, ...]], list[tuple[str, Callable[[Any, bool], Any]]]]
 
 

@@ -358,6 +358,12 @@ def _decode_finite(text: str) -> float:
     return value
 
 
+def _decode_whole(text: str) -> int:
+    if len(text) > 300:  # strict readers refuse what is out of the range of a float
+        _decode_finite(text)
+    return int(text)
+
+
 def _depth_exceeds(value: Any, limit: int) -> bool:
     """Has a JSON object or array more levels than limit? Level by level, so that the check itself does not recurse."""
     level = [value]
@@ -369,7 +375,7 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
 
 def _decode_json(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite, parse_int=_decode_whole)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     except json.JSONDecodeError as error:
@@ -399,6 +405,8 @@ def _encode_boolean(value: Any) -> str:
 
 
 def _encode_paths(value: Any) -> str:
+    if any("\t" in path for path in value):
+        raise ValueError("a TAB in a path cannot be sent: it would make two paths of one")
     return "\t".join(map(escape_path, value))
 
 
@@ -453,6 +461,9 @@ def encode(field: Field, value: Any) -> str:
 
     Returns:
         The text, with line breaks escaped where the kind has escapes.
+
+    Raises:
+        ValueError: for a path with a TAB among paths that are joined by TAB.
     """
     return _ENCODERS.get(field.kind, _text)(value)
 

@@ -90,6 +90,9 @@ class Frame:
     def encode(self) -> bytes:
         """Encode the message for the wire: header, Type, fields, empty line.
 
+        Every message that was read can be written, and is the same when it is read again. The data behind a version 4
+        WRITE are not part of it.
+
         Raises:
             ValueError: for a name, a type or a value that would end its line early and so forge a field, and for text
                 that no bytes decode to (a surrogate that does not come from surrogateescape).
@@ -102,9 +105,10 @@ class Frame:
         lines = [f"FASPMGR {self.version}", f"Type: {self.type}"]
         lines += [f"{name}: {text}" for name, text in self.fields.items()]
         message = "\n".join([*lines, "", ""])
-        if "\r" in message or message.count("\n") != len(lines) + 1:
+        if message.count("\n") != len(lines) + 1:
             raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
-        return message.encode("utf-8", "surrogateescape")
+        # A CR ends no line, but readers count one in front of a LF as part of the line end: that one is written twice.
+        return message.replace("\r\n", "\r\r\n").encode("utf-8", "surrogateescape")
 
     def redacted(self) -> Frame:
         """Give the same message with its secrets replaced by ``***``."""

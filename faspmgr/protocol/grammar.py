@@ -53,6 +53,15 @@ _HEADER = re.compile(rb"FASPMGR ([0-9]{1,9})")
 _HEADER_AT_END = re.compile(rb"FASPMGR ([0-9]{1,9})$")
 
 
+def payload_bytes(frame: Frame) -> int:
+    """Tell how many raw bytes behind a message belong to it: the data of a WRITE, and two LFs."""
+    if frame.version == 4 and frame.type == "WRITE":
+        size = frame.fields.get("Size", "")
+        if size.isascii() and size.isdigit() and len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES:
+            return int(size) + 2
+    return 0
+
+
 class Message:
     """A message that is being read line by line."""
 
@@ -236,11 +245,9 @@ class Grammar:
             return None
         self.message = None
         self.clean = message.clean
-        if message.version == 4 and message.type == "WRITE":
-            size = message.fields.get("Size", "")
-            if size.isascii() and size.isdigit() and len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES:
-                self.payload = int(size) + 2
-        return Frame(message.type, message.fields, message.version, places=message.places)
+        frame = Frame(message.type, message.fields, message.version, places=message.places)
+        self.payload = payload_bytes(frame)
+        return frame
 
     # -- problems
 

@@ -3,17 +3,23 @@
 ::
 
     INIT  SESSION  [ERROR, over to HTTP]  [NOTIFICATION …]  file …  ARGSTOP …  DONE | ERROR
-    file  =  SKIP  |  FILEERROR  |  STATS …  STOP  |  STATS …  FILEERROR
+    file  =  SKIP  |  STOP  |  FILEERROR  |  STATS …  STOP  |  STATS …  FILEERROR
 
 There is one course, for a Scenario in virtual time and for ``faspmgr-ascp`` in real time. A line of code may stand here
 if it holds for both: the course knows no file system, no socket, no command and no chance. What the session is about,
 what happens to each file, and how its bytes move, is handed in as a Plan. A Plan raises SessionOverError, wherever it
 is, to end the session in ERROR, and ShutdownError to end it in DONE at once; every other exception passes through.
 
-What holds in every stream:
+What holds in every stream, as it does in the published ones of real transfers:
 
 - Elapsedusec, FileBytes, TransferBytes and Loss never fall. Every message with a time has a time of its own.
-- TransferBytes is FileBytes + Loss + what is on its way; only STATS have bytes on their way.
+- TransferBytes is what was sent, repeated sending and what is on its way included; only STATS have bytes on their way.
+- Written is what is at the destination of a file, or of a range or part of one. FileBytes is the sum of Written over
+  the files of which this session has moved a byte: of a resumed file it counts what was there before.
+- A part that other sessions continue counts what was sent: what is lost on the way is in its Written and in FileBytes.
+- StartByte is 0 for a whole file. A resumed file has its offset until a byte moves, and no StartByte from then on.
+  Ranges and parts have theirs in every STATS and STOP, ranges also EndByte.
+- A file that is at the destination already is a STOP alone, with StartByte and Written equal to Size.
 - The counts of DONE and ERROR are those of the files before it. The last STATS of a file that is broken off has what
   was written of it.
 
@@ -22,6 +28,7 @@ It must write some fifty thousand messages a second, and keeps nothing of a file
 
 from __future__ import annotations
 
+import enum
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -66,6 +73,16 @@ class Clock:
             self.usec = max(self.usec, (time.monotonic() - self._origin) * 1e6 * self.speed)
 
 
+class Begin(enum.Enum):
+    """What becomes of a file."""
+
+    MOVES = enum.auto()
+    THERE = enum.auto()
+    """It is at the destination already."""
+    SKIPPED = enum.auto()
+    """Nothing is to be done, and nothing is said of its size."""
+
+
 class PlannedFile(Protocol):
     """What happens to one file. The methods are called in their order, each once; a FileError ends the file.
 
@@ -75,11 +92,14 @@ class PlannedFile(Protocol):
 
     file: File
 
-    def begin(self) -> bool:
-        """Begin; return False for a file that is skipped. May change where the file starts."""
+    def begin(self) -> Begin:
+        """Begin. May change where the file starts, and resumes one that is there at its end."""
 
     def steps(self) -> Iterator[int]:
-        """Move the bytes, and let the clock advance. Yields when a STATS is due: how many bytes are on their way."""
+        """Move the bytes with Course.move, and let the clock advance.
+
+        Yields when a STATS is due: how many bytes are on their way.
+        """
 
     def finish(self) -> str | None:
         """All bytes are moved. Returns the checksum for STOP, None for none."""
@@ -208,7 +228,8 @@ class Course:
         file = self.current = planned.file
         counts.attempted += 1
         try:
-            if planned.begin():
+            begin = planned.begin()
+            if begin is Begin.MOVES:
                 yield self.report(file)
                 for on_its_way in planned.steps():
                     yield self.report(file, on_its_way)
@@ -218,9 +239,11 @@ class Course:
                 yield messages.stop(file, totals, checksum, self.terms.checksum)
             else:
                 counts.passed += 1
-                counts.skipped += 1
+                # Nothing tells an empty file that is there from one that was just created.
+                counts.skipped += begin is Begin.SKIPPED or file.size > 0
                 self.stamp()
-                yield messages.skip(file, totals)
+                make = messages.skip if begin is Begin.SKIPPED else messages.stop
+                yield make(file, totals)
         except (SessionOverError, ShutdownError):
             if file.written > self._reported:  # or the totals of the end would be more than what was reported
                 yield self.report(file)
@@ -232,6 +255,24 @@ class Course:
         finally:
             self.current = None
             planned.close()
+
+    def move(self, count: int, lost: int = 0) -> None:
+        """Let bytes of the file in progress arrive.
+
+        Args:
+            count: how many.
+            lost: how many were lost on the way before, and were sent again.
+        """
+        file, totals = self.current, self.totals
+        assert file
+        if file.before and count:
+            totals.file_bytes += file.before
+            file.before = 0
+        written = count + lost if file.is_part else count
+        file.written += written
+        totals.file_bytes += written
+        totals.loss += lost
+        totals.sent += count + lost
 
     def report(self, file: File, on_its_way: int = 0) -> Frame:
         """Make a STATS of how far a file has come."""
@@ -258,4 +299,4 @@ class Course:
         usec = clock.usec + 1
         clock.usec = usec if usec > FIRST_USEC else FIRST_USEC
         totals.elapsed_usec = int(clock.usec)
-        totals.transfer_bytes = totals.file_bytes + totals.loss + on_its_way
+        totals.transfer_bytes = totals.sent + on_its_way

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import attrs
 
 from faspmgr.errors import FileError, SessionOverError
+from faspmgr.simulator.course import Begin
 from faspmgr.simulator.messages import Counts, File, Refusal, Stage, file_id
 from faspmgr.simulator.options import MAX_LIST_BYTES, Options
 from faspmgr.simulator.terms import CREATE_TIMES, new_digest
@@ -105,8 +106,8 @@ class Scan:
 
     @property
     def bytes(self) -> int:
-        """The sum of the sizes of all files found."""
-        return sum(item.file.size for item in self.items)
+        """The sum of the sizes of all files found; of a file that is shared, only this session's part."""
+        return sum(item.file.goal if item.file.is_part else item.file.size for item in self.items)
 
 
 Pair = tuple[str, str | None]
@@ -126,7 +127,7 @@ def scan(result: Scan, options: Options, pairs: Sequence[Pair]) -> None:
     if missing and all(missing):
         raise SessionOverError(Refusal(MISSING, "No such file or directory"))
     if options.nodes > 1:
-        _keep_share(result, options.node, options.nodes)
+        _keep_share(result, options)
 
 
 def scan_one(result: Scan, options: Options, index: int, pair: Pair, low: int | None, high: int | None) -> None:
@@ -154,11 +155,19 @@ def limit(file: File, low: int | None, high: int | None) -> None:
         file.end = max(file.start, last if high is None else min(high, last))
 
 
-def _keep_share(result: Scan, node: int, nodes: int) -> None:
-    """Of a multi-session transfer: every N-th file is this session's."""
+def _keep_share(result: Scan, options: Options) -> None:
+    """Of a multi-session transfer: every N-th file is this session's, and a part of each that is large enough."""
     number = 0
     for source in result.sources:
-        share = [item for place, item in enumerate(source.items, number) if place % nodes == node]
+        share = []
+        for place, item in enumerate(source.items, number):
+            file = item.file
+            if file.end is None and 0 < options.multi_session_threshold <= file.size:
+                file.share(options.node, options.nodes)
+                if file.goal > 0:
+                    share.append(item)
+            elif place % options.nodes == options.node:
+                share.append(item)
         number += len(source.items)
         source.items = share
 
@@ -274,50 +283,61 @@ def target_name(options: Options, source: str, target: str | None, into: bool, i
 # At the destination
 
 
-def prepare(item: Item, options: Options) -> bool:
-    """Decide by what lies at the destination; False: nothing is to be done, the file is skipped.
+def prepare(item: Item, options: Options) -> Begin:
+    """Decide by what lies at the destination.
 
-    Sets start and written of a file that is resumed. Raises FileError.
+    A file that is there is resumed at its end, one that is there in part where it goes on. A part of a file is moved
+    whatever is there, as the other sessions write to the same file. Raises FileError.
     """
     try:
-        return _decide(item, options)
+        begin = _decide(item, options)
     except OSError as error:
         raise file_error(error, "Receiver") from None
+    if begin is Begin.THERE and item.file.end is not None:
+        return Begin.SKIPPED  # a STOP would say that all of the file is there
+    if begin is Begin.THERE:
+        item.file.resume(item.file.size)
+    return begin
 
 
-def _decide(item: Item, options: Options) -> bool:
+def _decide(item: Item, options: Options) -> Begin:
     file = item.file
     try:
         status = os.stat(item.target)
     except FileNotFoundError:
-        return _resume_partial(item, options)
+        _resume_partial(item, options)
+        return Begin.MOVES
     if not stat.S_ISREG(status.st_mode):
         code = 7 if stat.S_ISDIR(status.st_mode) else 21
         raise FileError(code, "Receiver: Is a directory" if code == 7 else "Receiver: Not a regular file")
-    if os.path.samefile(item.source, item.target) or options.overwrite == "never":
-        return False
+    if os.path.samefile(item.source, item.target):
+        return Begin.THERE
+    if file.is_part:
+        return Begin.MOVES
+    if options.overwrite == "never":
+        return Begin.THERE
     if options.resume and file.end is None and not options.partial_suffix:
         if status.st_size == file.size and _agrees(item.source, item.target, file.size, options.resume):
-            return False
-        return _resume(item, item.target, status.st_size, options.resume)
+            return Begin.THERE
+        _resume(item, item.target, status.st_size, options.resume)
+        return Begin.MOVES
     if options.overwrite in ("older", "diff+older") and status.st_mtime >= os.stat(item.source).st_mtime:
-        return False
+        return Begin.THERE
     differs = status.st_size != file.goal or not _agrees(item.source, item.target, file.goal, 3, file.start)
-    return differs or options.overwrite not in (None, "diff", "diff+older")
+    moves = differs or options.overwrite not in (None, "diff", "diff+older")
+    return Begin.MOVES if moves else Begin.THERE
 
 
-def _resume_partial(item: Item, options: Options) -> bool:
+def _resume_partial(item: Item, options: Options) -> None:
     if options.partial_suffix and options.resume and item.file.end is None:
         part = item.target + options.partial_suffix
         if os.path.isfile(part):
-            return _resume(item, part, os.path.getsize(part), options.resume)
-    return True
+            _resume(item, part, os.path.getsize(part), options.resume)
 
 
-def _resume(item: Item, part: str, size: int, level: int) -> bool:
+def _resume(item: Item, part: str, size: int, level: int) -> None:
     if size < item.file.size and _agrees(item.source, part, size, level):
-        item.file.start = item.file.written = size
-    return True
+        item.file.resume(size)
 
 
 def _agrees(source: str, target: str, size: int, level: int, start: int = 0) -> bool:
@@ -344,12 +364,14 @@ def _same(left: BinaryIO, right: BinaryIO, low: int, high: int, start: int) -> b
 
 
 class Copy:
-    """A copy in progress: bytes from the source's ``start`` on are written at ``written`` of the destination."""
+    """A copy in progress: bytes from the source's ``start`` on are written at ``written`` of the destination, those of
+    a part of a file at their own place, beside those that other sessions write."""
 
     def __init__(self, item: Item, options: Options) -> None:
+        file = item.file
         self._item = item
         self._preserve = bool(options.create_policy & CREATE_TIMES)
-        self._part = item.target + (options.partial_suffix or "")
+        self._part = item.target + ("" if file.is_part else options.partial_suffix or "")
         try:
             self._source = open(item.source, "rb")  # noqa: SIM115  # closed by close()
         except OSError as error:
@@ -357,14 +379,14 @@ class Copy:
         try:
             if options.creates_directory:
                 os.makedirs(os.path.dirname(item.target) or ".", exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | (0 if item.file.written else os.O_TRUNC)
+            flags = os.O_WRONLY | os.O_CREAT | (0 if file.written or file.is_part else os.O_TRUNC)
             self._target = os.fdopen(os.open(self._part, flags, 0o666), "wb")
-            self._target.truncate(item.file.written)
-            self._target.seek(item.file.written)
+            self._target.truncate(file.size if file.is_part else file.written)
+            self._target.seek(file.start if file.is_part else file.written)
         except OSError as error:
             self._source.close()
             raise file_error(error, "Receiver") from None
-        self._source.seek(item.file.start)
+        self._source.seek(file.start)
 
     def move(self, count: int) -> int:
         """Copy so many bytes; return how many there were. Raises FileError."""

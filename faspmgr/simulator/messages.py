@@ -1,9 +1,9 @@
 """The messages of one session, as a real ascp writes them.
 
-What stands here makes a Frame of values and knows no order of messages. Fields stand in the order of the field table,
-which is that of the captures. STATS and STOP are what a stream of many files is made of, some fifty thousand a second
-in all: their fields are put together by hand, and nothing is worked out twice for one file. All other messages come
-from the typed events.
+What stands here makes a Frame of values and knows no order of messages. The fields of a message stand in the order of
+the field table, which is that of the captures, or sorted by name. STATS and STOP are what a stream of many files is
+made of, some fifty thousand a second in all: their fields are put together by hand, nothing is worked out twice for one
+file, and the order of the fields only once for a session. All other messages come from the typed events.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ from faspmgr.protocol.events import (
     NotificationEvent,
     SessionEvent,
 )
-from faspmgr.protocol.fields import escape_path
+from faspmgr.protocol.fields import FIELDS, escape_path
 from faspmgr.protocol.frames import Frame
-from faspmgr.simulator.terms import BARE, tag_values
+from faspmgr.simulator.terms import BARE, DATAGRAM_BYTES, tag_values
+
+ORDERS = ("table", "name")
+"""Orders of the fields in a message: that of the field table, as ascp writes them, or sorted by name, as in streams
+that passed through the vendor's Java manager. Type comes first in both."""
 
 DESCRIPTIONS = {
     4: "Private key file not found",
@@ -76,13 +80,18 @@ class Refusal:
 
 @attrs.define
 class Totals:
-    """The counters of a session so far, in the units of their fields."""
+    """The counters of a session so far, in the units of their fields.
+
+    Attributes:
+        sent: bytes sent so far, those lost included; transfer_bytes has those that are still on their way, too.
+    """
 
     elapsed_usec: int = 0
     transfer_bytes: int = 0
     file_bytes: int = 0
     loss: int = 0
     delay: int = 0
+    sent: int = 0
 
 
 @attrs.define
@@ -93,8 +102,10 @@ class File:
         path: as reported, still to be escaped; escaped: as on the wire.
         size: bytes.
         start: offset at which it starts or is resumed.
-        end: last byte of a range; None for a whole file.
-        written: bytes at the destination, counted from the beginning of the file, or of the range.
+        end: last byte of a range or part; None for a file that is moved up to its end.
+        is_part: do other sessions move the rest of it at the same time? EndByte is not reported then.
+        before: bytes at the destination from before, as long as no byte of this session has joined them.
+        written: bytes at the destination, counted from the beginning of the file, or of the range or part.
         hole: how many of them are not contiguous.
         arg_index: number of its source argument, from 1.
         file_id: FaspFileID.
@@ -104,6 +115,8 @@ class File:
     size: int
     start: int = 0
     end: int | None = None
+    is_part: bool = False
+    before: int = 0
     written: int = 0
     hole: int = 0
     arg_index: int = 1
@@ -112,8 +125,33 @@ class File:
 
     @property
     def goal(self) -> int:
-        """What ``written`` is in the end."""
+        """How many bytes are to be at the destination in the end, counted as ``written`` is."""
         return self.size if self.end is None else self.end + 1 - self.start
+
+    def resume(self, offset: int) -> None:
+        """Go on where so many bytes are at the destination already; all of them for a file that is there as a whole."""
+        self.start = self.before = self.written = offset
+
+    def share(self, node: int, nodes: int) -> None:
+        """Let only one part of it be moved: see part_of."""
+        self.start, end = part_of(self.size, node, nodes)
+        self.end = end - 1
+        self.is_part = True
+
+
+def part_of(size: int, node: int, nodes: int) -> tuple[int, int]:
+    """Cut a file into parts of whole datagrams, one for each session of a transfer.
+
+    Args:
+        size: bytes of the file.
+        node: which part, from 0.
+        nodes: how many parts there are.
+
+    Returns:
+        Where the part begins, and where it ends: the same for one that has no bytes.
+    """
+    begin, end = (size * number // nodes // DATAGRAM_BYTES * DATAGRAM_BYTES for number in (node, node + 1))
+    return begin, size if node + 1 == nodes else end
 
 
 @attrs.define
@@ -145,11 +183,13 @@ def file_id(arg_index: int, source: str, destination: str) -> str:
     return f"{digest[:8]}-{digest[8:16]}-{digest[16:24]}-{digest[24:32]}-{digest[32:]}"
 
 
-_SKIP = "File Size Loss Elapsedusec SessionId TransferBytes FileBytes Delay"
-_FILE_ERROR = (
-    "File Size Written Loss Code Description Elapsedusec SessionId UserStr TransferBytes FileBytes Delay"
-    " FaspFileArgIndex FaspFileID"
-)
+def _arrange(fields: dict[str, str], order: str) -> dict[str, str]:
+    names = sorted(fields, key=None if order == "name" else lambda name: FIELDS[name].position)
+    return {name: fields[name] for name in names}
+
+
+_NOT_IN_SKIP = frozenset(("Written", "UserStr", "StartByte", "EndByte", "FaspFileArgIndex", "FaspFileID"))
+_NOT_IN_FILE_ERROR = frozenset(("StartByte", "EndByte"))
 
 
 @attrs.define
@@ -162,6 +202,7 @@ class Messages:
         cookie: Cookie; None for none.
         direction: Send or Receive.
         http: has the session fallen back to HTTP? Its end is another message then.
+        order: one of ORDERS.
     """
 
     session_id: str
@@ -169,6 +210,10 @@ class Messages:
     cookie: str | None = None
     direction: str = "Send"
     http: bool = False
+    order: str = ORDERS[0]
+    # A STATS or STOP of each kind that was sent, with its fields in their order: the next one is a copy of it, with all
+    # texts replaced.
+    _layouts: dict[tuple[bool, ...], dict[str, str]] = attrs.field(init=False, factory=dict, repr=False)
 
     # -- beginning
 
@@ -176,7 +221,7 @@ class Messages:
         return self._frame(InitEvent, direction=self.direction, cookie=self.cookie, operation="Transfer")
 
     def http_init(self, user: str) -> Frame:
-        """INIT of the second session that HTTP fallback opens: in an order of its own, and without UserStr."""
+        """INIT of the second session that HTTP fallback opens: in an order of its own (seen), and without UserStr."""
         cookie = {} if self.cookie is None else {"Cookie": self.cookie}
         about = {"SessionId": self.session_id, "User": user, **cookie}
         return Frame("INIT", {**about, "Direction": self.direction, "Operation": "Transfer"})
@@ -203,54 +248,64 @@ class Messages:
     # -- files
 
     def stats(self, file: File, totals: Totals) -> Frame:
-        fields = self._progress(file, totals)
-        return Frame("STATS", fields)
+        return Frame("STATS", self._progress(file, totals, moves=True))
 
-    def stop(self, file: File, totals: Totals, checksum: str | None = None, checksum_type: str | None = None) -> Frame:
-        fields = self._progress(file, totals)
-        del fields["Bytescont"]
-        if checksum is not None and checksum_type is not None:
-            fields["FileChecksum"] = checksum
-            fields["FileChecksumType"] = checksum_type
-        return Frame("STOP", fields)
+    def stop(self, file: File, totals: Totals, checksum: str | None = None, checksum_type: str = "none") -> Frame:
+        return Frame("STOP", self._progress(file, totals, False, checksum, checksum_type))
 
-    def _progress(self, file: File, totals: Totals) -> dict[str, str]:
+    def _progress(
+        self, file: File, totals: Totals, moves: bool, checksum: str | None = None, checksum_type: str = "none"
+    ) -> dict[str, str]:
+        """The fields of STATS, which has Bytescont while a file moves, or of STOP."""
+        # Of a range and a part always; a resumed file has it until a byte moves, and a whole one has 0.
+        starts = file.end is not None or file.start == file.before
+        ends = file.end is not None and not file.is_part
+        kind = moves, starts, ends, checksum is None
+        layout = self._layouts.get(kind)
+        fields = {} if layout is None else layout.copy()
         # f-strings, as they take half of the time of str()
-        fields = {
-            "File": file.escaped,
-            "Size": f"{file.size}",
-            "Written": f"{file.written}",
-            "Bytescont": f"{file.written - file.hole}",
-            "Loss": f"{totals.loss}",
-            "Elapsedusec": f"{totals.elapsed_usec}",
-            "SessionId": self.session_id,
-        }
-        if self.user_str is not None:
-            fields["UserStr"] = self.user_str
-        fields["StartByte"] = f"{file.start}"
-        if file.end is not None:
+        fields["File"] = file.escaped
+        fields["Size"] = f"{file.size}"
+        fields["Written"] = f"{file.written}"
+        if moves:
+            fields["Bytescont"] = f"{file.written - file.hole}"
+        if starts:
+            fields["StartByte"] = f"{file.start}"
+        if ends:
             fields["EndByte"] = f"{file.end}"
-        fields["TransferBytes"] = f"{totals.transfer_bytes}"
-        fields["FileBytes"] = f"{totals.file_bytes}"
-        fields["Delay"] = f"{totals.delay}"
         fields["FaspFileArgIndex"] = f"{file.arg_index}"
         fields["FaspFileID"] = file.file_id
+        if checksum is not None:
+            fields["FileChecksum"] = checksum
+            fields["FileChecksumType"] = checksum_type
+        fields["SessionId"] = self.session_id
+        if self.user_str is not None:
+            fields["UserStr"] = self.user_str
+        fields["Elapsedusec"] = f"{totals.elapsed_usec}"
+        fields["TransferBytes"] = f"{totals.transfer_bytes}"
+        fields["FileBytes"] = f"{totals.file_bytes}"
+        fields["Loss"] = f"{totals.loss}"
+        fields["Delay"] = f"{totals.delay}"
+        if layout is None:
+            fields = _arrange(fields, self.order)
+            self._layouts[kind] = fields.copy()
         return fields
 
     def skip(self, file: File, totals: Totals) -> Frame:
         """SKIP; Size is 0 whatever the size of the file, and UserStr is missing, as in the vendor's example."""
-        fields = self._progress(file, totals)
+        fields = self._progress(file, totals, moves=False)
         fields["Size"] = "0"
-        return Frame("SKIP", {name: fields[name] for name in _SKIP.split()})
+        return Frame("SKIP", {name: text for name, text in fields.items() if name not in _NOT_IN_SKIP})
 
     def file_error(self, file: File, totals: Totals, code: int, description: str) -> Frame:
         """FILEERROR; it does not say where the file was to start."""
-        fields = {**self._progress(file, totals), "Code": str(code), "Description": description}
-        return Frame("FILEERROR", {name: fields[name] for name in _FILE_ERROR.split() if name in fields})
+        fields = self._progress(file, totals, moves=False)
+        fields.update(Code=str(code), Description=description)
+        return self._make("FILEERROR", {name: text for name, text in fields.items() if name not in _NOT_IN_FILE_ERROR})
 
     def arg_stop(self, path: str, arg_index: int, counts: Counts) -> Frame:
         """ARGSTOP; without SessionId, and without the counts that are zero, as in the vendor's document."""
-        return ArgStopEvent(
+        event = ArgStopEvent(
             user_str=self.user_str,
             file=path,
             fasp_file_arg_index=arg_index,
@@ -259,20 +314,46 @@ class Messages:
             arg_transfers_failed=counts.failed or None,
             arg_transfers_passed=counts.passed,
             arg_transfers_skipped=counts.skipped or None,
-        ).to_frame()
+        )
+        return self._make("ARGSTOP", event.to_frame().fields)
+
+    # -- replies
+
+    def query_response(self, totals: Totals, query: str | None, response: str) -> Frame:
+        """QUERYRSP, the reply to a QUERY.
+
+        Args:
+            totals: the counters.
+            query: what was asked, to be repeated; None if nothing was said.
+            response: what is going on.
+        """
+        fields = {
+            "Elapsedusec": str(totals.elapsed_usec),
+            "SessionId": self.session_id,
+            "QueryResponse": response,
+            "TransferBytes": str(totals.sent),
+            "FileBytes": str(totals.file_bytes),
+        }
+        for name, text in (("Query", query), ("UserStr", self.user_str)):
+            if text is not None:
+                fields[name] = text
+        return self._make("QUERYRSP", fields)
 
     # -- end
 
     def done(self, totals: Totals, counts: Counts) -> Frame:
         if self.http:
-            return self._http_end("DONE", totals)
+            return self._make("DONE", self._http_end(totals))
         return self._frame(DoneEvent, **self._end(totals, counts))
 
     def error(self, totals: Totals, counts: Counts | None, code: int, description: str | None = None) -> Frame:
         """ERROR; without counts for a session that never started: Loss is all that such a one reports."""
         description = describe(code) if description is None else description
+        about = {"Code": str(code), "Description": description}
+        if self.http and counts is None:  # HTTP cannot be reached either: in an order of its own (seen)
+            return Frame("ERROR", {**self._http_end(totals), **about})
         if self.http:
-            return self._http_end("ERROR", totals, {"Code": str(code), "Description": description})
+            return self._make("ERROR", {**self._http_end(totals), **about})
         end = self._end(totals, counts) if counts else {"loss": 0}
         return self._frame(ErrorEvent, code=code, description=description, **end)
 
@@ -300,16 +381,20 @@ class Messages:
             "transfers_skipped": counts.skipped,
         }
 
-    def _http_end(self, type: str, totals: Totals, more: dict[str, str] | None = None) -> Frame:
-        """The end of a session over HTTP: these fields in this order, and no UserStr."""
+    def _http_end(self, totals: Totals) -> dict[str, str]:
+        """What the end of a session over HTTP says, and no UserStr; in the order in which it was seen."""
         fields = {
             "Elapsedusec": str(totals.elapsed_usec),
             "FileBytes": str(totals.file_bytes),
             "SessionId": self.session_id,
             "TransferBytes": str(totals.transfer_bytes),
         }
-        cookie = {} if self.cookie is None else {"Cookie": self.cookie}
-        return Frame(type, {**fields, **cookie, **(more or {})})
+        return fields if self.cookie is None else {**fields, "Cookie": self.cookie}
 
     def _frame(self, cls: type[Event], **values: Any) -> Frame:
-        return cls(session_id=self.session_id, user_str=self.user_str, **values).to_frame()
+        event = cls(session_id=self.session_id, user_str=self.user_str, **values)
+        return self._make(event.type, event.to_frame().fields)
+
+    def _make(self, type: str, fields: dict[str, str]) -> Frame:
+        """Make a frame with its fields in their order."""
+        return Frame(type, _arrange(fields, self.order))

@@ -268,6 +268,12 @@ def _part(text: str) -> tuple[int, int]:
     return node - 1, nodes
 
 
+def _threshold(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,19}", text):
+        raise _refuse("argument to --multi-session-threshold must be a number of bytes.")
+    return int(text)
+
+
 def _range(text: str) -> tuple[int, int]:
     match = re.fullmatch("([0-9]{1,18}):([0-9]{1,18})", text)
     if not match:
@@ -334,6 +340,7 @@ VALUES: Mapping[str, tuple[str, Parser]] = {
     "-k": ("resume", _word({"0": 0, "1": 1, "2": 2, "3": 3}, "argument to -k must be 0, 1, 2, or 3")),
     "-C": ("node nodes", _part),
     "-@": ("range", _range),
+    "--multi-session-threshold": ("multi_session_threshold", _threshold),
     "-Z": ("datagram_size", _in_range(296, 65535, "argument to -Z must be in the range 296..65535.")),
     "-g": ("read_block_size", _block_size),
     "-G": ("write_block_size", _block_size),

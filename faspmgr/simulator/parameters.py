@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from faspmgr.ascp.options import MAX_SESSIONS
+from faspmgr.simulator.messages import ORDERS
 from faspmgr.simulator.terms import CHECKSUMS
 
 DISTRIBUTIONS = ("fixed", "uniform", "lognormal", "pareto")
@@ -41,7 +42,7 @@ class Fate(NamedTuple):
     Attributes:
         number: its number in the transfer, from 0.
         size: bytes.
-        kind: plain, skip, resume, range or fail.
+        kind: plain, skip, present, resume, range or fail.
         share: how far a file comes before it fails, or came before it is resumed.
         code: the error of a file that fails.
     """
@@ -106,12 +107,14 @@ class Parameters:
         rtt_ms: round-trip time, milliseconds.
         loss: share of the bytes that are lost on the way and sent again, 0 to 0.5.
         fail: how many files end in FILEERROR: a number of them, with code 5, or ``{code: number}``.
-        skip: how many files are skipped.
+        skip: how many files are skipped: SKIP, with Size 0.
+        present: how many files are at the destination already: STOP, with StartByte equal to Size.
         resume: how many files go on where an earlier session stopped.
         ranges: how many files are moved in part.
         checksum: none, md5, sha1, sha-256, sha-384 or sha-512.
         precalculate: is the job size reported?
         sessions: parallel parts of one multi-session transfer.
+        multi_session_threshold: bytes; of each whole file of that size and above, every session moves a part. 0: none.
         retries: how many attempts with the same XferId fail with code 16 before the one that does not.
         fallback: does UDP fail (ERROR 14), so that the transfer goes on over HTTP?
         odd_names: are there line breaks, TAB, bytes that are not UTF-8, 4,096 characters and more in file names?
@@ -120,6 +123,8 @@ class Parameters:
         stop_at: which share of the files is finished by then, 0 to 1.
         direction: Send or Receive.
         user_str: UserStr; None for none.
+        order: of the fields in each message: table, that of the field table as ascp has it, or name, sorted as in
+            streams that passed through the vendor's Java manager.
         seed: another seed gives other sizes, fates, rates and ids.
 
     Raises:
@@ -138,11 +143,13 @@ class Parameters:
     loss: float = attrs.field(default=0.0, validator=_share(0, 0.5))
     fail: dict[int, int] = attrs.field(factory=dict, converter=_fail, validator=_fail_counts)
     skip: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
+    present: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
     resume: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
     ranges: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
     checksum: str = attrs.field(default="none", validator=_one_of(CHECKSUMS))
     precalculate: bool = True
     sessions: int = attrs.field(default=1, validator=_whole(1, MAX_SESSIONS))
+    multi_session_threshold: int = attrs.field(default=0, validator=_whole(0, MAX_BYTES))
     retries: int = attrs.field(default=0, validator=_whole(0, MAX_RETRIES))
     fallback: bool = False
     odd_names: bool = False
@@ -151,19 +158,20 @@ class Parameters:
     stop_at: float = attrs.field(default=0.5, validator=_share(0, 1))
     direction: str = attrs.field(default="Send", validator=_one_of(DIRECTIONS))
     user_str: str | None = attrs.field(default="simulated", validator=_one_line)
+    order: str = attrs.field(default=ORDERS[0], validator=_one_of(ORDERS))
     seed: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
 
     def __attrs_post_init__(self) -> None:
         if self.achieved_kbps > self.target_kbps:
             raise ValueError("achieved_kbps must not be more than target_kbps")
-        if sum(self.fail.values()) + self.skip + self.resume + self.ranges > self.files:
-            raise ValueError("more files fail, are skipped, resumed or moved in part than there are")
+        if sum(self.fail.values()) + self.skip + self.present + self.resume + self.ranges > self.files:
+            raise ValueError("more files fail, are skipped, there already, resumed or moved in part than there are")
 
     def fates(self) -> Iterator[Fate]:
         """Draw what happens to each file, the same each time it is asked."""
         sizes = random.Random(f"{self.seed}/sizes")
         draw = random.Random(f"{self.seed}/fates").random
-        left = {"skip": self.skip, "resume": self.resume, "range": self.ranges}
+        left = {"skip": self.skip, "resume": self.resume, "range": self.ranges, "present": self.present}
         codes = dict(self.fail)
         special = sum(left.values()) + sum(codes.values())
         for number in range(self.files):
@@ -174,6 +182,10 @@ class Parameters:
                 kind, code = _pick(left, codes, place)
                 special -= 1
             yield Fate(number, size, kind, draw(), code)
+
+    def shares(self, fate: Fate) -> bool:
+        """Is this a file of which each session moves a part?"""
+        return self.sessions > 1 and fate.kind == "plain" and 0 < self.multi_session_threshold <= fate.size
 
     def _draw_size(self, rng: random.Random) -> int:
         mean = self.size

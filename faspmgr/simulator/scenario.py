@@ -4,11 +4,9 @@ The numbers are in ``parameters.py``, a session of the transfer is in ``syntheti
 What stands here puts the sessions together: attempts one after the other, parts side by side. What holds in every
 stream beside what a course promises:
 
-- Written counts the bytes of a file at the destination: from StartByte to Size for a whole or resumed file, from 0 to
-  the length of the range for a range. FileBytes is the sum over the files of what this session wrote.
 - TransferBytes over Elapsedusec never exceeds the target rate.
-- PreTransferBytes is the sum of the sizes of all files of the session, those that are skipped, fail or are resumed
-  included.
+- PreTransferBytes is the sum of the sizes of all files of the session, those that are skipped, fail, are resumed or are
+  there already included. Of a file that several sessions share, each counts its part.
 
 Ten million files need no more memory than ten. A million small files are two million messages and take some fifteen
 seconds.

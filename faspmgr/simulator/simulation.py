@@ -24,14 +24,14 @@ from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
-from faspmgr.simulator.course import Argument, Clock, Course
+from faspmgr.simulator.course import Argument, Begin, Clock, Course
 from faspmgr.simulator.faults import Fault, Faults
 from faspmgr.simulator.files import Item, Scan
 from faspmgr.simulator.link import Link
 from faspmgr.simulator.messages import Messages, Refusal, Stage, describe
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import Options
-from faspmgr.simulator.terms import local_user
+from faspmgr.simulator.terms import local_user, whole_datagrams
 
 REPORT_USEC = 500_000
 """Between two STATS of a file, by the clock of the session."""
@@ -116,9 +116,9 @@ class Simulation:
     def _log_result(self) -> None:
         totals, count = self.course.totals, self.course.counts.passed
         seconds = max(totals.elapsed_usec / 1e6, 0.001)
-        rate = totals.file_bytes * 8 / 1024 / seconds
+        rate = totals.sent * 8 / 1024 / seconds
         log(
-            f"Completed: {totals.file_bytes // 1024}K bytes transferred in {seconds:.0f} seconds\n"
+            f"Completed: {totals.sent // 1024}K bytes transferred in {seconds:.0f} seconds\n"
             f" ({rate:.0f}K bits/sec), in {count} file{'' if count == 1 else 's'}.\n"
         )
 
@@ -251,20 +251,14 @@ class Simulation:
             raise ShutdownError
 
     def _on_query(self, fields: Mapping[str, str]) -> None:
-        totals, messages = self.course.totals, self.course.messages
-        reply = {"Query": fields["Query"]} if "Query" in fields else {}
-        reply.update({"Elapsedusec": str(totals.elapsed_usec), "SessionId": messages.session_id})
-        if messages.user_str is not None:
-            reply["UserStr"] = messages.user_str
-        reply["QueryResponse"] = "Transferring" if self.course.current else "Idle"
-        reply["TransferBytes"] = reply["FileBytes"] = str(totals.file_bytes)  # nothing is lost
-        self.send(Frame("QUERYRSP", reply))
+        response = "Transferring" if self.course.current else "Idle"
+        self.send(self.course.messages.query_response(self.course.totals, fields.get("Query"), response))
 
     # -- faults
 
     def fall_if_due(self) -> None:
         """Let that go wrong which is to go wrong at this byte."""
-        fault = self.faults.due(self.course.totals.file_bytes, self.job_bytes)
+        fault = self.faults.due(self.course.totals.sent, self.job_bytes)
         if fault:
             self._fall([fault])
 
@@ -349,22 +343,23 @@ class RealFile:
         # None without --simulate-copy.
         self._copy: files.Copy | None = None
 
-    def begin(self) -> bool:
+    def begin(self) -> Begin:
         simulation, item = self._simulation, self._item
         fault = simulation.faults.file_fault(simulation.course.counts.attempted)
         if fault:
             raise FileError(fault.code, f"Source: {describe(fault.code)}")
         if item.error:
             raise item.error
-        if simulation.options.copy:
-            if not files.prepare(item, simulation.options):
-                return False
+        if not simulation.options.copy:
+            return Begin.MOVES
+        begin = files.prepare(item, simulation.options)
+        if begin is Begin.MOVES:
             self._copy = files.Copy(item, simulation.options)
-        return True
+        return begin
 
     def steps(self) -> Iterator[int]:
         simulation, file = self._simulation, self.file
-        clock, totals = simulation.clock, simulation.course.totals
+        clock = simulation.clock
         interval = self._interval()
         last = clock.usec
         while file.written < file.goal:
@@ -372,8 +367,7 @@ class RealFile:
             amount, usec = self._step(interval)
             if self._copy and amount:
                 amount = self._copy.move(amount)
-            file.written += amount
-            totals.file_bytes += amount
+            simulation.course.move(amount)
             simulation.wait(usec)
             if file.path in simulation.stopped:
                 raise FileError(28, "Stopped by the user")
@@ -410,8 +404,8 @@ class RealFile:
         if rate == 0:
             time.sleep(TICK_USEC / 1e6)
             return 0, tick
-        amount = min(self.file.goal - self.file.written, max(1, int(rate * tick / 8000)))
-        room = simulation.faults.room(simulation.course.totals.file_bytes, simulation.job_bytes)
+        amount = min(self.file.goal - self.file.written, whole_datagrams(max(1, int(rate * tick / 8000))))
+        room = simulation.faults.room(simulation.course.totals.sent, simulation.job_bytes)
         amount = amount if room is None else min(amount, room)
         return amount, amount * 8000 / rate
 

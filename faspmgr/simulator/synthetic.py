@@ -14,10 +14,10 @@ from typing import Any
 
 from faspmgr.errors import CutOffError, FileError, SessionOverError
 from faspmgr.protocol.frames import Frame
-from faspmgr.simulator.course import Argument, Clock, Course
-from faspmgr.simulator.messages import File, Messages, Refusal, describe, file_id
+from faspmgr.simulator.course import Argument, Begin, Clock, Course
+from faspmgr.simulator.messages import File, Messages, Refusal, describe, file_id, part_of
 from faspmgr.simulator.parameters import Fate, Parameters
-from faspmgr.simulator.terms import CREATE_DIRECTORY, Terms, new_digest
+from faspmgr.simulator.terms import CREATE_DIRECTORY, DATAGRAM_BYTES, Terms, new_digest, whole_datagrams
 
 SOURCE = "/data/in/project"
 DESTINATION = "/data/out"
@@ -66,7 +66,7 @@ class SyntheticSession:
         self.notifies = not scenario.fallback
         self.random = random.Random(f"{scenario.seed}/{node}/{attempt}")
         session_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
-        messages = Messages(session_id, scenario.user_str, direction=scenario.direction)
+        messages = Messages(session_id, scenario.user_str, direction=scenario.direction, order=scenario.order)
         self.clock = Clock()
         self.course = Course(self, _terms(scenario, node), messages, self.clock)
         # Bytes that are on their way while a file moves: kilobits per second times milliseconds are bits.
@@ -76,8 +76,12 @@ class SyntheticSession:
         # The code of its ERROR; None for a session that ends as its files do.
         self.code = scenario.error if attempt == scenario.retries else RETRY_CODE
         self._cut_off = scenario.cut_off and attempt == scenario.retries
-        self._node = node
+        self.node = node
+        # Lost bytes that do not fill a datagram yet.
+        self._lost = 0.0
         self._count = len(range(node, scenario.files, scenario.sessions))
+        if scenario.multi_session_threshold:
+            self._count = sum(1 for _ in self._fates())
         # The file with which it begins, counted in this part, and how much of that is there already.
         self._begin_at = self._point(attempt / (scenario.retries + 1))
         # The file in which it ends, and how much of that is written by then; None for after the last one.
@@ -116,7 +120,7 @@ class SyntheticSession:
         self.clock.usec += 200_000 + self.scenario.rtt_ms * 4_000 * (1 + self.random.random())
 
     def job_size(self) -> tuple[int, int]:
-        return self._count, sum(fate.size for fate in self._fates())
+        return self._count, sum(map(self._size_of, self._fates()))
 
     def arguments(self) -> Iterator[Argument]:
         # ARGSTOP has no SessionId: between the messages of other sessions it would say nothing.
@@ -140,10 +144,30 @@ class SyntheticSession:
         self.course.totals.delay = max(0, scenario.rtt_ms - 1 + int(3 * draw()))
         return rate, loss
 
+    def lose(self, count: float) -> int:
+        """Lose bytes: give the whole datagrams that this makes, with what was left over before."""
+        self._lost += count
+        lost = int(self._lost) // DATAGRAM_BYTES * DATAGRAM_BYTES
+        self._lost -= lost
+        return lost
+
     def _fates(self) -> Iterator[Fate]:
-        """The files of this part."""
-        nodes = self.scenario.sessions
-        return (fate for fate in self.scenario.fates() if fate.number % nodes == self._node)
+        """The files of this session, those included that it shares with the others."""
+        scenario, node, nodes = self.scenario, self.node, self.scenario.sessions
+        if not scenario.multi_session_threshold:
+            return (fate for fate in scenario.fates() if fate.number % nodes == node)
+        return (
+            fate
+            for fate in scenario.fates()
+            if (self._size_of(fate) > 0 if scenario.shares(fate) else fate.number % nodes == node)
+        )
+
+    def _size_of(self, fate: Fate) -> int:
+        """The bytes of a file that are this session's to move."""
+        if not self.scenario.shares(fate):
+            return fate.size
+        begin, end = part_of(fate.size, self.node, self.scenario.sessions)
+        return end - begin
 
     def _files(self) -> Iterator[SyntheticFile]:
         clock, draw = self.clock, self.random.random
@@ -151,7 +175,7 @@ class SyntheticSession:
         stops_at, stops_with = self._stop_at or (None, 1.0)
         for number, fate in enumerate(self._fates()):
             stop = stops_with if number == stops_at else None
-            if stop is not None and (stop == 0 or fate.kind in ("skip", "fail")):
+            if stop is not None and (stop == 0 or fate.kind in ("skip", "present", "fail")):
                 break
             clock.usec += 200 + 600 * draw()
             is_done = number < begins_at and fate.kind != "fail"  # by an attempt before
@@ -172,7 +196,7 @@ class SyntheticFile:
         stop: the share that is written when the session ends; None if it goes on.
     """
 
-    __slots__ = ("_fate", "_goal", "_moves", "_session", "_stop", "file")
+    __slots__ = ("_begin", "_fate", "_goal", "_session", "_stop", "file")
 
     def __init__(self, session: SyntheticSession, fate: Fate, is_done: bool, moved: float, stop: float | None) -> None:
         self._session = session
@@ -182,42 +206,48 @@ class SyntheticFile:
         path = path_of(number, session.scenario.odd_names)
         self.file = file = File(path, size)
         self._goal = size
-        self._moves = kind != "skip" and not is_done
-        if not self._moves:
+        self._begin = Begin.MOVES
+        is_shared = session.scenario.shares(fate)
+        if kind == "skip" or (is_done and kind == "range"):
+            self._begin = Begin.SKIPPED
             return
         file.file_id = file_id(1, path, DESTINATION)
+        if kind == "present" or (is_done and not is_shared):
+            self._begin = Begin.THERE
+            file.resume(size)
+            return
         if kind == "range" and size:
             file.start = size // 4
             file.end = max(file.start, size * 3 // 4)
             self._goal = file.goal
-        elif kind == "resume":
-            file.start = file.written = int(size * share)
-        if moved and kind in ("plain", "resume"):
-            file.start = file.written = max(file.start, int(size * moved))
+        elif is_shared:  # whatever an attempt before has moved: a part is not resumed
+            file.share(session.node, session.scenario.sessions)
+            self._goal = file.goal
+        elif kind == "resume" or (moved and kind == "plain"):
+            before = share if kind == "resume" else 0.0
+            file.resume(int(size * max(before, moved)))
         if kind == "fail":
             self._goal = int(size * max(0.0, share * 2 - 1))  # half of them do not even start
         elif stop is not None:
             self._goal = max(file.written, int(file.goal * stop))
 
-    def begin(self) -> bool:
+    def begin(self) -> Begin:
         if self._fate.kind == "fail" and not self._goal:
             self._fail()
-        return self._moves
+        return self._begin
 
     def steps(self) -> Iterator[int]:
         session, file = self._session, self.file
-        totals, clock, in_flight = session.course.totals, session.clock, session.in_flight
+        clock, in_flight = session.clock, 0 if file.is_part else session.in_flight
         left = self._goal - file.written
         while left > 0:
             rate, loss = session.conditions()
-            moved = min(left, max(1, int(rate * (REPORT_USEC / 8_000) / (1 + loss))))
-            lost = int(moved * loss)
+            moved = min(left, whole_datagrams(max(1, int(rate * (REPORT_USEC / 8_000) / (1 + loss)))))
+            lost = session.lose(moved * loss) if loss else 0
             clock.usec += (moved + lost) * 8_000 / rate
             left -= moved
-            file.written += moved
+            session.course.move(moved, lost)
             file.hole = min(moved, lost * 4)
-            totals.file_bytes += moved
-            totals.loss += lost
             if left > 0:
                 yield min(in_flight, left)
         file.hole = 0

@@ -19,6 +19,8 @@ from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
 
 PMTU = 1492
 """Path MTU in bytes, which is the size of a datagram as long as nothing else is asked for."""
+DATAGRAM_BYTES = 1408
+"""Bytes of a file in such a datagram: what was published of files in progress are multiples of it."""
 INPROGRESS_SUFFIX = ".aspera-inprogress"
 
 # Bits of XoptFlags as they were seen: always, before the peer has answered, and by its answer.
@@ -90,6 +92,7 @@ class Terms:
         xopt_flags: bits XOPT_…, and those of single options.
         node: ClusterNodeId, from 0.
         nodes: ClusterNumNodes, 1 for a transfer of one session.
+        multi_session_threshold: bytes; files of that size and above are shared by the sessions. 0 for none.
         range: first and last byte that are asked for; None for all.
         user: the user at the peer; None for that of this process.
         destination: path without user and host.
@@ -115,6 +118,7 @@ class Terms:
     xopt_flags: int = XOPT_BARE | XOPT_LOCAL
     node: int = 0
     nodes: int = 1
+    multi_session_threshold: int = 0
     range: tuple[int, int] | None = None
     user: str | None = None
     host: str | None = None
@@ -188,6 +192,11 @@ class Terms:
             "peer_v_link_version": 1,
             "rate_control_algorithm": "alg_delay",
         }
+
+
+def whole_datagrams(count: int) -> int:
+    """Round up to the bytes of whole datagrams; less than one stays as it is, so that a slow step stays short."""
+    return count if count < DATAGRAM_BYTES else -(-count // DATAGRAM_BYTES) * DATAGRAM_BYTES
 
 
 def address_of(host: str) -> str:

@@ -10,6 +10,21 @@ def fraction(done: int, total: int | None) -> float:
     return min(1.0, done / total) if total else 0.0
 
 
+def progress(state: Any) -> float:
+    """How far a Session or a Transfer is, from 0 to 1: done of estimated, and 1 once it is done.
+
+    Where there is nothing to move, as with empty files, it is 1 when all files seen are finished.
+    """
+    if state.state == "done":
+        return 1.0
+    total = state.estimated_bytes
+    if total:
+        return fraction(state.bytes_done, total)
+    finished = state.files_done + state.files_skipped
+    left = state.files_active or finished < (state.expected_files or 0)
+    return 1.0 if finished and not left else 0.0
+
+
 def kbps(moved: int, usec: int) -> float:
     """Kilobits per second of so many bytes in so many microseconds; 0 where no time has passed."""
     return max(0, moved) * 8_000 / usec if usec > 0 else 0.0
@@ -43,3 +58,33 @@ def figures(state: Any) -> dict[str, Any]:
         "eta_seconds": None if seconds is None else round(seconds, 1),
         "rtt_ms": state.rtt_ms,
     }
+
+
+class Totals:
+    """Sums over files, kept up to date."""
+
+    __slots__ = ("active", "before", "bytes", "done", "estimate", "failed", "skipped")
+
+    def __init__(self) -> None:
+        # Bytes: at the destination; of these, from before; of the files' sizes as far as they are known.
+        self.bytes = 0
+        self.before = 0
+        self.estimate = 0
+        # Counts of files.
+        self.active = 0
+        self.done = 0
+        self.skipped = 0
+        self.failed = 0
+
+    def add(self, bytes: int, before: int, estimate: int, state: str, sign: int = 1) -> None:
+        """Count a file, or with sign -1 count it no longer."""
+        self.bytes += sign * bytes
+        self.before += sign * before
+        self.estimate += sign * estimate
+        name = "active" if state == "transferring" else state
+        setattr(self, name, getattr(self, name) + sign)
+
+    def absorb(self, other: Totals) -> None:
+        """Count what the other counts as well."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -1,38 +1,29 @@
-"""The files of a session: the state of one file, and of all of them together.
+"""The state of one file of a session.
 
-What stands here changes the state of files and nothing else; it does not know sessions, transfers or streams.
+What stands here changes the state of a file and nothing else; it does not know sessions, transfers or streams.
 
 What the numbers mean
-    ``written`` of a file counts its bytes at the destination, those from before a resume included. It is the highest
-    count seen, so that one which goes backwards (a peer that starts again, two threads out of step) never makes
-    progress jump back.
+    ``written`` of a file is the highest count seen, so that one which goes backwards (a peer that starts again, two
+    threads out of step) never makes progress jump back. What the count includes depends on why a file begins at a
+    StartByte: after a *resume*, it includes what was there before; of a *part* (several sessions share the file), it is
+    the part alone. ``_tell_part_from_resume`` tells them
+    apart.
 
 What it costs
-    Constant time for an event. Sums over files are kept up to date and never computed anew. Memory grows with the files
-    in progress, not with those that are finished, unless ``keep_files`` says so.
+    Constant time for an event.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import attrs
 
 from faspmgr.protocol.codes import explain
-from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StopEvent
-from faspmgr.tracking.figures import fraction
-
-MAX_FILES_IN_PROGRESS = 10_000
-"""Of one session, unless keep_files is "all"; bounds memory. ascp works on a few at a time. A stream that has more
-loses the oldest."""
-
-MAX_FAILURES = 1_000
-"""Failed files that a session remembers; bounds memory. files_failed counts all of them."""
+from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
+from faspmgr.tracking.figures import Totals, fraction
 
 FileStatus = Literal["transferring", "done", "skipped", "failed"]
-KeepFiles = Literal["unfinished", "all"] | int
-"""Which files are kept by name: those in progress, all, or beside those in progress so many of the latest finished."""
 
 
 @attrs.frozen
@@ -88,7 +79,8 @@ class FileState:
         name: as the stream reports it.
         state: transferring, done, skipped or failed.
         size: bytes; None where the stream has no size.
-        written: bytes at the destination.
+        written: bytes; the count of what is written, by Written, or by the growth of FileBytes where the stream has no
+            Written.
         start_byte: first byte of what is to move; for a resumed file where it goes on.
         end_byte: last byte of what is to move.
         started_usec: microseconds; the session's clock at the first message about the file.
@@ -114,31 +106,153 @@ class FileState:
     arg_index: int | None = None
     fasp_file_id: str | None = None
 
-    def apply(self, event: FileEvent, usec: int | None = None) -> None:
+    # What follows is worked out by apply.
+
+    is_part: bool | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """True for a part of a file that several sessions share, False for a whole or resumed file, None while a StartByte
+    may still mean either."""
+    bytes_done: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    """Bytes at the destination, never more than bytes_total."""
+    bytes_before: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    """Of bytes_done, those that were there before this session: of a resumed file up to start_byte, of a skipped one
+    all."""
+    bytes_total: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """Bytes that are at the destination when the file is finished: those of the range, else the size. Of a part whose
+    end is not known yet the most that it can be."""
+    estimated_bytes: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    """What the file adds to the job: its total, or where that is not known what is there of it."""
+
+    # Does written come from Written? Has the count of a resumed file what was there before in it? Bytes sent over the
+    # network since the first message, None where the stream does not say.
+    _exact: bool = attrs.field(default=False, init=False, eq=False, repr=False)
+    _counts_before: bool = attrs.field(default=True, init=False, eq=False, repr=False)
+    _sent: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    # The sums that the file is counted in, and what it is a part of where several sessions know it: see Files and
+    # inventory.py. None for a file by itself.
+    totals: Totals | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    shared: Shared | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def apply(
+        self,
+        event: FileEvent,
+        usec: int | None = None,
+        *,
+        written: int | None = None,
+        sent: int | None = None,
+        clustered: bool | None = None,
+    ) -> None:
         """Bring the file up to date.
 
         Args:
             event: the next message about this file.
             usec: microseconds; the session's clock, where it is further than the event says.
+            written: bytes by which FileBytes of the session has grown with this message; None where it is not there.
+            sent: bytes by which TransferBytes of the session has grown with this message; None where it is not there.
+            clustered: whether the session is one of several, as far as SESSION tells.
         """
-        if event.size is not None:
-            self.size = event.size
+        kind = event.__class__
+        size = event.size
+        if size is not None and (size or self.size is None or kind is not SkipEvent):  # SKIP says 0, whatever it is
+            self.size = size
         if event.start_byte is not None:
             self.start_byte = event.start_byte
         if event.end_byte is not None:
             self.end_byte = event.end_byte
-        if event.written is not None and event.written > self.written:
-            self.written = event.written
         self.elapsed_usec = event.elapsed_usec if usec is None else usec
+        if kind is StopEvent and self._was_there:
+            self.state, self.is_part = "skipped", False
+        else:
+            self._count(event.written, written, sent)
+            if self.start_byte and self.is_part is None:
+                self._tell_part_from_resume(clustered)
+            if kind is not StatsEvent:
+                self._finish(event, clustered)
+        self._work_out(clustered)
+
+    def _count(self, exact: int | None, grown: int | None, sent: int | None) -> None:
+        """Count what was written and sent of this file.
+
+        What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what moved
+        before reading began, or other files, in it.
+        """
+        if exact is not None:
+            self._exact = True
+            if exact > self.written:
+                self.written = exact
+        elif grown and not self._exact and (self.size is None or grown <= self.size):
+            self.written += grown
+        if sent is not None:
+            self._sent = sent if self._sent is None else self._sent + sent
+
+    def _tell_part_from_resume(self, clustered: bool | None) -> None:
+        """Is StartByte where a resumed file goes on, or where the part of this session begins?
+
+        Seen: the count of a resumed file is more than what was sent, by what was there before; that of a part is not.
+        A session that is the only one has no parts, and a part is not larger than what follows its begin. Until data
+        moves, nothing tells.
+        """
+        written, start = self.written, self.start_byte or 0
+        if not written:
+            return
+        includes = written >= start if self._sent is None else written > self._sent
+        if not clustered and self.size is not None:
+            includes = includes or (written >= start and written > self.size - start)
+        self.is_part = not includes and clustered is not False and not self.is_range
+        self._counts_before = includes or self._exact
+
+    def _finish(self, event: FileEvent, clustered: bool | None) -> None:
+        """Take over how the file ended."""
         if isinstance(event, StopEvent):
             self.state = "done"
             self.checksum, self.checksum_type = event.file_checksum, event.file_checksum_type
+            if self.is_part is None and not self.is_range:
+                self.is_part = self._stopped_short(clustered)
         elif isinstance(event, SkipEvent):
             self.state = "skipped"
             self.written = self.size or 0
         elif isinstance(event, FileErrorEvent):
             self.state = "failed"
             self.error = Failure(event.code or 0, event.description or "")
+
+    @property
+    def _was_there(self) -> bool:
+        """True where STOP tells that nothing had to be sent: it starts at the end of the file (seen)."""
+        size, start = self.size, self.start_byte
+        return bool(size and start and start >= size and (not self.bytes_done or self.bytes_done >= size))
+
+    def _stopped_short(self, clustered: bool | None) -> bool:
+        """True where STOP tells that only a part of the file was to move: the first part has no StartByte."""
+        if clustered is False or not self.size:
+            return False
+        if clustered and self.start_byte:
+            return True
+        return 0 < self.written < self.size and (self._exact or clustered is True)
+
+    def _work_out(self, clustered: bool | None) -> None:
+        """Work out the bytes from the counts."""
+        start, size, written = self.start_byte or 0, self.size, self.written
+        before = 0
+        end = self.end_byte
+        if end is not None and self.is_range:
+            total: int | None = max(0, end + 1 - start)
+            done = written
+        elif self.is_part or (clustered and start and self.is_part is None):
+            total = None if size is None else max(0, size - start)
+            done = written if self.is_part else 0
+            if self.state == "done" and done:
+                total = done if total is None else min(done, total)
+        else:
+            total = size
+            before = start
+            done = written if self._counts_before else written + start
+            if done < start:
+                done = start
+        if total is not None and (done > total or self.state == "done"):
+            done = total
+        self.bytes_done, self.bytes_total = done, total
+        self.estimated_bytes = done if total is None else total
+        self.bytes_before = done if self.state == "skipped" or before > done else before
 
     def is_named_by(self, event: FileEvent) -> bool:
         """False where the event is about another file of the same name, as its FaspFileID shows."""
@@ -150,35 +264,6 @@ class FileState:
         return self.end_byte is not None and self.size is not None and self.end_byte + 1 < self.size
 
     @property
-    def bytes_total(self) -> int | None:
-        """Bytes that are at the destination when the file is finished: those of the range, else the size."""
-        if self.is_range and self.end_byte is not None:
-            return max(0, self.end_byte + 1 - (self.start_byte or 0))
-        return self.size
-
-    @property
-    def bytes_done(self) -> int:
-        """Bytes at the destination, never more than bytes_total."""
-        total = self.bytes_total
-        if self.state == "done" and total is not None:
-            return total
-        done = self.written if self.is_range else max(self.written, self.start_byte or 0)
-        return done if total is None else min(done, total)
-
-    @property
-    def bytes_before(self) -> int:
-        """Bytes that were at the destination before: of a resumed file up to start_byte, of a skipped one all."""
-        if self.state == "skipped":
-            return self.bytes_done
-        return 0 if self.is_range else min(self.start_byte or 0, self.bytes_done)
-
-    @property
-    def estimated_bytes(self) -> int:
-        """What the file adds to the job: its total, or where that is not known what is there of it."""
-        total = self.bytes_total
-        return self.bytes_done if total is None else total
-
-    @property
     def progress(self) -> float:
         """From 0 to 1."""
         if self.state in ("done", "skipped"):
@@ -187,126 +272,21 @@ class FileState:
 
     def to_dict(self) -> dict[str, Any]:
         """What is known, ready for JSON."""
-        shown = {name: value for name, value in attrs.asdict(self, recurse=False).items() if value is not None}
+        shown = {field: value for field in _SHOWN if (value := getattr(self, field)) is not None}
         if self.error:
             shown["error"] = self.error.to_dict()
         shown["progress"] = round(self.progress, 4)
         return shown
 
 
-class Files:
-    """All files of one session, their counts and sums.
+_SHOWN = tuple(field.name for field in attrs.fields(FileState) if field.init)
 
-    Args:
-        keep: which files ``by_name`` holds; see KeepFiles.
-    """
 
-    def __init__(self, keep: KeepFiles = "unfinished") -> None:
-        # How many finished files stay in by_name; None for all.
-        self._keep: int | None = None if keep == "all" else 0 if keep == "unfinished" else int(keep)
+class Shared(Protocol):
+    """What a file is a part of, where several sessions know it."""
 
-        # The files in progress by name, in the order in which they started.
-        self.in_progress: dict[str, FileState] = {}
-        # The files that are kept, by name.
-        self.by_name: dict[str, FileState] = {}
-        # Every file in the order in which they started, also those whose name came again; with keep "all" only.
-        self.history: list[FileState] = []
-        # The first failed files.
-        self.failures: list[FileState] = []
+    def changed(self) -> None:
+        """One of the sessions has changed what it knows of the file."""
 
-        # Counts of the finished files, and of those that were dropped unfinished.
-        self.done = 0
-        self.skipped = 0
-        self.failed = 0
-        self.forgotten = 0
-
-        # Bytes, summed over the finished files, and over those in progress.
-        self._finished_bytes = 0
-        self._finished_estimate = 0
-        self._finished_before = 0
-        self._progress_bytes = 0
-        self._progress_estimate = 0
-
-        # Names of the finished files that are in by_name, the oldest first.
-        self._finished_names: deque[str] = deque()
-
-    def apply(self, event: FileEvent, usec: int) -> FileState | None:
-        """Bring the file that an event is about up to date.
-
-        Args:
-            event: STATS, STOP, SKIP or FILEERROR.
-            usec: microseconds; the session's clock.
-
-        Returns:
-            The file; None for an event that names no file.
-        """
-        name = event.file
-        if name is None:
-            return None
-        file = self.in_progress.get(name)
-        if file is None or not file.is_named_by(event):
-            file = self._start(name, event, usec)
-        before, before_estimate = file.bytes_done, file.estimated_bytes
-        file.apply(event, usec)
-        if file.state == "transferring":
-            self._progress_bytes += file.bytes_done - before
-            self._progress_estimate += file.estimated_bytes - before_estimate
-        else:
-            self._progress_bytes -= before
-            self._progress_estimate -= before_estimate
-            del self.in_progress[name]
-            self._finish(file)
-        return file
-
-    @property
-    def bytes_done(self) -> int:
-        """Bytes at the destination."""
-        return self._finished_bytes + self._progress_bytes
-
-    @property
-    def bytes_before(self) -> int:
-        """Of bytes_done, those that were there before this session."""
-        return self._finished_before + sum(file.bytes_before for file in self.in_progress.values())
-
-    @property
-    def estimated_bytes(self) -> int:
-        """Bytes; the sizes of the files seen so far."""
-        return self._finished_estimate + self._progress_estimate
-
-    def _start(self, name: str, event: FileEvent, usec: int) -> FileState:
-        old = self.in_progress.get(name)  # another file of this name: of that one no more will come
-        if old is None and self._keep is not None and len(self.in_progress) >= MAX_FILES_IN_PROGRESS:
-            old = next(iter(self.in_progress.values()))
-        if old is not None:
-            self.forgotten += 1
-            self._progress_bytes -= old.bytes_done
-            self._progress_estimate -= old.estimated_bytes
-            del self.in_progress[old.name]
-            self.by_name.pop(old.name, None)
-        file = FileState(name, started_usec=usec)
-        file.arg_index, file.fasp_file_id = event.fasp_file_arg_index, event.fasp_file_id
-        self.in_progress[name] = self.by_name[name] = file
-        if self._keep is None:
-            self.history.append(file)
-        return file
-
-    def _finish(self, file: FileState) -> None:
-        """Count a finished file, add it to the sums, and drop what is not to be kept."""
-        self._finished_bytes += file.bytes_done
-        self._finished_before += file.bytes_before
-        self._finished_estimate += file.estimated_bytes
-        if file.state == "done":
-            self.done += 1
-        elif file.state == "skipped":
-            self.skipped += 1
-        else:
-            self.failed += 1
-            if len(self.failures) < MAX_FAILURES:
-                self.failures.append(file)
-        if self._keep is None:
-            return
-        self._finished_names.append(file.name)
-        while len(self._finished_names) > self._keep:
-            name = self._finished_names.popleft()
-            if name not in self.in_progress:
-                self.by_name.pop(name, None)
+    def drop(self, file: FileState) -> None:
+        """A session has forgotten the file, unfinished."""

@@ -41,8 +41,9 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking.figures import eta, figures, fraction, kbps
-from faspmgr.tracking.files import Failure, Files, FileState, KeepFiles
+from faspmgr.tracking.figures import eta, figures, kbps, progress
+from faspmgr.tracking.filelist import Files, KeepFiles
+from faspmgr.tracking.files import Failure, FileState
 
 SessionState = Literal["connecting", "negotiated", "transferring", "done", "failed", "lost"]
 STATES: tuple[SessionState, ...] = ("connecting", "negotiated", "transferring", "done", "failed", "lost")
@@ -141,9 +142,12 @@ class Session:
         self._job_bytes: int | None = None
         self._job_files: int | None = None
 
-        # The files, and what DONE or ERROR counted beyond those that were seen.
-        self._files = Files(keep_files)
-        self._end_counts = (0, 0, 0)  # done, skipped, failed
+        self.filelist = Files(keep_files)
+        """Its files, and their sums."""
+        self.end_counts = (0, 0, 0)
+        """How many files DONE or ERROR counted beyond those that were seen: done, skipped, failed."""
+        # Bytes; what is at the destination at least, by DONE or ERROR.
+        self._end_bytes = 0
 
         # Places on the session's clock and the bytes that had moved by then, for the present rate.
         self._samples: deque[tuple[int, int]] = deque()
@@ -181,11 +185,25 @@ class Session:
             self.state = state
             self.ended_in = next(_moments) if before is None else before.began - 1
 
+    def join(self, enlist: Callable[[FileState, Session], bool]) -> None:
+        """Belong to a transfer from now on.
+
+        Args:
+            enlist: puts a new file of this session on the list of the transfer, and says if there was room.
+        """
+        self.filelist.enlist = lambda file: enlist(file, self)
+
+    def leave(self) -> None:
+        """Belong to no transfer any more."""
+        self.filelist.leave()
+
     def _apply_init(self, event: InitEvent) -> None:
         self.init = event
 
     def _apply_session(self, event: SessionEvent) -> None:
         self.negotiated = event
+        if event.cluster_num_nodes is not None:
+            self.filelist.clustered = event.cluster_num_nodes > 1
         self._apply_rates(event)
 
     def _apply_notification(self, event: NotificationEvent) -> None:
@@ -203,7 +221,7 @@ class Session:
 
     def _apply_file(self, event: FileEvent) -> None:
         self._apply_totals(event)
-        self._files.apply(event, self.elapsed_usec)
+        self.filelist.apply(event, self.elapsed_usec)
 
     def _apply_end(self, event: EndEvent) -> None:
         self.end = event
@@ -213,10 +231,27 @@ class Session:
         skipped = max(self.files_skipped, event.transfers_skipped or 0)
         failed = max(self.files_failed, event.transfers_failed or 0)
         done = max(self.files_done, (event.transfers_passed or 0) - skipped)
-        files = self._files
-        self._end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
+        files = self.filelist
+        self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
+        self._end_bytes = self._bytes_at_the_end()
         if isinstance(event, ErrorEvent):
             self.error = Failure(event.code or 0, event.description or "")
+
+    def _bytes_at_the_end(self) -> int:
+        """What is at the destination at least, where the files that were seen do not tell all of it.
+
+        FileBytes tells, but for files that were there already; it may count what was written twice, so that where the
+        whole session was seen it is believed up to the job's size only. What was written of a part says nothing of
+        another part.
+        """
+        files = self.filelist
+        if files.clustered or files.has_parts:
+            return 0
+        if self.state == "done" and self._job_bytes is not None:
+            return min(self._job_bytes, self.bytes_written + files.bytes_before)
+        if self.negotiated is None:
+            return self.bytes_written if self._job_bytes is None else min(self._job_bytes, self.bytes_written)
+        return 0
 
     def _apply_totals(self, event: FileEvent | EndEvent) -> None:
         """The counters that STATS, STOP, SKIP, FILEERROR, DONE and ERROR have in common; each is the highest seen."""
@@ -297,64 +332,69 @@ class Session:
     @property
     def files(self) -> dict[str, FileState]:
         """Files by name: those in progress, and of the finished ones as many as keep_files says."""
-        return self._files.by_name
+        return self.filelist.by_name
 
     @property
     def files_in_progress(self) -> list[FileState]:
         """The files in progress, in the order in which they started."""
-        return list(self._files.in_progress.values())
+        return list(self.filelist.in_progress.values())
 
     @property
     def history(self) -> list[FileState]:
         """All files in the order in which they started, also where a name came again; only with keep_files="all"."""
-        return self._files.history
+        return self.filelist.history
 
     @property
     def failures(self) -> list[FileState]:
         """The first 1,000 failed files."""
-        return self._files.failures
+        return self.filelist.failures
 
     @property
     def files_done(self) -> int:
         """Count of the files that are done, without those skipped."""
-        return self._files.done + self._end_counts[0]
+        return self.filelist.done + self.end_counts[0]
 
     @property
     def files_skipped(self) -> int:
         """Count of the skipped files."""
-        return self._files.skipped + self._end_counts[1]
+        return self.filelist.skipped + self.end_counts[1]
 
     @property
     def files_failed(self) -> int:
         """Count of the failed files."""
-        return self._files.failed + self._end_counts[2]
+        return self.filelist.failed + self.end_counts[2]
 
     @property
     def files_active(self) -> int:
         """Count of the files in progress."""
-        return len(self._files.in_progress)
+        return len(self.filelist.in_progress)
 
     @property
     def files_forgotten(self) -> int:
         """Count of the files that were dropped unfinished: one of the same name began, or there were too many."""
-        return self._files.forgotten
+        return self.filelist.forgotten
 
     # -- how far it is
 
     @property
     def bytes_done(self) -> int:
         """Bytes at the destination, those from before a resume included."""
-        return self._files.bytes_done
+        return max(self.filelist.bytes_done, self._end_bytes)
 
     @property
     def bytes_arrived(self) -> int:
         """Of bytes_done, those that this session brought there."""
-        return max(0, self.bytes_done - self._files.bytes_before)
+        return max(0, self.bytes_done - self.filelist.bytes_before)
+
+    @property
+    def job_bytes(self) -> int | None:
+        """Bytes; the job's size as it was calculated beforehand."""
+        return self._job_bytes
 
     @property
     def expected_bytes(self) -> int | None:
-        """Bytes; the job's size where it was calculated beforehand. Never less than bytes_done."""
-        return None if self._job_bytes is None else max(self._job_bytes, self.bytes_done)
+        """Bytes; the job's size where it was calculated beforehand. Never less than the files seen so far."""
+        return None if self._job_bytes is None else max(self._job_bytes, self.filelist.estimated_bytes, self.bytes_done)
 
     @property
     def expected_files(self) -> int | None:
@@ -367,12 +407,12 @@ class Session:
     def estimated_bytes(self) -> int:
         """Bytes; best knowledge of the job's size: expected_bytes, or the sizes of the files seen so far."""
         expected = self.expected_bytes
-        return self._files.estimated_bytes if expected is None else expected
+        return max(self.filelist.estimated_bytes, self.bytes_done) if expected is None else expected
 
     @property
     def progress(self) -> float:
         """From 0 to 1."""
-        return 1.0 if self.state == "done" else fraction(self.bytes_done, self.estimated_bytes)
+        return progress(self)
 
     @property
     def rate_kbps(self) -> float:

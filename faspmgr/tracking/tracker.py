@@ -11,8 +11,8 @@ Transfers
     SessionId of its own and no UserStr (seen, 3.9.0): it joins the transfer of the session that spoke before it.
 
 What it costs
-    Constant time for an event. Memory is bounded by MAX_SESSIONS and by what keep_files lets each session keep. A
-    stream is forgotten with its last session.
+    Constant time for an event. Memory is bounded by MAX_SESSIONS, by the names of files that the transfers list, and by
+    what keep_files lets each session keep. A stream is forgotten with its last session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from collections.abc import Hashable, Sequence
 from itertools import islice
 
 from faspmgr.protocol.events import Event, InitEvent, OtherEvent, SessionEvent
-from faspmgr.tracking.files import KeepFiles
+from faspmgr.tracking.filelist import KeepFiles
+from faspmgr.tracking.inventory import Names
 from faspmgr.tracking.session import Session
 from faspmgr.tracking.transfer import Transfer
 
@@ -83,6 +84,7 @@ class Tracker:
         # The sessions in order of appearance, by their number.
         self._members: dict[int, _Member] = {}
         self._streams: dict[Hashable, _Stream] = {}
+        self._names = Names()  # of files, of all transfers together
         self._count = 0  # of sessions so far
 
     # -- what callers use
@@ -220,7 +222,7 @@ class Tracker:
     def _transfer(self, key: Hashable, session: Session) -> Transfer:
         transfer = self.transfers.get(key)
         if transfer is None:
-            transfer = self.transfers[key] = Transfer(key if isinstance(key, str) else session.id)
+            transfer = self.transfers[key] = Transfer(key if isinstance(key, str) else session.id, names=self._names)
         return transfer
 
     def _leave(self, member: _Member) -> None:

@@ -1,9 +1,10 @@
 """One transfer: the sessions that belong together, summed.
 
 Sessions of one transfer are parts (of a multi-session transfer, side by side) or attempts (one after the other). A
-session replaces an earlier one of the same node that failed or was lost before it began; what was replaced counts as an
-attempt and no more. What an earlier attempt brought to the destination is still there, so that ``bytes_done`` and the
-sizes are the highest that any attempt at a part has reached, summed over the parts.
+session replaces an earlier one of the same node that failed or was lost before it began. What was replaced counts as an
+attempt; what it brought to the destination is still there. A file is one file, however many sessions know it: that is
+worked out in the inventory. Of files that are not listed there, and of the job's size, the highest that any attempt at
+a part has reached counts, summed over the parts.
 
 All sums are worked out together, once per change, in time proportional to the sessions. ``Tracker`` calls
 ``changed()``, and so does whoever applies events to the sessions of a transfer without a Tracker.
@@ -15,8 +16,9 @@ import heapq
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from faspmgr.tracking.figures import eta, figures, fraction, kbps
+from faspmgr.tracking.figures import Totals, eta, figures, kbps, progress
 from faspmgr.tracking.files import Failure
+from faspmgr.tracking.inventory import Inventory, Names
 from faspmgr.tracking.session import ENDED, Session, SessionState
 
 _STATE_ORDER: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting", "failed", "lost", "done")
@@ -56,18 +58,23 @@ class Transfer:
     Args:
         id: XferId, else UserStr, else SessionId.
         sessions: those it begins with.
+        names: counts the file names of several transfers together; None for a count of its own.
     """
 
-    def __init__(self, id: str, sessions: Iterable[Session] = ()) -> None:
+    def __init__(self, id: str, sessions: Iterable[Session] = (), names: Names | None = None) -> None:
         self.id = id
         """XferId, else UserStr, else SessionId."""
-        self.sessions: list[Session] = list(sessions)
+        self.sessions: list[Session] = []
         """All sessions, in order of appearance."""
+        # The files that its sessions know.
+        self._inventory = Inventory(Names() if names is None else names)
         # The sums; None when something has changed since they were worked out.
         self._sums: _Sums | None = None
         # For the sessions whose XferId and node name a part: the latest session of each part, and the part of each.
         self._latest_of_part: dict[_Part, Session] = {}
         self._part_of: dict[Session, _Part] = {}
+        for session in sessions:
+            self.add(session)
 
     # -- what changes it
 
@@ -78,6 +85,7 @@ class Transfer:
     def add(self, session: Session) -> None:
         """Add a session."""
         self.sessions.append(session)
+        session.join(self._inventory.enlist)
         self._sums = None
 
     def remove(self, session: Session) -> None:
@@ -87,6 +95,9 @@ class Transfer:
             ValueError: it is not one of this transfer.
         """
         self.sessions.remove(session)
+        session.leave()
+        if not self.sessions:
+            self._inventory.close()
         self._forget_part(session)
         self._sums = None
 
@@ -154,25 +165,67 @@ class Transfer:
         states = {session.state for session in current}
         state: SessionState = next((state for state in _STATE_ORDER if state in states), "connecting")
         moving = [session for session in current if not session.ended or state in ENDED]
+        files = self._files(chains, done=state == "done")
+        expected_bytes, expected_files = self._expected(chains, files)
         return _Sums(
             current=current,
             state=state,
             error=next((session.error for session in current if session.error), None) if state == "failed" else None,
-            bytes_done=_reached(chains, "bytes_done") or 0,
+            bytes_done=files.bytes,
             bytes_arrived=sum(session.bytes_arrived for session in current),
             bytes_transferred=sum(session.bytes_transferred for session in current),
             bytes_written=sum(session.bytes_written for session in current),
             bytes_lost=sum(session.bytes_lost for session in current),
-            estimated_bytes=_reached(chains, "estimated_bytes") or 0,
-            expected_bytes=_reached(chains, "expected_bytes"),
-            expected_files=_reached(chains, "expected_files"),
-            files_done=sum(session.files_done for session in current),
-            files_skipped=sum(session.files_skipped for session in current),
-            files_failed=sum(session.files_failed for session in current),
-            files_active=sum(session.files_active for session in current),
+            estimated_bytes=files.estimate if expected_bytes is None else expected_bytes,
+            expected_bytes=expected_bytes,
+            expected_files=expected_files,
+            files_done=files.done,
+            files_skipped=files.skipped,
+            files_failed=files.failed,
+            files_active=files.active,
             rtt_ms=max((session.rtt_ms for session in current if session.rtt_ms is not None), default=None),
             elapsed_usec=max((session.elapsed_usec for session in current), default=0),
             rate_kbps=sum(session.rate_kbps for session in moving),
+        )
+
+    def _files(self, chains: list[list[Session]], *, done: bool) -> Totals:
+        """The sums over all files, each once."""
+        sums = Totals()
+        sums.absorb(self._inventory.totals)
+        for chain in chains:
+            for session in chain:
+                own = session.filelist.own
+                sums.bytes += own.bytes
+                sums.estimate += own.estimate
+                sums.done += own.done
+                sums.skipped += own.skipped
+            _add_unlisted(sums, chain)
+            latest = chain[0]
+            own = latest.filelist.own
+            sums.failed += own.failed + latest.filelist.unlisted.failed
+            sums.active += own.active + latest.filelist.unlisted.active
+            for name, count in zip(("done", "skipped", "failed"), latest.end_counts, strict=True):
+                setattr(sums, name, getattr(sums, name) + count)
+        if done:  # of files that sessions share, too, whatever they have told of their parts
+            shared = self._inventory.totals.active
+            sums.done, sums.active = sums.done + shared, sums.active - shared
+        return sums
+
+    def _expected(self, chains: list[list[Session]], files: Totals) -> tuple[int | None, int | None]:
+        """The size of the job, and the count of its files, where every part has calculated its own.
+
+        Where the parts share a file and all say the same, that is taken as the job's, not as each one's.
+        """
+        job = [_reached(chain, "job_bytes") for chain in chains]
+        counts = [_reached(chain, "expected_files") for chain in chains]
+        expected_bytes, expected_files = _sum(job), _sum(counts)
+        one_job = len(chains) > 1 and self._inventory.totals.estimate > 0 and len(set(job)) == 1
+        if one_job and job[0] is not None and files.estimate <= job[0]:
+            expected_bytes, expected_files = job[0], counts[0]
+        finished = files.done + files.skipped + files.failed + files.active
+        return (
+            None if expected_bytes is None else max(expected_bytes, files.estimate),
+            None if expected_files is None else max(expected_files, finished),
         )
 
     # -- what it is
@@ -277,7 +330,7 @@ class Transfer:
     @property
     def progress(self) -> float:
         """From 0 to 1."""
-        return 1.0 if self.state == "done" else fraction(self.bytes_done, self.estimated_bytes)
+        return progress(self)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -302,12 +355,23 @@ class Transfer:
         return f"<Transfer {self.id!r} {self.state}, {self.progress:.0%}>"
 
 
-def _reached(chains: list[list[Session]], name: str) -> int | None:
-    """The highest value that any attempt at a part has reached, summed over the parts; None if one part has none."""
-    total = None
-    for chain in chains:
-        values = [value for session in chain if (value := getattr(session, name)) is not None]
-        if not values:
-            return None
-        total = max(values) + (total or 0)
-    return total
+def _add_unlisted(sums: Totals, chain: list[Session]) -> None:
+    """Add what no name stands for: of the attempts at a part the one that got furthest, as their files are the same."""
+    lists = [session.filelist.unlisted for session in chain]
+    beyond = [session.bytes_done - session.filelist.bytes_done for session in chain]
+    sums.bytes += max(each.bytes + more for each, more in zip(lists, beyond, strict=True))
+    sums.estimate += max(each.estimate + more for each, more in zip(lists, beyond, strict=True))
+    furthest = max(lists, key=lambda each: each.done + each.skipped)
+    sums.done += furthest.done
+    sums.skipped += furthest.skipped
+
+
+def _reached(chain: list[Session], name: str) -> int | None:
+    """The highest value that any attempt at a part has; None if none has one."""
+    return max((value for session in chain if (value := getattr(session, name)) is not None), default=None)
+
+
+def _sum(values: list[int | None]) -> int | None:
+    """The sum; None if one is None."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None

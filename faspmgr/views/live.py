@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import secrets
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from faspmgr.callbacks import check_callbacks
+from faspmgr.jsontext import to_json
 from faspmgr.tracking import Session, Tracker
 from faspmgr.views.kinds import KINDS, view
 
@@ -164,8 +164,7 @@ class ViewWriter:
 
     def _line(self, session: Session) -> str:
         shown = view(self.kind, session, start_time=self._start_of(session), ascp=self._ascp).to_dict()
-        # In ASCII, so that a name that is no UTF-8 is valid JSON too.
-        return json.dumps(shown, allow_nan=False, separators=(",", ":")) + "\n"
+        return to_json(shown, ascii=True) + "\n"
 
     def _start_of(self, session: Session) -> datetime:
         """When the session began: the time at which it was first seen, less what its own clock had counted by then."""

@@ -81,9 +81,12 @@ def test_connections_at_the_same_time_have_a_file_each(tmp_path: Path, existing:
     for number, tap in enumerate([*taps, *taps], 1):
         tap(b"%d." % number)
     recording.close()
-    contents = {path.name.rpartition("-")[2]: path.read_bytes() for path in folder.iterdir()}
+    files = sorted(folder.glob("*.fasp"))
+    contents = {path.name.rpartition("-")[2]: path.read_bytes() for path in files}
     assert contents == {f"{number}.fasp": b"%d.%d." % (number, number + 11) for number in range(1, 12)}
-    assert all(re.fullmatch(r"\d{8}T\d{6}Z-\d+-\d+\.fasp", path.name) for path in folder.iterdir())
+    assert all(re.fullmatch(r"\d{8}T\d{6}Z-\d+-\d+\.fasp", path.name) for path in files)
+    (connections,) = set(folder.iterdir()) - set(files)
+    assert re.fullmatch(r"\d{8}T\d{6}Z-\d+\.connections", connections.name)
 
 
 def test_a_directory_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

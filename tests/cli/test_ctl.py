@@ -58,7 +58,7 @@ def test_cancel(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> Non
         assert out.startswith("Accepted: the session failed: 28 USER_CANCEL")
         status, out, _ = finish(process)
     assert status == 130
-    assert "Failed: 28 USER_CANCEL" in out
+    assert "Interrupted: 28 USER_CANCEL" in out
 
 
 def test_files_of_a_persistent_session(simulated_ascp: str, tmp_path: Path, socket_folder: Path) -> None:

@@ -19,6 +19,7 @@ import faspmgr
 from tests.launcher import FASPMGR, Outcome, finish, run, start
 from tests.live import free_port, message, nothing_left, wait_until
 from tests.manager.peers import Peer
+from tests.strict import strict_lines
 
 __all__ = ["nothing_left"]
 
@@ -76,9 +77,10 @@ def test_secrets_on_request(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
-    outcome = heard(tmp_path, b"FASPMGR 2\nType: STATS\nFile: caf\xe9\n\n")
-    assert outcome.objects[0]["file"] == os.fsdecode(b"caf\xe9")
-    outcome.out.encode("utf-8")
+    outcome = heard(tmp_path, b"FASPMGR 2\nType: STATS\nSessionId: s\xff\nFile: caf\xe9\n\n")
+    (shown,) = strict_lines(outcome.data)
+    assert (shown["session_id"], shown["file"]) == ("s\ufffd", "caf\ufffd")
+    assert shown["undecodable"] == {"session_id": "s%FF", "file": "caf%E9"}
 
 
 def test_several_connections_merged(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_records(tmp_path: Path) -> None:
         for end in (b"", b"FASPMGR 2\nType: ST"):
             send(port, SESSION + end)
         assert finish(process).status == 0
-    files = sorted(record.iterdir())
+    files = sorted(record.glob("*.fasp"))
     assert sorted(file.read_bytes() for file in files) == [SESSION, SESSION + b"FASPMGR 2\nType: ST"]
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     assert len(list(faspmgr.read(str(files[0])))) == 5
@@ -176,7 +178,7 @@ def test_a_record_that_stops_in_the_middle(tmp_path: Path) -> None:
     assert outcome.status == 2
     assert [line["type"] for line in outcome.objects] == ["INIT", *["STATS"] * 500, "DONE"]
     assert "the recording is not complete: " in outcome.err
-    (record,) = records.iterdir()
+    (record,) = records.glob("*.fasp")
     assert stream.startswith(record.read_bytes())
 
 
@@ -216,7 +218,7 @@ def test_a_reader_that_goes_away_while_recording(tmp_path: Path) -> None:
         send(port, SESSION * 50)
         process.stdout = None
         assert finish(process).status == 0
-    (record,) = (tmp_path / "r").iterdir()
+    (record,) = (tmp_path / "r").glob("*.fasp")
     assert record.read_bytes() == SESSION * 50
 
 

@@ -350,6 +350,8 @@ def test_file_that_cannot_be_read(name: str, path: str, words: str, tmp_path: Pa
         pytest.skip("no file at hand that fails when it is read")
     with no_right_to_read_anything() if words.startswith("Permission") else contextlib.nullcontext():
         result = invoke(name, path)
+    if path == "/" and name == "summary":  # which reads directories of recordings
+        words = "no recording (*.fasp, *.fasp.gz) in this directory"
     assert (result.status, result.errors) == (2, [f"{path}: {words}"])
 
 
@@ -437,7 +439,7 @@ def test_what_is_behind_gzip_data_is_a_warning(args: str, fixtures: Path, tmp_pa
     assert result.errors[0] == f"{path}: bytes behind the end of the gzip data are not read"
     assert (result.status, result.errors[1:]) == (0, whole.errors)
     assert result.text.replace(str(path), str(capture)) == whole.text
-    assert invoke(*args.split(), "--strict", path).status == 4
+    assert invoke(*args.split(), "--strict", path).status == 0  # no deviation from the protocol
 
 
 def test_what_was_decoded_before_a_strict_problem_is_out() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from faspmgr.protocol.tokenizer import Tokenizer
 from faspmgr.simulator import Scenario
 from tests.cli.terminal import invoke
 from tests.cli.test_replay import Manager
@@ -33,6 +34,33 @@ def test_the_first_options() -> None:
     assert transfer["expected_bytes"] == 500_000_000
 
 
+def test_skipped_files_and_those_that_are_there() -> None:
+    made = invoke("simulate", "--files", "10", "--size", "1000", "--skip", "2", "--present", "3")
+    frames = Tokenizer(strict=True).feed(made.out)
+    assert [frame.fields["Size"] for frame in frames if frame.type == "SKIP"] == ["0", "0"]
+    there = [frame.fields for frame in frames if frame.type == "STOP" and frame.fields["StartByte"] != "0"]
+    assert [(stop["StartByte"], stop["Size"], stop["Written"]) for stop in there] == [("1000", "1000", "1000")] * 3
+    named = {frame.fields["File"] for frame in frames if frame.type == "STATS"}
+    assert not named & {stop["File"] for stop in there}
+    # Neither counter grows at a file that is there.
+    for name in ("TransferBytes", "FileBytes"):
+        before = "0"
+        for frame in frames:
+            if frame.fields in there:
+                assert frame.fields[name] == before
+            before = frame.fields.get(name, before)
+        assert before == "5000"
+    end = frames[-1].fields
+    assert (end["TransfersPassed"], end["TransfersSkipped"]) == ("10", "5")
+
+
+@pytest.mark.parametrize(("order", "first"), [("table", ["File", "Size", "Written"]), ("name", ["Bytescont", "Delay"])])
+def test_the_order_of_the_fields(order: str, first: list[str]) -> None:
+    made = invoke("simulate", "--files", "1", "--order", order)
+    lines = made.out.decode().partition("Type: STATS\n")[2].splitlines()
+    assert [line.partition(":")[0] for line in lines[: len(first)]] == first
+
+
 def test_it_writes_what_the_scenario_makes() -> None:
     result = invoke("simulate", "--files", "5", "--size", "1.5k", "--seed", "4", "--rate", "5m", "--loss", "0.1")
     assert result.out == b"".join(Scenario(files=5, size=1500, seed=4, target_kbps=5000, loss=0.1).stream())
@@ -43,6 +71,10 @@ def test_it_writes_what_the_scenario_makes() -> None:
     [
         (["--fail", "1", "--fail", "35:2"], {"fail": {5: 1, 35: 2}}),
         (["--resume", "1", "--ranges", "2"], {"resume": 1, "ranges": 2}),
+        (["--present", "2"], {"present": 2}),
+        (["--sessions", "2", "--multi-session-threshold", "1M"], {"sessions": 2, "multi_session_threshold": 10**6}),
+        (["--order", "name"], {"order": "name"}),
+        (["--order", "table"], {}),
         (["--distribution", "pareto"], {"distribution": "pareto"}),
         (["--rate", "1g", "--achieved", "500m", "--rtt", "80"],
          {"target_kbps": 1_000_000, "achieved_kbps": 500_000, "rtt_ms": 80}),
@@ -86,12 +118,17 @@ def test_nothing_is_wrong_with_it() -> None:
     ("args", "words"),
     [
         (["--files", "-1"], "files must be a whole number from 0 to"),
-        (["--files", "2", "--fail", "3"], "more files fail, are skipped, resumed or moved in part than there are"),
+        (
+            ["--files", "2", "--fail", "3"],
+            "more files fail, are skipped, there already, resumed or moved in part than there are",
+        ),
         (["--size", "big"], "invalid size: 'big'; write 500, 10k, 10M, or 1.5G."),
         (["--fail", "x"], "invalid number of files: 'x'; write N, or CODE:N such as 35:2."),
         (["--rate", "fast"], "invalid rate: 'fast'"),
         (["--loss", "0.9"], "loss must be a number from 0 to 0.5"),
         (["--error", "-5"], "error must be a whole number"),
+        (["--order", "time"], "'time' is not one of 'table', 'name'"),
+        (["--present", "4"], "more files fail, are skipped, there already, resumed or moved in part than there are"),
         (["extra"], "unexpected extra argument"),
     ],
 )

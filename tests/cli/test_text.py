@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr.cli.text import (
-    advice_line,
+    advice_lines,
     count,
     did_you_mean,
     duration,
+    headline,
     percent,
     printable,
     rate,
     size,
-    verdict_line,
     verdict_lines,
 )
 from faspmgr.protocol.events import (
@@ -32,7 +32,8 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import Tracker, Transfer
+from faspmgr.tracking import Failure, Tracker, Transfer
+from faspmgr.verdicts import exit_status
 
 TEXTS: dict[Callable[[Any], str], dict[Any, str]] = {
     size: {
@@ -108,14 +109,56 @@ OTHERS = [SkipEvent(file="b"), FileErrorEvent(file="c", code=5)]
 )
 def test_the_result_and_the_advice(events: list[Event], closed: bool, line: str, advice: str | None) -> None:
     (transfer,) = transfers(*events, closed=closed)
-    assert verdict_line(transfer) == line
-    got = advice_line(transfer)
-    assert got is None if advice is None else got and advice in got
+    assert headline(transfer.state, transfer.error, transfer=transfer) == line
+    got = advice_lines(transfer.state, transfer.error, transfer=transfer)
+    assert got == [] if advice is None else advice in got[0]
+
+
+CANCEL, GONE = Failure(28, "cancelled"), Failure(16, "gone")
+MISTAKE = "Start the transfer again if the cancel was a mistake, with -k 1 to resume partial files."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "error", "reason", "interrupted", "line", "advice"),
+    [
+        ("lost", None, "it hung", False, "Lost: ended without DONE or ERROR at 50%, 1.0 MB; it hung", "--retry N"),
+        ("not started", None, "no such file", False, "Not started: no such file", None),
+        # Whoever was asked to stop was neither killed nor did it fail.
+        ("lost", None, "interrupted by SIGINT", True, "Interrupted: at 50%, 1.0 MB; interrupted by SIGINT", MISTAKE),
+        ("failed", CANCEL, "cancelled", True, "Interrupted: 28 USER_CANCEL: cancelled; cancelled", MISTAKE),
+        ("failed", GONE, "cancelled", True, "Interrupted: 16 CONNECTION_LOST: gone; cancelled", "Check the network"),
+        ("not started", None, "cancelled", True, "Interrupted: not started; cancelled", None),
+        # A cancel that nobody asked for was ours, for the reason that is there.
+        ("failed", CANCEL, "no progress", False, "Failed: 28 USER_CANCEL: cancelled; no progress", "--retry N"),
+        ("failed", CANCEL, "", False, "Failed: 28 USER_CANCEL: cancelled", MISTAKE),
+    ],
+)
+def test_the_result_says_what_the_exit_status_says(
+    verdict: Any, error: Failure | None, reason: str, interrupted: bool, line: str, advice: str | None
+) -> None:
+    (transfer,) = transfers(*HALF, closed=True)
+    assert headline(verdict, error, reason, interrupted, transfer) == line
+    got = advice_lines(verdict, error, reason, interrupted, transfer)
+    assert got == [] if advice is None else advice in got[0]
+    words = {0: "Completed", 1: "Failed", 3: "Lost", 5: "Not started", 130: "Interrupted"}
+    assert line.startswith(words[exit_status(verdict, interrupted)] + ": ")
+
+
+def test_what_is_done_is_done() -> None:
+    (transfer,) = transfers(WHOLE, DoneEvent())
+    assert headline("done", None, "too slow", True, transfer) == f"{COMPLETED}; too slow"
+    assert advice_lines("done", None, "too slow", True, transfer) == []
+
+
+def test_a_result_without_a_transfer() -> None:
+    assert headline("lost", reason="no") == "Lost: ended without DONE or ERROR before its first message; no"
+    assert headline("lost", interrupted=True) == "Interrupted: before its first message"
+    assert headline("not started", reason="\x1b[2J") == "Not started: \\x1b[2J"
 
 
 def test_a_hostile_description_is_cut() -> None:
     (transfer,) = transfers(ErrorEvent(code=19, description="x" * 1_000_000))
-    line = verdict_line(transfer)
+    line = headline(transfer.state, transfer.error, transfer=transfer)
     assert line.endswith("xxx…")
     assert len(line) == len("Failed: ") + 300
 

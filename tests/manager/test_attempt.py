@@ -7,8 +7,54 @@ from typing import Any
 import pytest
 
 from faspmgr import Session, Tracker, parse
-from faspmgr.manager.attempt import judge
+from faspmgr.manager.attempt import Attempt, decisive, judge
+from faspmgr.tracking import Failure
+from faspmgr.verdicts import Verdict
 from tests.live import message
+
+CANCELLED, LOST_LINE = Failure(28, "cancelled"), Failure(16, "gone")
+
+
+def attempts(*endings: tuple[int, Verdict, Failure | None]) -> list[Attempt]:
+    """Attempts of these parts, in the order in which they ended."""
+    return [Attempt(1, part, verdict, error) for part, verdict, error in endings]
+
+
+@pytest.mark.parametrize(
+    ("endings", "which"),
+    [
+        ([(1, "done", None)], 0),
+        ([(1, "failed", LOST_LINE), (1, "done", None)], 1),
+        ([(1, "done", None), (2, "failed", CANCELLED), (3, "lost", None)], 2),
+        ([(1, "failed", CANCELLED), (2, "lost", None), (3, "failed", LOST_LINE)], 2),
+        ([(1, "not started", None), (2, "failed", CANCELLED)], 1),
+        ([(1, "not started", None), (2, "done", None)], 0),
+        # The second attempt of a part that was ended before it had connected has nothing to say.
+        ([(1, "failed", LOST_LINE), (1, "not started", None)], 0),
+        ([(1, "lost", None), (2, "lost", None)], 0),  # the first of those that ended alike
+    ],
+)
+def test_the_attempt_that_decides(endings: list[tuple[int, Verdict, Failure | None]], which: int) -> None:
+    made = attempts(*endings)
+    assert decisive(made) is made[which]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "error", "stalled", "worth"),
+    [
+        ("lost", None, False, True),
+        ("lost", None, True, True),
+        ("failed", LOST_LINE, False, True),
+        ("failed", CANCELLED, True, True),  # the cancel was ours, because it stalled
+        ("failed", CANCELLED, False, False),
+        ("failed", Failure(19), False, False),
+        ("not started", None, False, False),
+        ("done", None, False, False),
+    ],
+)
+def test_what_is_worth_a_retry(verdict: Verdict, error: Failure | None, stalled: bool, worth: bool) -> None:
+    assert Attempt(1, 1, verdict, error, stalled=stalled).is_worth_retry is worth
+
 
 DONE = message("DONE", SessionId="s")
 ERROR = message("ERROR", SessionId="s", Code=16)

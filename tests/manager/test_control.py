@@ -19,6 +19,7 @@ import pytest
 
 from faspmgr.manager import Job, control
 from faspmgr.manager.control import ControlSocket, ask
+from tests.live import wait_until
 from tests.manager.peers import in_loop
 
 STATUS = b'{"command": "status"}\n'
@@ -187,28 +188,82 @@ async def test_commands_over_the_socket(
 # -- clients that do not behave
 
 
-def test_too_many_clients(path: Path) -> None:
-    def act() -> list[Any]:
+TOO_MANY = b'{"error":"more than 8 clients at once"}\n'
+
+
+def test_idle_clients_shut_nobody_out(path: Path) -> None:
+    def act() -> Any:
         with contextlib.ExitStack() as crowd:
+            clients = []
             for _ in range(control.MAX_CLIENTS):
                 client = crowd.enter_context(client_of(path))
                 client.sendall(STATUS)
-                client.recv(100)
+                assert client.recv(100) == b'{"transfers":[]}\n'  # it has its place
+                clients.append(client)
+            clients[0].sendall(STATUS)  # it is not the longest idle any more
+            clients[0].recv(100)
+            new = crowd.enter_context(client_of(path))
+            new.sendall(STATUS)
+            assert new.recv(100) == b'{"transfers":[]}\n'
+            gone = clients.pop(1).makefile("rb").read()
+            for client in clients:
+                client.sendall(STATUS)
+            return gone, [client.recv(100) for client in clients]
+
+    assert served(path, act) == (TOO_MANY, [b'{"transfers":[]}\n'] * 7)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"command"', STATUS * 100_000])
+def test_a_crowd_that_is_silent_or_does_not_read_shuts_nobody_out(path: Path, data: bytes) -> None:
+    def act() -> Any:
+        with contextlib.ExitStack() as crowd:
+            for _ in range(20):
+                client = crowd.enter_context(client_of(path))
+                client.setblocking(False)
+                with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                    client.sendall(data)
+            # Those that have sent requests have their places until they stop reading.
+            wait_until(lambda: ask(path, {"command": "status"}, 10) == {"transfers": []})
+            return [ask(path, {"command": "status"}, 10) for _ in range(20)]
+
+    assert served(path, act) == [{"transfers": []}] * 20
+
+
+def test_too_many_clients(path: Path) -> None:
+    """Those whose commands are carried out keep their places."""
+    waiting: list[None] = []
+
+    class BusyJob(Job):
+        async def send(self, *_: Any) -> Any:
+            waiting.append(None)
+            await asyncio.Event().wait()
+
+    def act() -> list[Any]:
+        with contextlib.ExitStack() as crowd:
+            for _ in range(control.MAX_CLIENTS):
+                crowd.enter_context(client_of(path)).sendall(b'{"command": "query"}\n')
+            wait_until(lambda: len(waiting) == control.MAX_CLIENTS)
             return [ask(path, {"command": "status"}, 10) for _ in range(100)]  # refused before it asks, or after
 
-    assert served(path, act) == [{"error": "more than 8 clients at once"}] * 100
+    async def go() -> Any:
+        async with _checked(), ControlSocket(path, BusyJob(["ascp", "a", "h:b"])):
+            return await asyncio.wait_for(asyncio.to_thread(act), 30)
+
+    assert asyncio.run(go()) == [json.loads(TOO_MANY)] * 100
 
 
 @in_loop
 async def test_a_crowd_that_comes_at_once(path: Path) -> None:
+    def responses_to(clients: list[socket.socket]) -> list[bytes]:
+        return [client.makefile("rb").readline() for client in clients]
+
     with contextlib.ExitStack() as crowd:
         async with ControlSocket(path, Job(["ascp", "a", "h:b"])):
             clients = [crowd.enter_context(client_of(path)) for _ in range(100)]  # nobody is accepted meanwhile
             for client in clients:
                 client.sendall(STATUS)
-            await asyncio.sleep(0.2)
-            responses = [client.recv(100) for client in clients]
-    assert responses == [b'{"transfers":[]}\n'] * 8 + [b'{"error":"more than 8 clients at once"}\n'] * 92
+            responses = await asyncio.to_thread(responses_to, clients)
+    assert responses == [b'{"transfers":[]}\n'] * 100
 
 
 @pytest.mark.parametrize("data", [b'{"command"', STATUS * 100_000])

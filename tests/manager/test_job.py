@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import faspmgr
+from faspmgr.ascp import option_value
 from faspmgr.manager import Job, Result
 from faspmgr.manager.job import retry_delay
+from faspmgr.tracking import Tracker
 from tests.launcher import MANY_FILES
 from tests.live import MakeAscp, message
-from tests.manager.transfers import counting, run
+from tests.manager.transfers import counting, run, run_and
 
 # -- what it is made of
 
@@ -138,8 +140,7 @@ def test_a_retry_where_it_makes_sense(scripted_ascp: MakeAscp, tmp_path: Path) -
     assert result.transfer is not None
     assert (result.transfer.attempts, result.transfer.state) == (3, "done")
     argvs = [eval(one.stderr[0]) for one in result.attempts]
-    assert ["-k" in argv for argv in argvs] == [False, True, True]
-    assert argvs[2][argvs[2].index("-k") + 1] == "1"
+    assert [argv[argv.index("-k") + 1] for argv in argvs] == ["1", "1", "1"]  # the first, too: else nothing is resumed
     assert len({argv[argv.index("-u") + 1] for argv in argvs}) == 1
     assert [words.partition(" in ")[0] for words in messages] == [
         "attempt 1 failed: 16 CONNECTION_LOST: it failed; retry 1 of 5",
@@ -182,8 +183,7 @@ def test_the_progress_of_a_retry_does_not_jump_back(scripted_ascp: MakeAscp, tmp
     [
         "wire = began(); wire.sendall(error(19)); sys.exit(1)",  # AUTH
         "wire = began(); wire.sendall(error(38)); sys.exit(1)",  # LIC_ILLEGAL
-        "wire = began(); sys.exit(1)",
-        "sys.exit(1)",
+        "sys.exit(1)",  # it cannot even begin
     ],
 )
 def test_no_retry_where_it_makes_none(scripted_ascp: MakeAscp, tmp_path: Path, body: str) -> None:
@@ -208,6 +208,127 @@ def test_a_stall_is_worth_a_retry(scripted_ascp: MakeAscp, tmp_path: Path) -> No
     assert result.verdict == "done"
 
 
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("sys.exit(0)", "ascp ended with exit status 0 without DONE or ERROR"),
+        ("sys.exit(1)", "ascp ended with exit status 1 without DONE or ERROR"),
+        ("os.kill(os.getpid(), 9)", "ascp was killed by SIGKILL without DONE or ERROR"),
+        ("wire.sendall(b'FASPMGR 2\\nType: DO'); sys.exit(1)", "ascp ended with exit status 1 without DONE or ERROR"),
+    ],
+)
+def test_an_ascp_that_is_lost_is_worth_a_retry(
+    scripted_ascp: MakeAscp, tmp_path: Path, ending: str, reason: str
+) -> None:
+    body = f"wire = began(); wire.sendall(stats(400))\nif count == 1: {ending}\nwire.sendall(stop() + DONE)"
+    messages: list[str] = []
+    path = scripted_ascp(counting(tmp_path, body))
+    result = run([path, "a", "h:b"], retry=3, retry_wait=0.05, on_message=messages.append)
+    assert (result.verdict, result.status, result.reason) == ("done", 0, "")
+    assert [(one.verdict, one.reason) for one in result.attempts] == [("lost", reason), ("done", "")]
+    assert result.transfer is not None
+    assert (result.transfer.state, result.transfer.attempts) == ("done", 2)
+    assert [words.partition(" in ")[0] for words in messages] == [f"attempt 1 lost: {reason}; retry 1 of 3"]
+
+
+def test_one_session_that_is_lost_is_tried_again_while_the_others_go_on(
+    scripted_ascp: MakeAscp, tmp_path: Path
+) -> None:
+    path = scripted_ascp(
+        "part, _, count = option('-C').partition(':'); name = '/data/' + part\n"
+        "wire = began(ClusterNumNodes=count, ClusterNodeId=int(part) - 1, XferId='x')\n"
+        f"tried = {str(tmp_path / 'tried')!r}\n"
+        "wire.sendall(stats(400, name=name))\n"
+        "if part == '2' and not os.path.exists(tried): open(tried, 'w'); os.kill(os.getpid(), 9)\n"
+        "time.sleep(0.5); wire.sendall(stop(name=name) + DONE)"
+    )
+    result = run([path, "a", "h:b"], sessions=3, retry=1, retry_wait=0.05)
+    assert (result.verdict, result.error, result.reason) == ("done", None, "")
+    assert sorted((one.part, one.number, one.verdict) for one in result.attempts) == [
+        (1, 1, "done"),
+        (2, 1, "lost"),
+        (2, 2, "done"),
+        (3, 1, "done"),
+    ]
+
+
+@pytest.mark.parametrize("what", ["wire.sendall(error(16)); sys.exit(1)", "sys.exit(1)"])
+def test_what_was_interrupted_is_not_tried_again(scripted_ascp: MakeAscp, what: str) -> None:
+    path = scripted_ascp(f"wire = began(); assert receive(wire)['Type'] == 'CANCEL'; {what}")
+    _, result = run_and([path], lambda job: job.stop("enough"), retry=3, retry_wait=0.05, grace=20)
+    assert (len(result.attempts), result.reason, result.status) == (1, "enough", 130)
+
+
+# -- resume
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "level"),
+    [
+        ([], {"retry": 1}, "1"),
+        ([], {"retry": 1, "sessions": 2}, "1"),
+        ([], {}, None),
+        (["-k2"], {"retry": 1}, "2"),
+        (["-dTk", "3"], {"retry": 1}, "3"),
+        (["-k", "0"], {"retry": 1}, "0"),
+        (["-k", "3", "-k", "2"], {"retry": 1}, "2"),
+        (["a", "-k0"], {"retry": 1}, "1"),  # options end at the first file name: this is one
+        (["--", "-k0"], {"retry": 1}, "1"),
+    ],
+)
+def test_a_transfer_that_may_be_retried_can_be_resumed(
+    scripted_ascp: MakeAscp, words: list[str], options: dict[str, Any], level: str | None
+) -> None:
+    path = scripted_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
+    messages: list[str] = []
+    result = run([path, *words, "h:b"], on_message=messages.append, **options)
+    for attempt in result.attempts:
+        argv = ["ascp", *eval(attempt.stderr[0])]
+        assert option_value(argv, "-k") == level
+        assert argv[-len(words) - 1 :] == [*words, "h:b"]  # as they were given
+    assert messages == (["-k 0 resumes nothing: each retry will start anew"] if level == "0" else [])
+
+
+@pytest.mark.parametrize(
+    ("more", "retry", "level"),
+    [
+        ({}, 2, "1"),
+        ({}, 0, None),
+        ({"resume_policy": "none"}, 2, "0"),
+        ({"resume_policy": "attrs"}, 2, "1"),
+        ({"resume_policy": "full_checksum"}, 2, "3"),
+        ({"resume_policy": "sparse_csum"}, 0, "2"),
+    ],
+)
+def test_the_resume_policy_of_a_spec(
+    scripted_ascp: MakeAscp, more: dict[str, str], retry: int, level: str | None
+) -> None:
+    path = scripted_ascp("sys.stderr.write(repr(sys.argv[1:])); wire = began(); wire.sendall(DONE)")
+    spec = {"direction": "send", "remote_host": "h", "paths": [{"source": "a"}], "destination_root": "/", **more}
+    messages: list[str] = []
+    result = run(spec, ascp=path, retry=retry, on_message=messages.append)
+    assert option_value(["ascp", *eval(result.stderr[0])], "-k") == level
+    assert messages == (["-k 0 resumes nothing: each retry will start anew"] if level == "0" else [])
+
+
+def test_a_retry_resumes_what_the_first_attempt_has_left(
+    simulated_ascp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is left is sent: 1,000,000 bytes, of which half was there."""
+    monkeypatch.setenv("FASPMGR_ASCP_FAULT", f"fail=16@50%,once={tmp_path / 'once'}")
+    (tmp_path / "a.bin").write_bytes(os.urandom(1_000_000))
+    (tmp_path / "target").mkdir()
+    argv = [simulated_ascp, "--simulate-copy", "-l", "100m", str(tmp_path / "a.bin"), f"u@localhost:{tmp_path}/target"]
+    result = run(argv, retry=1, retry_wait=0.05)
+    assert [one.verdict for one in result.attempts] == ["failed", "done"]
+    assert result.transfer is not None
+    assert [session.bytes_transferred for session in result.transfer.sessions] == [500_000, 500_000]
+    assert (tmp_path / "target" / "a.bin").read_bytes() == (tmp_path / "a.bin").read_bytes()
+
+
+# -- stopping
+
+
 def test_a_stop_ends_the_wait_for_a_retry(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")
 
@@ -221,6 +342,7 @@ def test_a_stop_ends_the_wait_for_a_retry(scripted_ascp: MakeAscp) -> None:
 
     result = asyncio.run(stop())
     assert (result.verdict, result.status, len(result.attempts)) == ("failed", 130, 1)
+    assert result.reason == "enough"
 
 
 def test_how_long_a_retry_waits() -> None:
@@ -261,6 +383,35 @@ def test_one_session_that_fails_for_good_ends_the_others(scripted_ascp: MakeAscp
     assert not result.interrupted
 
 
+@pytest.mark.parametrize("part", ["1", "2", "3"])
+def test_one_session_that_is_killed_is_not_the_users_cancel(scripted_ascp: MakeAscp, part: str) -> None:
+    """The job cancels the others, and that is nobody's mistake."""
+    path = scripted_ascp(
+        "wire = began(); wire.sendall(stats(400))\n"
+        f"if option('-C')[0] == '{part}': time.sleep(0.3); os.kill(os.getpid(), 9)\n"
+        "assert receive(wire)['Type'] == 'CANCEL'; wire.sendall(error(28)); sys.exit(1)"
+    )
+    result = run([path, "a", "h:b"], sessions=3, grace=20)
+    assert (result.verdict, result.status, result.error, result.interrupted) == ("lost", 3, None, False)
+    assert result.reason == "ascp was killed by SIGKILL without DONE or ERROR"
+    assert sorted(one.verdict for one in result.attempts) == ["failed", "failed", "lost"]
+    shown = result.to_dict()
+    assert (shown["verdict"], shown["status"], shown["error"]) == ("lost", 3, None)
+
+
+def test_what_had_failed_before_it_was_stopped_has_failed(scripted_ascp: MakeAscp) -> None:
+    path = scripted_ascp(
+        "wire = began()\nif option('-C')[0] == '2': wire.sendall(error(25)); sys.exit(1)\nreceive(wire); time.sleep(60)"
+    )
+
+    def has_failed(job: Job) -> bool:
+        return bool(job.attempts)
+
+    _, result = run_and([path, "a", "h:b"], lambda job: job.stop("enough"), until=has_failed, sessions=2, grace=0.3)
+    assert (result.verdict, result.error and result.error.code) == ("failed", 25)
+    assert (result.interrupted, result.reason, result.status) == (False, "", 1)
+
+
 def test_one_session_is_tried_again_while_the_others_go_on(scripted_ascp: MakeAscp, tmp_path: Path) -> None:
     path = scripted_ascp(
         "part, _, count = option('-C').partition(':')\n"
@@ -296,11 +447,44 @@ def test_sessions_with_the_same_id_stay_apart(scripted_ascp: MakeAscp) -> None:
 
 
 def test_thirty_two_sessions_at_once(scripted_ascp: MakeAscp) -> None:
-    path = scripted_ascp("wire = began(); wire.sendall(stats(1)); time.sleep(0.2); wire.sendall(stop() + DONE)")
+    path = scripted_ascp(
+        "name = '/data/%d' % os.getpid()\n"  # each session has a file of its own
+        "wire = began(); wire.sendall(stats(1, name=name)); time.sleep(0.2); wire.sendall(stop(name=name) + DONE)"
+    )
     result = run([path, "a", "h:b"], sessions=32)
     assert (result.verdict, len(result.attempts)) == ("done", 32)
     assert result.transfer is not None
     assert (result.transfer.files_done, result.transfer.bytes_done) == (32, 32_000)
+
+
+# -- a tracker for several jobs
+
+
+def test_jobs_that_share_a_tracker_have_their_own_transfers(scripted_ascp: MakeAscp) -> None:
+    """At the same time, and one after the other."""
+    path = scripted_ascp(
+        "session_id = 'same'; size = int(sys.argv[-2])\n"
+        "wire = began(); wire.sendall(stats(size // 2, size)); time.sleep(0.3)\n"
+        "wire.sendall(stop(size) + message('DONE'))"
+    )
+    tracker = Tracker()
+
+    async def go(*sizes: str) -> list[Result]:
+        jobs = [Job([path, size, "h:b"], tracker=tracker) for size in sizes]
+        results = await asyncio.gather(*(job.run() for job in jobs))
+        for job, result in zip(jobs, results):
+            assert job.transfers == [result.transfer]
+        return results
+
+    results = [*asyncio.run(go("100", "200")), *asyncio.run(go("300"))]
+    assert [result.transfer and result.transfer.bytes_done for result in results] == [100, 200, 300]
+    assert list(tracker.transfers.values()) == [result.transfer for result in results]
+
+
+def test_a_job_that_never_connects_has_no_transfer_of_another(scripted_ascp: MakeAscp) -> None:
+    tracker = Tracker()
+    assert run([scripted_ascp("began().sendall(DONE)"), "a", "h:b"], tracker=tracker).transfer is not None
+    assert run([scripted_ascp("sys.exit(1)"), "a", "h:b"], tracker=tracker).transfer is None
 
 
 # -- much
@@ -346,7 +530,7 @@ def test_attempts_are_recorded_one_after_the_other(scripted_ascp: MakeAscp, tmp_
 def test_each_session_is_recorded_in_a_file_of_its_own(scripted_ascp: MakeAscp, tmp_path: Path) -> None:
     path = scripted_ascp("wire = began(); wire.sendall(DONE)")
     assert run([path, "a", "h:b"], sessions=3, record=f"{tmp_path}/records/").verdict == "done"
-    files = sorted((tmp_path / "records").iterdir())
+    files = sorted((tmp_path / "records").glob("*.fasp"))
     assert len(files) == 3
     for file in files:
         assert [event.type for event in faspmgr.read(str(file))] == ["INIT", "SESSION", "DONE"]

@@ -277,7 +277,7 @@ async def test_recordings(tmp_path: Path) -> None:
             peer.close()
         assert len(await rest_of(listener)) == 3
     assert listener.record_error is None
-    assert sorted(file.read_bytes() for file in (tmp_path / "new").iterdir()) == sorted(streams)
+    assert sorted(file.read_bytes() for file in (tmp_path / "new").glob("*.fasp")) == sorted(streams)
 
 
 @in_loop
@@ -291,7 +291,7 @@ async def test_only_open_connections_have_open_recordings(tmp_path: Path) -> Non
             await asyncio.sleep(0.01)
             counts.append(len(os.listdir("/dev/fd")))
         assert max(counts) < counts[0] + 5
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [INIT + DONE] * 20
+    assert [file.read_bytes() for file in tmp_path.glob("*.fasp")] == [INIT + DONE] * 20
 
 
 @in_loop

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from faspmgr.protocol import commands
 from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
 from faspmgr.protocol.fields import unescape_path
+from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.invariants import read
 
@@ -89,9 +90,28 @@ def test_text_that_no_bytes_decode_to_is_refused() -> None:
         StopFile("\ud800").encode()
 
 
+@attrs.frozen
+class Odd(Command):
+    """A command whose value is no path, and not checked."""
+
+    type = "ODD"
+
+    text: str = ""
+
+    def to_frame(self) -> Frame:
+        return Frame(self.type, {"Text": self.text})
+
+
+@pytest.mark.parametrize("text", ["a\nType: CANCEL", "a\rType: CANCEL", "a\r", "\r"])
+def test_no_command_can_forge_a_field(text: str) -> None:
+    assert Odd("a").encode() == b"FASPMGR 2\nType: ODD\nText: a\n\n"
+    with pytest.raises(ValueError, match="line break"):
+        Odd(text).encode()
+
+
 # fmt: off
 NO_PATHS: list[Any] = ["", "a\0b", None, b"bytes", 5, Path("/tmp")]
-NO_NUMBERS: list[Any] = [-1, BIGGEST + 1, 1.0, 1.5, "10", "10\nType: DONE", True, float("nan"), b"1"]
+NO_NUMBERS: list[Any] = [-1, BIGGEST + 1, 0.4, 0.6, 1.0, 1.5, "10", "10\nType: DONE", True, float("nan"), b"1"]
 REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
     (StartFile, "source", NO_PATHS, "source must be a path"),
     (StartFile, "destination", NO_PATHS, "destination must be a path"),

@@ -380,11 +380,28 @@ def test_a_changed_extra_is_written() -> None:
     assert event.to_frame() == Frame("NOP", {"A": "3", "C": "4"})
 
 
-@pytest.mark.parametrize("text", ["a\nType: DONE", "a\rb"])
+@pytest.mark.parametrize("text", ["a\nType: DONE", "a\r\nb"])
 def test_a_line_break_is_refused_on_the_wire(text: str) -> None:
     for event in (InitEvent(cookie=text), InitEvent(extra={"New": text})):
         with pytest.raises(ValueError, match="line break"):
             event.to_frame().encode()
+
+
+@pytest.mark.parametrize("source", [("a\tb", "c"), ("a", "b\t"), ("\t",)])
+def test_a_tab_in_a_source_is_refused(source: tuple[str, ...]) -> None:
+    parsed = Event.from_frame(Frame("SESSION", {"Source": "a\tb\tc"}))
+    for event in (SessionEvent(source=source), attrs.evolve(parsed, source=source)):
+        with pytest.raises(ValueError, match="TAB"):
+            event.to_frame()
+    assert SessionEvent(source=("a", "b", "c")).to_frame() == parsed.to_frame()
+
+
+@given(st.text(st.sampled_from("a\t\x1bnr\r: \udc80")))
+def test_any_source_that_was_read_is_written(text: str) -> None:
+    frame = Frame("SESSION", {"Source": text})
+    event = Event.from_frame(frame)
+    assert event.to_frame() == frame
+    assert Event.from_frame(attrs.evolve(event, frame=None).to_frame()) == event
 
 
 # -- equality
@@ -430,6 +447,9 @@ SHOWN = {
 }
 # fmt: on
 COLLIDING = {"type": "X", "new_thing": "1", "new_thing_": "2"}
+DONE = {"type": "DONE", "bytes_cont": 7, "stalled": False, "size": "many"}
+START = {"type": "START", "source": ["a", "b\nc"], "destination": "d\ne", "file_bytes": "10:", "size": "7"}
+NEW = {"type": "NEW", "tags": {"a": [1], "token": "***"}, "rate": "50%", "adaptive": "fair", "token": "***"}
 
 
 @pytest.mark.parametrize(
@@ -441,11 +461,18 @@ COLLIDING = {"type": "X", "new_thing": "1", "new_thing_": "2"}
         (Frame("X", {"NewThing": "1", "newThing": "2", "new_thing": "3"}), {**COLLIDING, "new_thing__": "3"}),
         (Frame("STATS", {"size": "a", "Size": "1"}), {"type": "STATS", "size": 1, "size_": "a"}),
         (Frame("STATS", {"type": "a"}), {"type": "STATS", "type_": "a"}),
+        # known fields that the class does not name, and values that do not fit
+        (Frame("DONE", {"Bytescont": "7", "Stalled": "No", "Size": "many"}), DONE),
+        (Frame("START", {"Source": "a\tb\x1bnc", "Destination": "d\x1bne", "FileBytes": "10:", "size": "7"}), START),
+        (Frame("NEW", {"Tags": '{"a":[1],"token":"s3cret"}', "Rate": "50%", "Adaptive": "fair", "Token": "x"}), NEW),
     ],
 )
 def test_to_dict(event: Event | Frame, expected: dict[str, Any]) -> None:
-    shown = (Event.from_frame(event) if isinstance(event, Frame) else event).to_dict()
+    event = Event.from_frame(event) if isinstance(event, Frame) else event
+    shown = event.to_dict()
     assert list(shown.items()) == list(expected.items())
+    assert {name: type(value) for name, value in shown.items()} == {n: type(value) for n, value in expected.items()}
+    assert all(type(text) is str for text in event.extra.values())
 
 
 TAGS = '{"aspera": {"token": "s3cret", "id": 1, "to\\u006ben2": "s3cret"}, "list": [{"password": "s3cret"}]}'

@@ -9,7 +9,7 @@ import pytest
 
 from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.frames import Frame
-from faspmgr.simulator.course import Argument, Clock, Course
+from faspmgr.simulator.course import Argument, Begin, Clock, Course
 from faspmgr.simulator.messages import File, Messages, Refusal
 from faspmgr.simulator.terms import Terms
 
@@ -19,22 +19,23 @@ OVER = SessionOverError(Refusal(28, "Cancelled"))
 class StepFile:
     """A file of 100 bytes that moves 40 at a time; before: what is raised at the start, after: behind the first 40."""
 
-    def __init__(self, course: Course, skips: bool = False, before: Exception | None = None,
+    def __init__(self, course: Course, begin: Begin = Begin.MOVES, size: int = 100, before: Exception | None = None,
                  after: Exception | None = None) -> None:  # fmt: skip
-        self.file = File("/a", 100)
+        self.file = File("/a", size)
         self.closed = 0
-        self._course, self._skips, self._before, self._after = course, skips, before, after
+        self._course, self._begin, self._before, self._after = course, begin, before, after
 
-    def begin(self) -> bool:
+    def begin(self) -> Begin:
         if self._before:
             raise self._before
-        return not self._skips
+        if self._begin is Begin.THERE:
+            self.file.resume(self.file.size)
+        return self._begin
 
     def steps(self) -> Iterator[int]:
         for amount in (40, 40, 20):
             self._course.clock.usec += 1000
-            self._course.totals.file_bytes += amount
-            self.file.written += amount
+            self._course.move(amount)
             if self._after:
                 raise self._after
             if self.file.written < 100:
@@ -84,7 +85,8 @@ MOVED = "STATS STATS STATS STOP"
     ("plan", "types"),
     [
         (ListPlan({}), f"{START} {MOVED} ARGSTOP DONE"),
-        (ListPlan({"skips": True}, {}), f"{START} SKIP ARGSTOP {MOVED} DONE"),
+        (ListPlan({"begin": Begin.SKIPPED}, {}), f"{START} SKIP ARGSTOP {MOVED} DONE"),
+        (ListPlan({"begin": Begin.THERE}, {}), f"{START} STOP ARGSTOP {MOVED} DONE"),
         (ListPlan({"before": FileError(5, "no")}, {}), f"{START} FILEERROR ARGSTOP {MOVED} ERROR"),
         (ListPlan({"after": FileError(5, "no")}), f"{START} STATS FILEERROR ARGSTOP ERROR"),
         (ListPlan({"after": OVER}, {}), f"{START} STATS STATS ERROR"),
@@ -104,7 +106,7 @@ def test_the_messages_in_their_order(plan: ListPlan, types: str) -> None:
 
 
 def test_the_end_sums_up_what_was_reported() -> None:
-    plan = ListPlan({"after": FileError(5, "no")}, {}, {"skips": True}, {"after": OVER}, {})
+    plan = ListPlan({"after": FileError(5, "no")}, {}, {"begin": Begin.SKIPPED}, {"after": OVER}, {})
     frames = list(plan.course.run())
     end = frames[-1].fields
     counted = [end[f"Transfers{name}"] for name in ("Attempted", "Passed", "Skipped", "Failed")]
@@ -115,6 +117,15 @@ def test_the_end_sums_up_what_was_reported() -> None:
     ahead = {int(frame.fields["TransferBytes"]) - int(frame.fields["FileBytes"]) for frame in frames
              if frame.type not in ("INIT", "SESSION", "NOTIFICATION", "ARGSTOP", "STATS")}  # fmt: skip
     assert ahead == {0}
+
+
+def test_files_that_are_there_are_counted() -> None:
+    there = {"begin": Begin.THERE}
+    *_, end = ListPlan(there, there, {**there, "size": 0}, {"begin": Begin.SKIPPED}, {}).course.run()
+    # The empty one is no different from one that was just created.
+    counted = [end.fields[f"Transfers{name}"] for name in ("Attempted", "Passed", "Skipped", "Failed")]
+    assert counted == ["5", "5", "3", "0"]
+    assert (end.fields["FileBytes"], end.fields["TransferBytes"]) == ("100", "100")
 
 
 def test_an_argument_counts_its_own_files() -> None:

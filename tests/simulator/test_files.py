@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulator.conftest import SMALL
-from tests.simulator.management import content, copy, run
+from tests.simulator.management import Reported, content, copy, run
 
 
 @pytest.mark.parametrize("name", ["line\nbreak", "tab\there", "caf\udce9", "Type: STOP", "-l"])
@@ -66,9 +66,11 @@ def test_it_resumes(source: Path, target: Path, level: str) -> None:
     whole = (source / "large.bin").read_bytes()
     (target / "large.bin").write_bytes(whole[:300_000])
     outcome = copy("-k", level, source / "large.bin", f"u@h:{target}/")
+    begin = outcome.of("STATS")[0]
+    assert (begin["StartByte"], begin["Written"], begin["FileBytes"]) == ("300000", "300000", "0")
     (stop,) = outcome.of("STOP")
-    assert (stop["StartByte"], stop["Written"], stop["FileBytes"]) == ("300000", "1024000", "724000")
-    assert outcome.of("STATS")[0]["Written"] == "300000"
+    assert (stop["Written"], stop["FileBytes"], stop["TransferBytes"]) == ("1024000", "1024000", "724000")
+    assert "StartByte" not in stop
     assert (target / "large.bin").read_bytes() == whole
 
 
@@ -83,17 +85,26 @@ def test_resume_levels(source: Path, target: Path, level: str, place: int | None
         part[place] ^= 1
     (target / "large.bin").write_bytes(part)
     outcome = copy("-k", level, source / "large.bin", f"u@h:{target}/")
-    assert outcome.of("STOP")[0]["StartByte"] == start
+    assert outcome.of("STATS")[0]["StartByte"] == start
     assert (target / "large.bin").stat().st_size == 1_024_000
 
 
-def test_what_is_there_already_is_skipped(source: Path, target: Path) -> None:
+def is_there(outcome: Reported) -> bool:
+    """Is its only file one that was at the destination already?"""
+    (stop,) = outcome.of("STOP")
+    assert "SKIP" not in outcome.types
+    there = [stop["StartByte"], stop["Written"], stop["FileBytes"], stop["TransferBytes"]]
+    return "STATS" not in outcome.types and there == [stop["Size"], stop["Size"], "0", "0"]
+
+
+def test_what_is_there_already_is_a_stop(source: Path, target: Path) -> None:
     first = copy("-d", source, f"u@h:{target}")
     again = copy("-d", "-k", "1", source, f"u@h:{target}")
-    assert first.types.count("STOP") == 4
-    assert (again.types.count("SKIP"), again.types.count("STOP")) == (4, 0)
-    assert (again.end["TransfersPassed"], again.end["TransfersSkipped"], again.end["FileBytes"]) == ("4", "4", "0")
-    assert again.of("SKIP")[0]["Size"] == "0"
+    assert (first.types.count("STATS"), first.types.count("STOP")) == (4, 4)
+    assert [type_ for type_ in again.types if type_ in ("STATS", "STOP", "SKIP")] == ["STOP"] * 4
+    assert [stop["StartByte"] for stop in again.of("STOP")] == ["0", "1024000", "12", "1000"]
+    # The empty file is done: nothing tells it from one that was just created.
+    assert (again.end["TransfersPassed"], again.end["TransfersSkipped"], again.end["FileBytes"]) == ("4", "3", "0")
 
 
 OLD, NEW = b"old content!", b"another one!"
@@ -120,13 +131,13 @@ def test_overwriting(source: Path, target: Path, policy: str, there: bytes, age:
     when = (source / "small.txt").stat().st_mtime + age
     os.utime(goal, (when, when))
     outcome = copy(f"--overwrite={policy}", source / "small.txt", f"u@h:{target}")
-    assert ("SKIP" in outcome.types) == skipped
+    assert is_there(outcome) == skipped
     assert goal.read_bytes() == (there if skipped else SMALL)
 
 
 def test_a_file_is_never_copied_onto_itself(source: Path) -> None:
     outcome = copy("--overwrite=always", source / "small.txt", f"u@h:{source}")
-    assert "SKIP" in outcome.types
+    assert is_there(outcome)
     assert (source / "small.txt").read_bytes() == SMALL
 
 
@@ -136,6 +147,14 @@ def test_a_range(source: Path, target: Path) -> None:
     (stop,) = outcome.of("STOP")
     assert (stop["StartByte"], stop["EndByte"], stop["Written"], stop["Size"]) == ("100", "299", "200", "1024000")
     assert outcome.session.progress == 1
+
+
+def test_a_range_that_is_there_is_skipped(source: Path, target: Path) -> None:
+    """A STOP would say that the whole file is there."""
+    args: list[str | Path] = ["-k1", "-@", "100:299", f"u@h:{source}/large.bin", target]
+    copy(*args)
+    again = copy(*args)
+    assert ([skip["Size"] for skip in again.of("SKIP")], again.of("STOP")) == (["0"], [])
 
 
 @pytest.mark.parametrize("span", ["1000000:2000000", "2000000:3000000"])
@@ -183,7 +202,7 @@ def test_partial_files_have_their_suffix_until_they_are_complete(source: Path, t
     assert copy(*args, fault="fail=16@50%").status == 1
     assert content(target) == {"large.bin.part": (source / "large.bin").read_bytes()[:512_000]}
     outcome = copy(*args)
-    assert outcome.of("STOP")[0]["StartByte"] == "512000"
+    assert outcome.of("STATS")[0]["StartByte"] == "512000"
     assert content(target) == {"large.bin": (source / "large.bin").read_bytes()}
 
 

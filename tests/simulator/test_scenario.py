@@ -7,16 +7,19 @@ import tracemalloc
 from collections import Counter
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr.protocol.events import SessionEvent
+from faspmgr.protocol.fields import FIELDS, escape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser, parse
 from faspmgr.protocol.tokenizer import Tokenizer
-from faspmgr.simulator.parameters import DISTRIBUTIONS
+from faspmgr.simulator.parameters import DISTRIBUTIONS, Fate
 from faspmgr.simulator.scenario import Scenario
+from faspmgr.simulator.synthetic import path_of
 from faspmgr.simulator.terms import CHECKSUMS
 from faspmgr.tracking import Session, Tracker
 from tests import launcher
@@ -162,7 +165,7 @@ def test_fallback() -> None:
     assert frames[1].fields["FallbackProtocol"] == "http"
     assert frames[2].fields["Code"] == "14"
     assert frames[-1] == frames[-2]
-    assert list(frames[-1].fields) == ["Elapsedusec", "FileBytes", "SessionId", "TransferBytes"]
+    assert list(frames[-1].fields) == ["Elapsedusec", "SessionId", "TransferBytes", "FileBytes"]
     assert only(Scenario(files=1, size=100, fallback=True)).state == "done"
 
 
@@ -230,7 +233,7 @@ def test_also_in_another_process() -> None:
 def scenarios(draw: st.DrawFn) -> Scenario:
     whole = st.integers
     files = draw(whole(0, 12))
-    special = [draw(whole(0, files // 4)) for _ in range(4)]
+    special = [draw(whole(0, files // 5)) for _ in range(5)]
     target = draw(whole(100, 1_000_000))
     return Scenario(
         files=files,
@@ -244,8 +247,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         skip=special[1],
         resume=special[2],
         ranges=special[3],
+        present=special[4],
         precalculate=draw(st.booleans()),
         sessions=draw(whole(1, 3)),
+        multi_session_threshold=draw(st.sampled_from([0, 1, 5_000_000])),
         retries=draw(whole(0, 2)),
         fallback=draw(st.booleans()),
         odd_names=draw(st.booleans()),
@@ -264,48 +269,94 @@ def test_the_numbers_agree_with_each_other(scenario: Scenario) -> None:
         check_session(scenario, [frame for frame in frames if frame.fields.get("SessionId") == session_id])
 
 
+@given(scenarios())
+def test_fields_are_in_the_order_of_the_table(scenario: Scenario) -> None:
+    """In every message; or sorted by name, and nothing else is different then."""
+    frames = list(scenario.frames())
+    for frame in frames:
+        assert list(frame.fields) == sorted(frame.fields, key=lambda name: FIELDS[name].position)
+    other = list(attrs.evolve(scenario, order="name").frames())
+    for frame in other:
+        assert list(frame.fields) == sorted(frame.fields)
+    assert [(frame.type, frame.fields) for frame in other] == [(frame.type, frame.fields) for frame in frames]
+
+
+def part_of(scenario: Scenario, fate: Fate, node: int) -> range:
+    """The bytes of a file that a session has to report on; of a shared one a part, in datagrams of 1408 bytes."""
+    nodes, size = scenario.sessions, fate.size
+    if not is_shared(scenario, fate):
+        return range(size if fate.number % nodes == node else 0)
+    begin, end = (size * number // nodes // 1408 * 1408 for number in (node, node + 1))
+    return range(begin, size if node == nodes - 1 else end)
+
+
+def is_shared(scenario: Scenario, fate: Fate) -> bool:
+    threshold = scenario.multi_session_threshold
+    return scenario.sessions > 1 and fate.kind == "plain" and bool(threshold) and fate.size >= threshold
+
+
 def check_session(scenario: Scenario, frames: list[Frame]) -> None:
     rate = number(frames[1], "Rate")
+    node = number(frames[1], "ClusterNodeId")
+    fates = {escape_path(path_of(fate.number, scenario.odd_names)): fate for fate in scenario.fates()}
+    shared = any(is_shared(scenario, fate) for fate in fates.values())
     for name in ("Elapsedusec", "FileBytes", "TransferBytes", "Loss"):
         values = [number(frame, name) for frame in frames if name in frame.fields]
         assert values == sorted(values), name
-    moved: dict[str, int] = {}
+
+    # Of each file of which a byte was moved what is at the destination, and of the resumed ones what was there before.
+    written: dict[str, int] = {}
+    before: dict[str, int] = {}
     for frame in frames:
         if frame.type in FILE_MESSAGES:
-            check_file(frame, moved)
+            fate = fates[frame.fields["File"]]
+            check_file(frame, part_of(scenario, fate, node), is_shared(scenario, fate), written, before)
         if frame.type in STILL | {"STATS"} and "FileBytes" in frame.fields:
+            sent = sum(written.values()) - sum(before.get(name, 0) for name in written)
             http = frame.type in ("DONE", "ERROR") and "Loss" not in frame.fields
             lost = 0 if http else number(frame, "Loss")
-            on_its_way = number(frame, "TransferBytes") - number(frame, "FileBytes") - lost
-            assert on_its_way == 0 if frame.type in STILL else on_its_way >= 0
-            assert number(frame, "FileBytes") == sum(moved.values())
-            assert number(frame, "TransferBytes") * 8_000 <= rate * number(frame, "Elapsedusec")
+            assert number(frame, "FileBytes") == sum(written.values())
+            # What was lost of a part is in its Written.
+            transferred = number(frame, "TransferBytes")
+            low, high = (sent if shared else sent + lost), sent + lost
+            assert low <= transferred <= high if frame.type in STILL else low <= transferred
+            assert transferred * 8_000 <= rate * number(frame, "Elapsedusec")
     check_end(frames)
-    job = next((number(frame, "PreTransferBytes") for frame in frames if "PreTransferBytes" in frame.fields), None)
+    job = next((frame for frame in frames if "PreTransferBytes" in frame.fields), None)
     if job is not None:
-        assert sum(moved.values()) <= job
+        parts = [part_of(scenario, fate, node) for fate in fates.values()]
+        assert number(job, "PreTransferBytes") == sum(map(len, parts))
 
 
-def check_file(frame: Frame, moved: dict[str, int]) -> None:
+def check_file(frame: Frame, part: range, shared: bool, written: dict[str, int], before: dict[str, int]) -> None:
     if frame.type == "SKIP":
         assert frame.fields["Size"] == "0"
         return
-    size, written, start = number(frame, "Size"), number(frame, "Written"), int(frame.fields.get("StartByte", "0"))
-    is_range = "EndByte" in frame.fields
-    if is_range:
-        assert start <= number(frame, "EndByte") < size
-        assert written <= number(frame, "EndByte") + 1 - start
-    assert start <= size
-    assert 0 <= written <= size
+    name, size, at = frame.fields["File"], number(frame, "Size"), number(frame, "Written")
+    start = int(frame.fields["StartByte"]) if "StartByte" in frame.fields else None
+    stops = frame.type == "STOP"
     if frame.type == "STATS":
-        assert (0 if is_range else start) <= number(frame, "Bytescont") <= written
-        moved[frame.fields["File"]] = written - (0 if is_range else start)
-    elif frame.type == "STOP":
-        assert written == (number(frame, "EndByte") + 1 - start if is_range else size)
-        moved[frame.fields["File"]] = written - (0 if is_range else start)
-    else:  # FILEERROR does not say where a file was resumed; none that fails is
-        assert moved.get(frame.fields["File"], 0) <= written
-        moved[frame.fields["File"]] = written
+        assert 0 <= number(frame, "Bytescont") <= at
+    if shared:
+        assert (start, "EndByte" in frame.fields) == (part.start, False)
+        assert at >= len(part) if stops else at >= 0
+        written[name] = at
+    elif "EndByte" in frame.fields:
+        end = number(frame, "EndByte")
+        assert start is not None
+        assert start <= end < size
+        assert at == end + 1 - start if stops else at <= end + 1 - start
+        written[name] = at
+    elif start:  # there as a whole, or in part and nothing was added to it yet
+        assert start == size if stops else start < size
+        assert at == start
+        assert name not in written
+        before[name] = start
+    else:  # a whole file has 0; a resumed one that moves has none, and FILEERROR has none at all
+        assert frame.type == "FILEERROR" or (start is None) == (name in before)
+        assert before.get(name, 0) <= at <= size
+        assert not stops or at == size
+        written[name] = at
 
 
 def check_end(frames: list[Frame]) -> None:
@@ -314,7 +365,9 @@ def check_end(frames: list[Frame]) -> None:
     types = Counter(frame.type for frame in frames)
     if "TransfersPassed" in end.fields:
         assert number(end, "TransfersPassed") == types["STOP"] + types["SKIP"]
-        assert number(end, "TransfersSkipped") == types["SKIP"]
+        there = [frame for frame in frames if frame.type == "STOP"]
+        there = [frame for frame in there if "0" != frame.fields.get("StartByte") == frame.fields["Size"]]
+        assert number(end, "TransfersSkipped") == types["SKIP"] + len(there)
         assert number(end, "TransfersFailed") == types["FILEERROR"]
     if end.type == "DONE":
         assert types["FILEERROR"] == 0
@@ -349,7 +402,10 @@ def test_every_value_fits_its_field() -> None:
         ({"files": -1}, "files must be a whole number from 0 to"),
         ({"files": 1.5}, "files must be a whole number"),
         ({"files": True}, "files must be a whole number"),
-        ({"files": 3, "fail": 2, "skip": 2}, "more files fail, are skipped, resumed or moved in part than there are"),
+        ({"files": 3, "fail": 2, "skip": 2}, "more files fail, are skipped, there already, resumed or moved in part"),
+        ({"files": 3, "present": 4}, "more files fail, are skipped, there already, resumed or moved in part"),
+        ({"order": "time"}, "order must be one of table, name, not 'time'"),
+        ({"multi_session_threshold": -1}, "multi_session_threshold must be a whole number"),
         ({"fail": {5: -1}}, "fail must be a number of files"),
         ({"distribution": "normal"}, "distribution must be one of fixed, uniform, lognormal, pareto"),
         ({"target_kbps": 100, "achieved_kbps": 101}, "achieved_kbps must not be more than target_kbps"),

@@ -280,5 +280,5 @@ def test_http_fallback(source: Path) -> None:
     outcome = run("-y", "1", "-u", "demo", source / "large.bin", "u@h:/x", fault="fail=14")
     assert outcome.types == ["INIT", "SESSION", "ERROR", "NOTIFICATION", "STATS", "STOP", "ARGSTOP", "DONE", "DONE"]
     assert outcome.status == 0
-    assert list(outcome.end) == ["Elapsedusec", "FileBytes", "SessionId", "TransferBytes"]
+    assert list(outcome.end) == ["Elapsedusec", "SessionId", "TransferBytes", "FileBytes"]
     assert outcome.session.state == "done"

@@ -10,7 +10,7 @@ from faspmgr.protocol.events import (
     Event,
 )
 from faspmgr.reading import read
-from faspmgr.tracking import Session, Tracker, Transfer, files
+from faspmgr.tracking import Session, Tracker, Transfer, filelist
 
 
 def tracked(path: Path, keep_files: Any = "unfinished") -> Tracker:
@@ -42,7 +42,7 @@ def session_of(*events: Event, keep_files: Any = "unfinished") -> Session:
 def containers(session: Session) -> dict[str, int]:
     """Size of every container in a session, and in what belongs to it alone."""
     found = {}
-    inner = [value for value in vars(session).values() if isinstance(value, files.Files)]
+    inner = [value for value in vars(session).values() if isinstance(value, filelist.Files)]
     for owner in (session, *inner):
         found.update(
             {name: len(value) for name, value in vars(owner).items() if isinstance(value, (dict, list, deque))}

@@ -98,11 +98,16 @@ def test_sums_are_those_of_the_files(events: list[Event]) -> None:
         in_progress = {id(file) for file in session.files_in_progress}
         files = [file for file in session.history if file.state != "transferring" or id(file) in in_progress]
         assert len(session.history) - len(files) == session.files_forgotten
-        assert session.bytes_done == sum(file.bytes_done for file in files)
-        totals = (file.bytes_done if file.bytes_total is None else file.bytes_total for file in files)
-        expected = sum(totals) if session.expected_bytes is None else session.expected_bytes
-        assert session.estimated_bytes == expected
-        assert expected >= session.bytes_done
+        sums = session.filelist
+        assert sums.bytes_done == sum(file.bytes_done for file in files)
+        assert sums.bytes_before == sum(file.bytes_before for file in files)
+        totals = [file.bytes_done if file.bytes_total is None else file.bytes_total for file in files]
+        assert sums.estimated_bytes == sum(totals)
+        if session.end is None:  # which may tell of more than was seen
+            assert session.bytes_done == sums.bytes_done
+            job = session.job_bytes
+            assert session.estimated_bytes == (sum(totals) if job is None else max(job, sum(totals)))
+        assert session.estimated_bytes >= session.bytes_done >= sums.bytes_done
         states = [file.state for file in files]
         assert session.files_active == states.count("transferring")
         assert session.files_done >= states.count("done")

@@ -13,7 +13,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import FileState, Tracker, files
+from faspmgr.tracking import FileState, Tracker, filelist
 from tests.tracking.states import containers, session_of
 
 
@@ -128,12 +128,12 @@ def test_keep_files_says_how_many_files_that_are_through_stay(keep: Any, kept: i
 def test_failures_are_limited() -> None:
     session = session_of(*(FileErrorEvent(file=f"f{number}", code=5) for number in range(3000)))
     assert session.files_failed == 3000
-    assert len(session.failures) == files.MAX_FAILURES
-    assert max(containers(session).values()) == files.MAX_FAILURES
+    assert len(session.failures) == filelist.MAX_FAILURES
+    assert max(containers(session).values()) == filelist.MAX_FAILURES
 
 
 def test_files_in_progress_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
+    monkeypatch.setattr(filelist, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}", size=2, written=1) for number in range(25)))
     assert list(session.files) == [f"f{number}" for number in range(15, 25)]
     assert session.files_forgotten == 15
@@ -141,7 +141,7 @@ def test_files_in_progress_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_with_all_files_kept_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
+    monkeypatch.setattr(filelist, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}") for number in range(25)), keep_files="all")
     assert len(session.files) == 25
 

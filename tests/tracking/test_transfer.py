@@ -186,12 +186,13 @@ def test_the_state_of_a_transfer_is_that_of_the_session_least_far() -> None:
 def test_totals_of_a_transfer() -> None:
     events: list[Event] = [*part("a", 0), *part("b", 1)]
     for session_id, written, rtt in (("a", 100, 30), ("b", 300, 10)):
+        name = f"of-{session_id}"
         events += [
             NotificationEvent(session_id=session_id, pre_transfer_bytes=1000, pre_transfer_files=1),
-            StatsEvent(session_id=session_id, file="f", transfer_bytes=0, elapsed_usec=0),
+            StatsEvent(session_id=session_id, file=name, transfer_bytes=0, elapsed_usec=0),
             StatsEvent(
                 session_id=session_id,
-                file="f",
+                file=name,
                 size=1000,
                 written=written,
                 transfer_bytes=written,

@@ -15,9 +15,13 @@ from faspmgr.cli.text import did_you_mean, printable
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.grammar import payload_bytes
 from faspmgr.protocol.parser import Parser
 
 Render = Callable[[list[Event]], bytes]
+
+NO_DATA = b"\n\n"
+"""What stands behind a version 4 WRITE of no bytes."""
 
 
 @click.command("decode")
@@ -51,7 +55,8 @@ def command(
     """Decode the messages of each FILE, or of standard input, to standard output.
 
     Messages are written as they arrive, live streams included. Problems go to standard error; --strict stops at the
-    first one, with status 4.
+    first one, with status 4. A byte that is no UTF-8 is shown as U+FFFD; the exact bytes of such a field are in JSON
+    under "undecodable", percent-encoded.
 
     \b
     Example:
@@ -127,11 +132,11 @@ class _Selection:
 
 def _renderer(form: str, select: _Selection, types: set[str]) -> Render:
     if form == "jsonl":
-        return lambda events: output.to_bytes(output.to_json(select.values(event)) for event in events)
+        return lambda events: output.to_bytes(output.message_to_json(select.values(event)) for event in events)
     if form == "text":
         return lambda events: output.to_bytes(_text_line(event, select) for event in events)
     if form == "fasp":
-        return lambda events: b"".join(_wire(select.frame(event)) for event in events)
+        return _Wire(select)
     return _table("excel" if form == "csv" else "excel-tab", select, types)
 
 
@@ -141,13 +146,27 @@ def _text_line(event: Event, select: _Selection) -> str:
     return output.text_line(event.type, shown)
 
 
-def _wire(frame: Frame) -> bytes:
-    """Give the bytes that were read as this message. Unlike Frame.encode() it accepts a CR in a value, which came from
-    the stream; at the end of a line it is written twice, as readers count one as part of the line end."""
-    lines = [f"FASPMGR {frame.version}", f"Type: {frame.type}"]
-    lines += [f"{name}: {text}" for name, text in frame.fields.items()]
-    text = "".join(f"{line}\r\n" if line.endswith("\r") else f"{line}\n" for line in lines)
-    return f"{text}\n".encode("utf-8", "surrogateescape")
+class _Wire:
+    """Messages as they are on the wire."""
+
+    def __init__(self, select: _Selection) -> None:
+        self._select = select
+        # A message was left out, and this was logged: once is enough.
+        self._logged = False
+
+    def __call__(self, events: list[Event]) -> bytes:
+        return b"".join(map(self._message, events))
+
+    def _message(self, event: Event) -> bytes:
+        frame = self._select.frame(event)
+        payload = payload_bytes(frame)
+        if payload <= len(NO_DATA):
+            return frame.encode() + NO_DATA[:payload]
+        # The data were skipped when the message was read. Without them, what follows would be read as the data.
+        if not self._logged:
+            self._logged = True
+            click.echo("faspmgr: each WRITE with data is left out, as the data are not kept", err=True)
+        return b""
 
 
 def _table(dialect: str, select: _Selection, types: set[str]) -> Render:

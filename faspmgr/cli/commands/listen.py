@@ -40,7 +40,7 @@ MAX_LOGGED_PROBLEMS = 10
 )
 @click.option("--publish-in", metavar="DIR", help="The same, for an ascp whose run directory is DIR.")
 @click.option("--connections", type=click.IntRange(1), metavar="N", help="End when N connections have come and gone.")
-@click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR.")
+@click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR, for summary.")
 @progress_option(None, "Show progress instead of messages")
 @view_option
 @show_secrets_option
@@ -141,7 +141,7 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
     """JSON for events that arrived at once, so at one time."""
     time = received[0].time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return [
-        output.to_json(
+        output.message_to_json(
             {
                 "time": time,
                 "connection": each.connection,

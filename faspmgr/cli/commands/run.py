@@ -13,7 +13,7 @@ import click
 from faspmgr.ascp import TransferSpec, describe_ascp, find_ascp
 from faspmgr.cli import options, output, running
 from faspmgr.cli.progress import Output, Progress, make_progress
-from faspmgr.cli.text import advice_line, count, printable, verdict_line
+from faspmgr.cli.text import advice_lines, count, headline, printable
 from faspmgr.errors import AscpError, CommandError, SpecError
 from faspmgr.manager import Job, Result
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
@@ -36,7 +36,11 @@ SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--json", "as_json", is_flag=True, help="The result as JSON on standard output; everything else on standard error."
 )
-@click.option("--record", metavar="FILE|DIR", help="Record the management stream; in DIR a file for each connection.")
+@click.option(
+    "--record",
+    metavar="FILE|DIR",
+    help="Record the management stream, for summary, watch and view; in DIR a file for each connection.",
+)
 @options.view_option
 @click.option("--control", metavar="SOCKET", help="Accept commands from 'faspmgr ctl' on this Unix socket.")
 @click.option(
@@ -196,17 +200,8 @@ def _stderr_writer(progress: Progress) -> Callable[[bytes], None]:
 
 def _result_lines(result: Result) -> list[str]:
     """Give the result in one line that can be searched for, the advice, and the attempts if there were several."""
-    because = f"; {result.reason}" if result.reason else ""
-    advice = result.error.advice if result.error else None
-    if result.verdict == "failed" and result.error:
-        lines = [f"Failed: {result.error}{because}"]
-    elif result.verdict == "not started" or not result.transfer:
-        lines = [f"Not started: {result.reason}"]
-    else:
-        lines = [verdict_line(result.transfer) + because]
-        advice = advice_line(result.transfer)
-    if advice and result.verdict != "done":
-        lines.append(advice)
+    about = (result.verdict, result.error, result.reason, result.interrupted, result.transfer)
+    lines = [headline(*about), *advice_lines(*about)]
     if len(result.attempts) > 1:
         lines.append(f"{count(len(result.attempts), 'run')} of ascp:")
         lines += [f"  session {one.part}, attempt {one.number}: {one.summary}" for one in result.attempts]

@@ -13,6 +13,7 @@ import click
 
 from faspmgr.cli import playing
 from faspmgr.cli.options import RATE, SIZE
+from faspmgr.simulator.messages import ORDERS
 from faspmgr.simulator.parameters import ACHIEVED, DIRECTIONS, DISTRIBUTIONS, FAIL_CODE
 from faspmgr.simulator.scenario import Scenario
 from faspmgr.simulator.terms import CHECKSUMS
@@ -55,8 +56,10 @@ def _option(words: str, help: str, **settings: Any) -> Callable[[F], F]:
 @_option("--files", "Files, over all sessions.", type=int, metavar="N")
 @_option("--size", "Mean size in bytes: 500, 10M, 1.5G.", type=SIZE)
 @_option("--fail", f"N files fail, with {FAIL_CODE} or CODE.", multiple=True, callback=_parse_fail, metavar="N|CODE:N")
-@_option("--skip", "N files are skipped.", type=int, metavar="N")
+@_option("--skip", "N files are skipped: SKIP, with Size 0.", type=int, metavar="N")
+@_option("--present", "N files are there already: STOP, with StartByte equal to Size.", type=int, metavar="N")
 @_option("--sessions", "Parallel sessions of one transfer.", type=int, metavar="N")
+@_option("--multi-session-threshold", "Each session moves a part of every file of this size and above.", type=SIZE)
 @_option("--seed", "The same seed gives the same bytes.", type=int, metavar="N")
 @_option("--resume", "N files go on where an earlier session stopped.", type=int, metavar="N")
 @_option("--ranges", "Of N files only a range is moved.", type=int, metavar="N")
@@ -75,6 +78,9 @@ def _option(words: str, help: str, **settings: Any) -> Callable[[F], F]:
 @_option("--stop-at", "When --error and --cut-off happen.", type=float, metavar="SHARE")
 @_option("--direction", "Send or receive.", type=click.Choice([word.lower() for word in DIRECTIONS]))
 @_option("--user-str", "What an application gives with -u.", metavar="TEXT")
+@_option(
+    "--order", "Fields in the order of the field table, as ascp has it, or sorted by name.", type=click.Choice(ORDERS)
+)
 @playing.options(speed="max")
 def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **options: Any) -> int:
     """Write the stream of a synthetic transfer to standard output, or play it to a management port.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading
-from faspmgr.cli.text import advice_line, count, duration, printable, rate, size, verdict_line
-from faspmgr.protocol.parser import Parser
-from faspmgr.tracking import Session, Tracker, Transfer
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
+from faspmgr.cli.retold import Retold
+from faspmgr.cli.text import Ending, advice_lines, count, duration, headline, printable, rate, size
+from faspmgr.tracking import Session, Transfer
+from faspmgr.verdicts import ExitStatus
 
 MAX_FAILURES = 10
 """Failed files that are shown by name; the rest is counted."""
@@ -25,42 +27,53 @@ Row = tuple[str, str]
 def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | None, strict: bool) -> int:
     """Show what happened in each FILE, or on standard input: transfers, files, rates, errors and what to do about them.
 
-    Several files are the parts of one recording: a session may continue in the next file.
+    FILE may be the directory of a recording. A recorded run is shown as 'run' or 'listen' saw it: what they note about
+    its connections, and how it ended, is read from the file beside it that ends in .connections. Several files without
+    one are the parts of one stream: a session may continue in the next file.
 
     When it is interrupted, it shows the state so far; so with --follow the state of a transfer that is running.
 
-    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none, 130
-    interrupted.
+    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none; of a
+    recorded run that of the run, also 5 for one that was not started and 130 for one that was interrupted.
 
     \b
     Example:
       faspmgr summary capture.fasp
-      faspmgr summary --json recording/*.fasp | jq '.transfers[].state'
+      faspmgr summary --json recording/ | jq '.transfers[].state'
     """
     source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
-    tracker = Tracker()
-    for _file, events in source.batches(Parser):
-        for event in events:
-            tracker.update(event)
+    retold = Retold(source)
+    for _piece in retold.pieces():
+        pass
     if not source.interrupted:  # then they may still be running
-        tracker.close()
-    transfers = list(tracker.transfers.values())
-    status = source.status or EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
+        retold.tracker.close()
+    endings, status = retold.endings(), source.status or retold.status()
     if as_json:
-        output.write([output.to_json({"status": status, "transfers": [transfer.to_dict() for transfer in transfers]})])
-    elif transfers or source.interrupted or source.status == ExitStatus.DONE:
-        output.write(["\n\n".join(map(_text, transfers)) or "No session in this stream."])
+        output.write([output.to_json(_report(retold, status))])
+    elif endings or source.interrupted or source.status == ExitStatus.DONE:
+        output.write(["\n\n".join(map(_text, endings)) or "No session in this stream."])
     return status
 
 
-def _text(transfer: Transfer) -> str:
+def _report(retold: Retold, status: ExitStatus) -> dict[str, Any]:
+    report: dict[str, Any] = {"status": status}
+    result = retold.recorded_result()
+    if result:
+        error = result.error and result.error.to_dict()
+        report |= {"verdict": result.verdict, "error": error}
+        report |= {"reason": result.reason, "interrupted": result.interrupted}
+    return {**report, "transfers": [transfer.to_dict() for transfer in retold.tracker.transfers.values()]}
+
+
+def _text(ending: Ending) -> str:
+    transfer = ending.transfer
+    if not transfer:
+        return "\n".join([headline(*ending), *advice_lines(*ending)])
     rows = [*_route(transfer.current[0]), *_sessions(transfer), *_files(transfer), *_time(transfer)]
     rows += _failures(transfer)
-    advice = advice_line(transfer)
-    if advice:
-        rows.append(("advice", advice))
+    rows += [("advice", advice) for advice in advice_lines(*ending)]
     lines = [f"  {name:<12} {printable(text)}" for name, text in rows]
-    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, verdict_line(transfer)])
+    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, headline(*ending)])
 
 
 def _route(session: Session) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faspmgr import views
+from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
 from faspmgr.errors import CommandError
 from faspmgr.protocol.events import Event
@@ -75,7 +76,8 @@ def command(
     unwrap: str | None,
     strict: bool,
 ) -> int:
-    """Show the state of the sessions in FILE, or standard input, as another transfer system would.
+    """Show the state of the sessions in FILE, or standard input, as another transfer system would. FILE may be the
+    directory of a recording.
 
     KIND is channel (an audit record with all files), connection, destination (with transfer defaults) or server (server
     information). Each session is one JSON object on a line of its own, in the order in which they appeared. What a FASP
@@ -97,8 +99,8 @@ def command(
         raise click.UsageError("--ascp is for KIND server only.")
     snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
     source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
-    for _file, events in source.batches(Parser):
-        output.write(snapshots.apply(events))
+    for piece in source.pieces(Parser):
+        output.write(snapshots.apply(piece))
     output.write(snapshots.end(lost=not source.interrupted))
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
         raise CommandError(f"{reading.name_of(file or '-')}: no session", ExitStatus.NO_RESULT)
@@ -130,9 +132,9 @@ class _Snapshots:
         # The sessions that have changed since then.
         self._changed: set[Session] = set()
 
-    def apply(self, events: Iterable[Event]) -> Iterator[str]:
-        for event in events:
-            session = self.tracker.update(event)
+    def apply(self, piece: Piece[Event]) -> Iterator[str]:
+        for event in piece.results:
+            session = self.tracker.update(event, piece.stream)
             self._clock.see(session)
             if self._each_usec is None:
                 continue
@@ -142,6 +144,8 @@ class _Snapshots:
                 self._count = count
                 yield from self._lines(session for session in self.tracker.sessions if session in self._changed)
                 self._changed.clear()
+        if piece.ended:
+            self.tracker.end(piece.stream)
 
     def end(self, lost: bool) -> Iterator[str]:
         """The final state of all sessions. lost: nothing more will come, what has not ended is lost."""

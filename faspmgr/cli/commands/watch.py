@@ -12,10 +12,10 @@ import click
 from faspmgr.cli import options
 from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.reading import Reading, name_of
-from faspmgr.cli.text import printable, verdict_lines
-from faspmgr.protocol.parser import Parser
+from faspmgr.cli.retold import Retold
+from faspmgr.cli.text import ending_lines, printable
 from faspmgr.tracking import Tracker
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
+from faspmgr.verdicts import ExitStatus
 
 SETTLE_SECONDS = 3.0
 """How long a followed file is read on after a failure: ascp may turn to HTTP, or be started again."""
@@ -30,14 +30,15 @@ STILL_WRITTEN_SECONDS = 60.0
 def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool) -> int:
     """Show the progress of the transfers in FILE, or on standard input, and at the end their results.
 
-    FILE is read to its end. While a transfer is still running, use --follow: it waits for more until every transfer in
-    FILE has ended, and after a failure three seconds longer for another attempt.
+    FILE is read to its end; it may be the directory of a recording. While a transfer is still running, use --follow: it
+    waits for more until every transfer in FILE has ended, and after a failure three seconds longer for another attempt;
+    where the run is recorded, until its result.
 
     With --progress json each line is a transfer; 'faspmgr describe transfer' explains its keys. A line is written when
     something has changed, at most ten times a second, and at the end. The results go to standard error then.
 
-    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none, 130
-    interrupted.
+    Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none; of a
+    recorded run that of the run, 130 interrupted.
 
     \b
     Example:
@@ -45,29 +46,27 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
       nc -l 4000 | faspmgr watch
       faspmgr watch --progress json - <capture.fasp | jq .progress
     """
-    tracker = Tracker()
     with make_progress(mode, sys.stdout) as progress:
         source = Reading((file,), follow=follow, unwrap=unwrap, strict=strict, interruptible=True, log=progress.message)
-        finished = _Finished(tracker)
-        for _file, events in source.batches(Parser):
-            for event in events:
-                tracker.update(event)
+        retold = Retold(source)
+        tracker = retold.tracker
+        finished = _Finished(tracker, source)
+        for piece in retold.pieces():
             progress.update(tracker.transfers.values())
-            if follow and finished(bool(events)):
+            if follow and finished(bool(piece.results)):
                 break
         if not source.interrupted:  # then they may still be running
             tracker.close()
-    transfers = list(tracker.transfers.values())
-    lines = verdict_lines(transfers)
+    endings = retold.endings()
+    lines = ending_lines(endings)
     status = source.status
     if status == ExitStatus.DONE:
-        status = EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
-        if not transfers:
+        status = retold.status()
+        if not endings:
             lines.append("Lost: no session in this stream")
     if status == ExitStatus.NO_RESULT and not follow and _is_still_written(file):
-        lines.append(
-            f"{printable(name_of(file))} was written to just now. If its transfer is still running, use --follow."
-        )
+        shown = printable(name_of(file))
+        lines.append(f"{shown} was written to just now. If its transfer is still running, use --follow.")
     Output(sys.stderr if mode == "json" else sys.stdout).write("".join(f"{line}\n" for line in lines))
     return status
 
@@ -75,11 +74,13 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
 class _Finished:
     """Whether a followed file has nothing more to expect: everything is read and all transfers have ended.
 
-    Transfers that are done are the end at once. After a failure the file must be silent for SETTLE_SECONDS.
+    Transfers that are done are the end at once, and so is the result of a recorded run. After a failure the run that is
+    recorded may try again; where it is not known whether there is one, the file must be silent for SETTLE_SECONDS.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, source: Reading | None = None) -> None:
         self._tracker = tracker
+        self._source = source
         # When the last events arrived, on the monotonic clock.
         self._received_at = time.monotonic()
 
@@ -88,8 +89,10 @@ class _Finished:
             self._received_at = time.monotonic()
             return False
         states = {transfer.state for transfer in self._tracker.transfers.values()}
-        if states == {"done"}:
+        if states == {"done"} or (self._source and self._source.results):
             return True
+        if self._source and any(recorded.running for recorded in self._source.recorded):
+            return False
         settled = time.monotonic() - self._received_at >= SETTLE_SECONDS
         return settled and bool(states) and states <= {"done", "failed", "lost"}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from faspmgr.cli.progress.base import DRAW_SECONDS, Log
+from faspmgr.jsontext import to_json
 from faspmgr.tracking import Transfer
 
 
@@ -20,4 +19,4 @@ class JsonLines(Log):
         for transfer in self._changed(transfers):
             shown = transfer.to_dict()
             del shown["sessions"]
-            self._output.write(json.dumps(shown, allow_nan=False, separators=(",", ":")) + "\n")
+            self._output.write(to_json(shown, ascii=True) + "\n")

@@ -1,0 +1,118 @@
+"""What leaves as JSON, CSV or a table: compact, and valid for the strictest reader.
+
+In Python text is exact: a byte that is no UTF-8 is held as a surrogate, as ``surrogateescape`` makes it. Strict readers
+(orjson, msgspec, jq, Arrow) refuse surrogates, and their escapes in JSON too. So they leave as U+FFFD. The JSON of a
+message has the exact bytes beside it, percent-encoded, under ``undecodable``.
+
+What may stand here: how values become text for other programs, whatever they say. Nearly all text is ASCII, and costs
+no more than a look.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+UNDECODABLE = "undecodable"
+"""The key in the JSON of a message under which the exact bytes stand."""
+
+_READABLE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# A surrogate that stands for no byte: only an escape in Tags can make one.
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def valid_text(text: str) -> str:
+    """Give text as valid Unicode: U+FFFD in place of each byte that is no UTF-8.
+
+    Example:
+        >>> valid_text(b"caf\\xe9.txt".decode("utf-8", "surrogateescape"))
+        'caf�.txt'
+    """
+    return text if text.isascii() else _SURROGATE.sub(_REPLACEMENT, text)
+
+
+def to_json(value: Any, *, ascii: bool = False) -> str:
+    """Give compact JSON on one line, with U+FFFD for what is no Unicode.
+
+    Args:
+        value: what JSON can say.
+        ascii: write any other character as an escape, for an output of whatever encoding.
+
+    Raises:
+        ValueError: a number that is not finite.
+    """
+    text = _READABLE.encode(value)
+    if text.isascii():
+        return text
+    if not _is_unicode(text):
+        text = _READABLE.encode(value := _valid(value))
+    return _ASCII.encode(value) if ascii else text
+
+
+def message_to_json(shown: Mapping[str, Any]) -> str:
+    """Give the JSON of a message, and with it the exact bytes of the fields that hold some that are no UTF-8.
+
+    Args:
+        shown: the message as a dict, such as Event.to_dict gives; secrets are hidden in it, or they are shown.
+
+    Returns:
+        As to_json. Where a field holds bytes that are no UTF-8, the last key is ``undecodable``: an object that has
+        these fields by their names, every text in them percent-encoded. A field of the stream that has that name itself
+        gets an underscore.
+
+    Example:
+        >>> message_to_json({"type": "STOP", "file": b"caf\\xe9.txt".decode("utf-8", "surrogateescape")})
+        '{"type":"STOP","file":"caf�.txt","undecodable":{"file":"caf%E9.txt"}}'
+    """
+    if UNDECODABLE in shown:
+        free = UNDECODABLE
+        while free in shown:
+            free += "_"
+        shown = {free if name == UNDECODABLE else name: value for name, value in shown.items()}
+    text = _READABLE.encode(shown)
+    if text.isascii() or _is_unicode(text):
+        return text
+    exact = {name: _percent(value) for name, value in shown.items() if _has_bytes(value)}
+    valid = _valid(shown)
+    return _READABLE.encode({**valid, UNDECODABLE: exact} if exact else valid)
+
+
+def _valid(value: Any) -> Any:
+    """Copy a value with U+FFFD for each surrogate. Of keys that become the same the last one counts."""
+    if isinstance(value, str):
+        return valid_text(value)
+    if isinstance(value, (list, tuple)):
+        return [_valid(item) for item in value]
+    if isinstance(value, Mapping):
+        return {_valid(key): _valid(item) for key, item in value.items()}
+    return value
+
+
+def _has_bytes(value: Any) -> bool:
+    return not _is_unicode(_NO_BYTE.sub("", _READABLE.encode(value)))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()  # many times faster than a search
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _percent(value: Any) -> Any:
+    """Copy a value with every text in it percent-encoded, keys too."""
+    from urllib.parse import quote  # few streams need it
+
+    if isinstance(value, str):
+        return quote(_NO_BYTE.sub(_REPLACEMENT, value), errors="surrogateescape")
+    if isinstance(value, (list, tuple)):
+        return [_percent(item) for item in value]
+    if isinstance(value, Mapping):
+        return {_percent(key): _percent(item) for key, item in value.items()}
+    return value

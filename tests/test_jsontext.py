@@ -1,0 +1,116 @@
+"""What leaves as JSON: compact, one line, and accepted by readers that are stricter than Python's own."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faspmgr.jsontext import message_to_json, to_json, valid_text
+from tests.strict import strictly
+
+TEXT = st.text(st.characters())  # surrogates, too
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def shown(value: Any) -> Any:
+    """A value with U+FFFD for each surrogate."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in value)
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    if isinstance(value, dict):
+        return {shown(key): shown(item) for key, item in value.items()}
+    return value
+
+
+@given(JSON, st.booleans())
+def test_any_value_is_one_line_for_the_strictest_reader(value: Any, ascii: bool) -> None:
+    line = to_json(value, ascii=ascii)
+    assert "\n" not in line
+    assert line.isascii() or not ascii
+    assert strictly(line.encode("utf-8", "strict")) == shown(value)
+
+
+def test_json_is_compact_and_readable() -> None:
+    assert to_json({"file": "Ü日", "size": [1, 2]}) == '{"file":"Ü日","size":[1,2]}'
+    assert to_json({"file": "Ü", "size": (1, 2)}, ascii=True) == '{"file":"\\u00dc","size":[1,2]}'
+    assert to_json({"file": "Br\udcfcssel"}) == '{"file":"Br\ufffdssel"}'
+    assert to_json({"file": "Br\udcfcssel"}, ascii=True) == '{"file":"Br\\ufffdssel"}'
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_has_not_are_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"rate": number})
+
+
+def test_valid_text() -> None:
+    assert valid_text("a\ud800\udcff日") == "a\ufffd\ufffd日"
+
+
+def test_of_keys_that_become_the_same_the_last_one_counts() -> None:
+    values = dict(zip(["\udcfe", "a", "\udcff"], [1, 2, 3]))
+    assert to_json(values) == '{"\ufffd":3,"a":2}'  # Arrow refuses a key that comes twice
+
+
+# -- messages
+
+NAMES = st.text("abc_", min_size=1, max_size=3)
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=12) | st.integers(0, 9), max_size=5))
+def test_the_exact_bytes_stand_beside_the_text(values: dict[str, Any]) -> None:
+    message = {
+        name: value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+        for name, value in values.items()
+    }
+    read = strictly(message_to_json(message).encode("utf-8", "strict"))
+    exact = read.pop("undecodable", {})
+    assert read == shown(message)
+    for name, value in values.items():
+        if name in exact:
+            assert unquote_to_bytes(exact[name]) == value
+            assert "\ufffd" in read[name]
+        elif isinstance(value, bytes):
+            assert value.decode("utf-8", "strict") == read[name]
+
+
+# fmt: off
+MESSAGES: list[tuple[dict[str, Any], str]] = [
+    ({"type": "STOP", "file": "caf\udce9.txt"},
+     '{"type":"STOP","file":"caf\ufffd.txt","undecodable":{"file":"caf%E9.txt"}}'),
+    # each byte is shown by itself; what is text in the field is encoded with it
+    ({"file": "/in/100% é \udcc3(\udcff", "size": 1},
+     '{"file":"/in/100% é \ufffd(\ufffd","size":1,"undecodable":{"file":"/in/100%25%20%C3%A9%20%C3%28%FF"}}'),
+    # a list and an object keep their form
+    ({"source": ["a b", "\udce9"], "tags": {"\udce9": [1, None, "x"]}, "file": "é"},
+     '{"source":["a b","\ufffd"],"tags":{"\ufffd":[1,null,"x"]},"file":"é",'
+     '"undecodable":{"source":["a%20b","%E9"],"tags":{"%E9":[1,null,"x"]}}}'),
+    # an escape in Tags that is half a character is no byte: there is nothing exact to show
+    ({"tags": {"a": "\ud800"}}, '{"tags":{"a":"\ufffd"}}'),
+    ({"tags": ["\ud800\udce9"]}, '{"tags":["\ufffd\ufffd"],"undecodable":{"tags":["%EF%BF%BD%E9"]}}'),
+    # a field of the stream that has the name itself
+    ({"undecodable": "x"}, '{"undecodable_":"x"}'),
+    ({"undecodable": "\udce9", "undecodable_": "x"},
+     '{"undecodable__":"\ufffd","undecodable_":"x","undecodable":{"undecodable__":"%E9"}}'),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("message", "line"), MESSAGES)
+def test_messages(message: dict[str, Any], line: str) -> None:
+    assert message_to_json(message) == line
+    assert orjson.loads(line) == msgspec.json.decode(line) == json.loads(line)

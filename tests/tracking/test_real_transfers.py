@@ -1,0 +1,376 @@
+"""What real transfers say. Messages and meanings: the protocol's facts; what follows from them is worked out by hand.
+
+The messages are excerpts: where the first column has no name, one is made up, and each row is read without names, too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from faspmgr.protocol.events import (
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    FileErrorEvent,
+    NotificationEvent,
+    SessionEvent,
+    SkipEvent,
+    StatsEvent,
+    StopEvent,
+)
+from faspmgr.tracking import Session, Tracker, Transfer
+from tests.tracking.states import session_of
+
+SIZE = 4_194_304
+JOB = 3 * SIZE
+START = 2_172_544
+
+with_and_without_written = pytest.mark.parametrize("written", [True, False], ids=["Written", "no Written"])
+named_or_not = pytest.mark.parametrize("name", ["/data/a", None])
+
+
+def figures(state: Session | Transfer) -> tuple[int, float]:
+    return state.bytes_done, round(state.progress, 6)
+
+
+def counts(state: Session | Transfer) -> tuple[int, int, int, int]:
+    return state.files_done, state.files_skipped, state.files_failed, state.files_active
+
+
+def without_written(event: Event) -> Event:
+    return attrs.evolve(event, written=None) if hasattr(event, "written") else event  # type: ignore[call-arg]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A resumed transfer
+
+
+def resumed(name: str | None, *, written: bool) -> list[Event]:
+    events: list[Event] = [
+        NotificationEvent(pre_transfer_bytes=JOB),
+        StatsEvent(file=name, transfer_bytes=0, start_byte=START, file_bytes=0, size=SIZE, written=START),
+        StatsEvent(file=name, transfer_bytes=689_920, file_bytes=2_862_464, size=SIZE, written=2_862_464),
+        DoneEvent(transfer_bytes=10_410_368, file_bytes=JOB),
+    ]
+    return events if written else [without_written(event) for event in events]
+
+
+@with_and_without_written
+@named_or_not
+@pytest.mark.parametrize("nodes", [None, 1])
+def test_a_resumed_transfer(name: str | None, written: bool, nodes: int | None) -> None:
+    tracker = Tracker()
+    if nodes is not None:
+        tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=0))
+    seen = []
+    for event in resumed(name, written=written):
+        session = tracker.update(event)
+        (transfer,) = tracker.transfers.values()
+        assert figures(session) == figures(transfer)
+        assert counts(session) == counts(transfer)
+        seen.append((*figures(session), session.bytes_transferred, *counts(session)))
+    assert seen == [
+        (0, 0.0, 0, 0, 0, 0, 0),
+        (START, round(START / JOB, 6), 0, 0, 0, 0, 1),
+        (2_862_464, round(2_862_464 / JOB, 6), 689_920, 0, 0, 0, 1),
+        (JOB, 1.0, 10_410_368, 0, 0, 0, 1),  # no message of the excerpt reports the end of a file
+    ]
+    assert session.state == "done"
+    assert session.expected_bytes == JOB
+
+
+@with_and_without_written
+def test_what_arrived_of_a_resumed_transfer_is_without_what_was_there(written: bool) -> None:
+    session = session_of(*resumed("a", written=written)[:3])
+    assert session.bytes_arrived == 689_920
+
+
+def test_a_resumed_transfer_with_all_its_messages() -> None:
+    """By hand: the second and third file follow, FileBytes counting what was there of the first."""
+    session = session_of(
+        SessionEvent(cluster_num_nodes=1),
+        *resumed("a", written=False)[:3],
+        StopEvent(file="a", size=SIZE, transfer_bytes=SIZE - START, file_bytes=SIZE),
+        StatsEvent(file="b", size=SIZE, transfer_bytes=SIZE - START, file_bytes=SIZE),
+        StatsEvent(file="b", size=SIZE, transfer_bytes=SIZE - START + 1000, file_bytes=SIZE + 1000),
+    )
+    assert (session.bytes_done, session.files_done, session.files_active) == (SIZE + 1000, 1, 1)
+    assert session.files["b"].written == 1000
+
+
+def test_file_bytes_without_what_was_there_before() -> None:
+    """As the fixtures that were put together have it: FileBytes grows by what is sent, of one session alone."""
+    session = session_of(
+        SessionEvent(cluster_num_nodes=1),
+        StatsEvent(file="a", size=1000, start_byte=400, transfer_bytes=0, file_bytes=0),
+        StatsEvent(file="a", size=1000, start_byte=400, transfer_bytes=100, file_bytes=100),
+    )
+    assert session.bytes_done == 500
+    assert session.files["a"].is_part is False
+
+
+def test_a_count_that_no_part_could_have_is_of_a_resumed_file() -> None:
+    """By hand: a peer that counts what was there before as sent, too."""
+    session = session_of(
+        StatsEvent(file="a", size=1000, start_byte=600, transfer_bytes=601, file_bytes=601, written=601),
+        StatsEvent(file="a", size=1000, start_byte=600, transfer_bytes=700, file_bytes=700, written=700),
+    )
+    assert (session.bytes_done, session.progress) == (700, 0.7)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A file that two sessions share
+
+BEGIN = 2_096_512  # of the second part
+SECOND = SIZE - BEGIN  # 2097792
+
+
+def second_part(name: str | None, session_id: str | None = None) -> list[Event]:
+    about: dict[str, Any] = {"file": name, "session_id": session_id, "size": SIZE, "start_byte": BEGIN}
+    return [
+        StatsEvent(**about, transfer_bytes=702_592, file_bytes=702_592, written=702_592),
+        StopEvent(**about, transfer_bytes=2_100_608, file_bytes=2_100_608, written=2_100_608),
+    ]
+
+
+@with_and_without_written
+@named_or_not
+@pytest.mark.parametrize("nodes", [None, 2])
+def test_the_second_of_two_sessions_that_share_a_file(name: str | None, written: bool, nodes: int | None) -> None:
+    tracker = Tracker()
+    if nodes is not None:
+        tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=1))
+    stats, stop = second_part(name) if written else map(without_written, second_part(name))
+    session = tracker.update(stats)
+    (transfer,) = tracker.transfers.values()
+    for state in (session, transfer):
+        assert figures(state) == (702_592, 0.33492)  # of 2097792: nothing was there before
+        assert counts(state) == (0, 0, 0, 1)
+    tracker.update(stop)
+    for state in (session, transfer):
+        assert figures(state) == (SECOND, 1.0)  # what was sent twice is there once
+        assert counts(state) == (1, 0, 0, 0)
+    assert session.bytes_transferred == 2_100_608
+    tracker.update(DoneEvent(transfer_bytes=2_100_608, file_bytes=2_100_608))
+    assert (session.bytes_done, transfer.bytes_done, transfer.state) == (SECOND, SECOND, "done")
+
+
+def node(session_id: str, number: int, of: int = 2) -> SessionEvent:
+    return SessionEvent(session_id=session_id, xfer_id="x", cluster_num_nodes=of, cluster_node_id=number)
+
+
+@with_and_without_written
+@pytest.mark.parametrize("start", [0, None])
+@pytest.mark.parametrize("job", [None, SIZE])
+@pytest.mark.parametrize("sessions", [True, False], ids=["SESSION", "no SESSION"])
+def test_two_sessions_that_share_a_file_are_one_file(
+    written: bool, start: int | None, job: int | None, sessions: bool
+) -> None:
+    tracker = Tracker()
+    if sessions:
+        tracker.update(node("1", 0))
+        tracker.update(node("2", 1))
+    else:
+        for session_id in "12":
+            tracker.update(SessionEvent(session_id=session_id, xfer_id="x"))
+    if job is not None:
+        for session_id in "12":
+            tracker.update(NotificationEvent(session_id=session_id, pre_transfer_bytes=job, pre_transfer_files=1))
+    about: dict[str, Any] = {"file": "a", "session_id": "1", "size": SIZE, "start_byte": start}
+    stats, stop = second_part("a", "2")
+    events: list[Event] = [
+        StatsEvent(**about, transfer_bytes=500_000, file_bytes=500_000, written=500_000),
+        stats,
+        stop,
+        StatsEvent(**about, transfer_bytes=2_000_000, file_bytes=2_000_000, written=2_000_000),
+        StopEvent(**about, transfer_bytes=BEGIN, file_bytes=BEGIN, written=BEGIN),
+        DoneEvent(session_id="2", transfer_bytes=2_100_608, file_bytes=2_100_608),
+        DoneEvent(session_id="1", transfer_bytes=BEGIN, file_bytes=BEGIN),
+    ]
+    seen: list[tuple[int, ...]] = []
+    for event in events if written else map(without_written, events):
+        tracker.update(event)
+        (transfer,) = tracker.transfers.values()
+        if seen:  # until the second one tells that the file is shared, each has a job of its own
+            assert transfer.estimated_bytes == SIZE
+            assert transfer.expected_bytes == job
+        seen.append((transfer.bytes_done, *counts(transfer)))
+    in_progress, done = (0, 0, 0, 1), (1, 0, 0, 0)
+    assert seen == [
+        (500_000, *in_progress),
+        (500_000 + 702_592, *in_progress),
+        (500_000 + SECOND, *in_progress),
+        (2_000_000 + SECOND, *in_progress),
+        (SIZE, *done),
+        (SIZE, *done),
+        (SIZE, *done),
+    ]
+    assert (transfer.state, transfer.progress, transfer.expected_files) == ("done", 1.0, None if job is None else 1)
+    assert transfer.bytes_transferred == BEGIN + 2_100_608
+
+
+def test_a_part_that_is_lost_and_tried_again_is_still_the_same_file() -> None:
+    """By hand: the second part breaks off after 1,000,000 bytes, and goes on from there."""
+    tracker = Tracker()
+    events: list[Event] = [
+        node("1", 0),
+        node("2", 1),
+        StatsEvent(session_id="1", file="a", size=SIZE, start_byte=0, transfer_bytes=10, written=10),
+        StatsEvent(session_id="2", file="a", size=SIZE, start_byte=BEGIN, transfer_bytes=10**6, written=10**6),
+        StopEvent(session_id="1", file="a", size=SIZE, start_byte=0, transfer_bytes=BEGIN, written=BEGIN),
+        DoneEvent(session_id="1"),
+        ErrorEvent(session_id="2", code=16),
+    ]
+    for event in events:
+        tracker.update(event)
+    (transfer,) = tracker.transfers.values()
+    assert (transfer.state, transfer.bytes_done, counts(transfer)) == ("failed", BEGIN + 10**6, (0, 0, 0, 1))
+    begin = BEGIN + 10**6
+    about: dict[str, Any] = {"session_id": "3", "file": "a", "size": SIZE, "start_byte": begin}
+    tracker.update(node("3", 1))
+    tracker.update(StatsEvent(**about, transfer_bytes=0, written=0))
+    assert (transfer.bytes_done, transfer.attempts, counts(transfer)) == (BEGIN + 10**6, 2, (0, 0, 0, 1))
+    tracker.update(StatsEvent(**about, transfer_bytes=500, written=500))
+    assert transfer.bytes_done == BEGIN + 10**6 + 500
+    tracker.update(StopEvent(**about, transfer_bytes=SIZE - begin, written=SIZE - begin))
+    tracker.update(DoneEvent(session_id="3"))
+    assert (transfer.state, transfer.bytes_done, counts(transfer)) == ("done", SIZE, (1, 0, 0, 0))
+
+
+def test_a_part_of_a_file_that_failed_in_another_has_failed() -> None:
+    tracker = Tracker()
+    for event in (
+        StatsEvent(session_id="1", file="a", size=100, user_str="job"),
+        StatsEvent(session_id="2", file="a", size=100, user_str="job"),
+        StopEvent(session_id="1", file="a", size=100, user_str="job"),
+        FileErrorEvent(session_id="2", file="a", code=5, user_str="job"),
+    ):
+        tracker.update(event)
+    (transfer,) = tracker.transfers.values()
+    assert counts(transfer) == (0, 0, 1, 0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files that are there already
+
+
+@with_and_without_written
+@pytest.mark.parametrize("names", [("a", "b"), (None, None)])
+@pytest.mark.parametrize("nodes", [None, 1, 2])
+def test_two_files_that_are_there_already(names: tuple[str | None, ...], written: bool, nodes: int | None) -> None:
+    tracker = Tracker()
+    if nodes is not None:
+        tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=0))
+    for number, name in enumerate(names, 1):
+        stop = StopEvent(file=name, transfer_bytes=0, start_byte=SIZE, file_bytes=0, size=SIZE)
+        session = tracker.update(attrs.evolve(stop, written=SIZE) if written else stop)
+        (transfer,) = tracker.transfers.values()
+        for state in (session, transfer):
+            assert figures(state) == (number * SIZE, 1.0)
+            assert counts(state) == (0, number, 0, 0)
+    tracker.update(DoneEvent())
+    assert transfer.state == "done"
+    assert counts(transfer) == (0, 2, 0, 0)
+    assert (transfer.bytes_done, transfer.bytes_transferred, transfer.bytes_arrived) == (2 * SIZE, 0, 0)
+
+
+def test_a_file_that_is_there_already_while_another_moves() -> None:
+    """What was sent meanwhile is of the other file, with Written or without."""
+    session = session_of(
+        StatsEvent(file="a", size=1000, transfer_bytes=100, file_bytes=100),
+        StopEvent(file="there", size=500, start_byte=500, transfer_bytes=300, file_bytes=300),
+        StatsEvent(file="a", size=1000, transfer_bytes=400, file_bytes=400),
+        keep_files="all",
+    )
+    assert (session.files["there"].state, session.files["a"].bytes_done) == ("skipped", 400)
+    assert (session.bytes_done, session.bytes_arrived) == (900, 400)
+
+
+def test_an_empty_file_that_comes_as_stop_is_done() -> None:
+    session = session_of(StopEvent(file="a", size=0, start_byte=0, transfer_bytes=0))
+    assert counts(session) == (1, 0, 0, 0)
+    assert session.progress == 1.0
+
+
+def test_a_resumed_file_that_needs_nothing_more_but_was_begun_is_done() -> None:
+    session = session_of(
+        StatsEvent(file="a", size=1000, start_byte=400, transfer_bytes=0),
+        StatsEvent(file="a", size=1000, transfer_bytes=600),
+        StopEvent(file="a", size=1000, start_byte=1000, transfer_bytes=600),
+    )
+    assert counts(session) == (1, 0, 0, 0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One file of 30,000,000 bytes
+
+
+@named_or_not
+def test_averages_are_bytes_sent_by_time(name: str | None) -> None:
+    tracker = Tracker()
+    size = 30_000_000
+    stats = StatsEvent(file=name, size=size, transfer_bytes=14_219_392, loss=1_408, elapsed_usec=2_003_695)
+    session = tracker.update(stats)
+    (transfer,) = tracker.transfers.values()
+    for state in (session, transfer):
+        assert int(state.average_rate_kbps) == 56_772
+        assert (state.bytes_transferred, state.bytes_lost) == (14_219_392, 1_408)
+    tracker.update(StopEvent(file=name, size=size, transfer_bytes=size, elapsed_usec=3_627_748))
+    tracker.update(DoneEvent(transfer_bytes=size, elapsed_usec=3_627_748))
+    for state in (session, transfer):
+        assert int(state.average_rate_kbps) == 66_156
+        assert (state.bytes_transferred, state.bytes_done, state.progress) == (size, size, 1.0)
+    assert counts(transfer) == (1, 0, 0, 0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Skipped with Size 0
+
+
+def test_a_skip_without_a_size_has_the_one_that_an_earlier_message_told() -> None:
+    session = session_of(StatsEvent(file="a", size=300), SkipEvent(file="a", size=0), keep_files="all")
+    assert (session.files["a"].size, session.bytes_done, counts(session)) == (300, 300, (0, 1, 0, 0))
+
+
+@pytest.mark.parametrize("job", [None, 5_000_000])
+def test_what_an_earlier_attempt_brought_and_a_later_one_skips(job: int | None) -> None:
+    """By hand: 3 MB and 2 MB, the first attempt fails at 60 %, the second skips the one and sends the other."""
+    tracker = Tracker()
+
+    def update(*events: Event) -> Transfer:
+        for event in events:
+            tracker.update(event)
+        (transfer,) = tracker.transfers.values()
+        return transfer
+
+    def begin(session_id: str) -> list[Event]:
+        return [node(session_id, 0, of=1), NotificationEvent(session_id=session_id, pre_transfer_bytes=job)]
+
+    transfer = update(
+        *begin("1"),
+        StatsEvent(session_id="1", file="a", size=3_000_000, written=0),
+        StopEvent(session_id="1", file="a", size=3_000_000, written=3_000_000),
+        StatsEvent(session_id="1", file="b", size=2_000_000, written=0),
+        ErrorEvent(session_id="1", code=16),
+    )
+    assert (transfer.bytes_done, transfer.progress) == (3_000_000, 0.6)
+    update(*begin("2"))
+    assert (transfer.bytes_done, transfer.progress, transfer.attempts) == (3_000_000, 0.6, 2)
+    update(SkipEvent(session_id="2", file="a", size=0))
+    assert (transfer.bytes_done, transfer.progress) == (3_000_000, 0.6)
+    assert tracker.sessions[1].bytes_done == 3_000_000
+    update(StatsEvent(session_id="2", file="b", size=2_000_000, written=1_000_000))
+    assert (transfer.bytes_done, transfer.progress) == (4_000_000, 0.8)
+    update(StopEvent(session_id="2", file="b", size=2_000_000, written=2_000_000), DoneEvent(session_id="2"))
+    assert (transfer.state, transfer.bytes_done, transfer.estimated_bytes) == ("done", 5_000_000, 5_000_000)
+    assert counts(transfer) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("stops", [["a", "b", "a"], ["a", "b", "c", "b", "a"]])
+def test_of_names_that_come_again_the_latest_finished_stay(stops: list[str]) -> None:
+    session = session_of(*(StopEvent(file=name, size=1) for name in stops), keep_files=2)
+    assert list(session.files) == stops[-2:]
+    assert session.files_done == len(stops)
