@@ -11,9 +11,10 @@ What a source must do:
 - Give what is intact, to the last byte, before it reports what is damaged.
 
 Following a file is done by polling, as the file may lie on any kind of file system. When the path names another file
-(rotation), the old one is read to its end first; when the file is shorter than what was read (truncation), it is read
-from its start. A file that was truncated and has grown beyond that place again between two polls looks like one that
-only grew: no reader can know.
+(rotation), the old one is read to its end first. While the path names nothing that can be opened, the old one goes on,
+and the path is looked at again. When the file is shorter than what was read (truncation), it is read from its start. A
+file that was truncated and has grown beyond that place again between two polls looks like one that only grew: no reader
+can know.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _follow(path: str) -> Iterator[bytes]:
             ours = os.fstat(file.fileno())
             try:
                 named = os.stat(path)
-            except FileNotFoundError:  # between the two steps of a rotation, or for good: wait
+            except OSError:  # nothing has the name: between the two steps of a rotation, or for good
                 named = ours
 
             if not os.path.samestat(ours, named):
@@ -118,9 +119,14 @@ def _follow(path: str) -> Iterator[bytes]:
                 if rest:
                     yield rest
                     continue
-                file.close()
-                file = open(path, "rb", buffering=0)  # noqa: SIM115
-                continue
+                try:
+                    successor = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115
+                except OSError:  # a directory, or gone since it was looked at: go on with the old file
+                    pass
+                else:
+                    file.close()
+                    file = successor
+                    continue
 
             # Shorter than what was read: truncated. A pipe has no size.
             if stat.S_ISREG(ours.st_mode) and ours.st_size < file.tell():
@@ -131,6 +137,11 @@ def _follow(path: str) -> Iterator[bytes]:
             time.sleep(POLL_SECONDS)
     finally:
         file.close()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for a writer where it is a named pipe: it may be a file again in a moment."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:

@@ -338,6 +338,99 @@ def test_follow_a_rotation_after_the_last_read(growing: Path, monkeypatch: pytes
     assert next(pieces) == b"three\n"
 
 
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink()
+
+
+NO_FILES: list[Callable[[Path], object]] = [make_directory, make_loop, os.mkfifo]
+
+
+@pytest.mark.parametrize("make", NO_FILES, ids=["directory", "loop", "pipe"])
+def test_follow_a_path_that_is_no_file_for_a_moment(growing: Path, make: Callable[[Path], object]) -> None:
+    with Follower(growing) as follower:
+        follower.wait_for_a_look()
+        old = growing.rename(growing.with_suffix(".1"))
+        make(growing)
+        follower.wait_for_a_look()
+        if make is not os.mkfifo:  # which is something to read, too
+            append(old, b"two\n")
+            follower.wait_for(b"one\ntwo\n")
+        remove(growing)
+        growing.write_bytes(b"three\n")
+        follower.wait_for(b"one\nthree\n" if make is os.mkfifo else b"one\ntwo\nthree\n")
+    assert follower.error is None
+
+
+def test_follow_a_path_that_may_not_be_read_for_a_moment(growing: Path) -> None:
+    with no_right_to_read_anything():  # in this thread
+        pieces = chunks(growing, follow=True)
+        assert [next(pieces), next(pieces)] == [b"one\n", b""]
+        growing.unlink()
+        growing.touch(mode=0o000)
+        assert [next(pieces), next(pieces)] == [b"", b""]
+        growing.chmod(0o600)
+        append(growing, b"two\n")
+        assert next(piece for piece in pieces if piece) == b"two\n"
+
+
+def test_follow_a_path_whose_folder_is_no_folder_for_a_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path = folder / "live.fasp"
+    path.write_bytes(b"one\n")
+    with Follower(path) as follower:
+        follower.wait_for_a_look()
+        folder.rename(tmp_path / "old")
+        folder.write_bytes(b"a file in the place of the folder\n")
+        follower.wait_for_a_look()
+        folder.unlink()
+        folder.mkdir()
+        path.write_bytes(b"two\n")
+        follower.wait_for(b"one\ntwo\n")
+
+
+@pytest.mark.parametrize("make", [None, make_directory], ids=["gone", "directory"])
+def test_follow_a_path_that_goes_between_looking_and_opening(
+    growing: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object] | None
+) -> None:
+    look, looked = os.stat, False
+
+    def look_and_remove(path: Any, **options: Any) -> os.stat_result:
+        nonlocal looked
+        if looked or path != str(growing):
+            return look(path, **options)
+        looked = True
+        growing.rename(growing.with_suffix(".1"))
+        growing.write_bytes(b"never seen\n")
+        found = look(path)
+        growing.unlink()
+        if make:
+            make(growing)
+        return found
+
+    pieces = chunks(growing, follow=True)
+    assert next(pieces) == b"one\n"
+    monkeypatch.setattr(os, "stat", look_and_remove)
+    assert next(pieces) == b""
+    append(growing.with_suffix(".1"), b"two\n")
+    assert next(pieces) == b"two\n"
+    if make:
+        remove(growing)
+    growing.write_bytes(b"three\n")
+    assert next(piece for piece in pieces if piece) == b"three\n"
+
+
 def test_follow_through_two_rotations_with_shorter_files(growing: Path) -> None:
     with Follower(growing) as follower:
         follower.wait_for_a_look()
