@@ -26,9 +26,8 @@ async def main() -> int:
         source.write_bytes(bytes(3_000_000))
         fault = f"fail=16@50%,once={folder}/failed-once"
         result = await faspmgr.run(
-            # -k 1: ascp keeps what it has of a file, so that the second attempt goes on from there
-            [str(ASCP), "--simulate-copy", "-k", "1", "-l", "100m", str(source), f"user@host:{folder}/copy.mov"],
-            retry=3,
+            [str(ASCP), "--simulate-copy", "-l", "100m", str(source), f"user@host:{folder}/copy.mov"],
+            retry=3,  # adds -k 1: ascp keeps what it has of a file, so that the second attempt goes on from there
             retry_wait=0.1,  # seconds before the first retry; the default is 2, doubled each time up to 60
             stall_timeout=60,
             environment={"FASPMGR_ASCP_FAULT": fault},

@@ -5,10 +5,10 @@ command line starts quickly. Names and homes stand once: in ``__init__.pyi``, wh
 """
 
 import importlib
-import re
 
 with open(f"{__path__[0]}/__init__.pyi", encoding="utf-8") as _stub:
-    _HOMES = {name: home for home, name in re.findall(r"^from (\S+) import (\w+) as \2$", _stub.read(), re.MULTILINE)}
+    # "from HOME import NAME as NAME"
+    _HOMES = {words[3]: words[1] for words in map(str.split, _stub) if words[4:] == ["as", words[3]]}
 
 __all__ = list(_HOMES)  # the list stands in the stub
 

@@ -8,13 +8,12 @@ through a list in a folder that only its owner can enter.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from faspmgr.ascp.lists import list_folder
 from faspmgr.ascp.options import option_words, url_password
 from faspmgr.ascp.paths import write_list
 from faspmgr.ascp.properties import Property
@@ -69,8 +68,7 @@ def prepare(
         if paths:
             # A token that is checked against the list was made for sources alone, unless a path has a destination.
             pairs = not values["token"] or any(pair.destination for pair in paths)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="faspmgr-"))
-            list_path = os.path.join(folder, "paths")
+            list_path = stack.enter_context(list_folder())
             write_list(list_path, paths, with_destinations=pairs)
             words += option_words("--file-pair-list" if pairs else "--file-list", list_path)
         if destination:

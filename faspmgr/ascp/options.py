@@ -408,6 +408,33 @@ def session_argv(argv: Sequence[str], index: int, count: int, udp_port: int | No
     return words if udp_port is None else with_option(words, "-O", str(udp_port))
 
 
+def transfers_nothing(argv: Sequence[str]) -> bool:
+    """Whether ascp is only to print something, its version or its options.
+
+    Args:
+        argv: the command line, the program first.
+
+    Example:
+        >>> transfers_nothing(["ascp", "--vers"]), transfers_nothing(["ascp", "-u", "-A", "a", "host:b"])
+        (True, False)
+    """
+    return has_option(argv, "-A") or has_option(argv, "-h")
+
+
+def reads_stdin(argv: Sequence[str]) -> bool:
+    """Whether ascp reads its sources, or the list of them, from standard input.
+
+    Args:
+        argv: the command line, the program first.
+
+    Example:
+        >>> reads_stdin(["ascp", "--mode=send", "--host=h", "stdio:///?1025", "/in/clip.mov"])
+        True
+    """
+    lists = [option_value(argv, name) for name in ("--file-list", "--file-pair-list")]
+    return "-" in lists or any(word.startswith(("stdio:", "stdio-tar:")) for word in argv[1:])
+
+
 def retry_argv(argv: Sequence[str]) -> list[str]:
     """Make the command line of another attempt.
 

@@ -83,6 +83,14 @@ def main(args: list[str] | None = None, prog_name: str = "faspmgr") -> NoReturn:
         args: the arguments; by default those of the process.
         prog_name: the name in messages.
     """
+    try:
+        sys.exit(_run_and_flush(args, prog_name))
+    except KeyboardInterrupt:
+        # Once more, while a reader who does not read holds up what is to be written: nothing is written any more.
+        os._exit(ExitStatus.INTERRUPTED)
+
+
+def _run_and_flush(args: list[str] | None, prog_name: str) -> int:
     _replace_missing_streams()
     status: int = ExitStatus.DONE
     try:
@@ -98,7 +106,7 @@ def main(args: list[str] | None = None, prog_name: str = "faspmgr") -> NoReturn:
             stream.flush()
         except OSError:  # it must not come once more when the interpreter exits
             _drop_output(stream)
-    sys.exit(status)
+    return status
 
 
 def _can_be_written(stream: TextIO) -> bool:

@@ -1,18 +1,23 @@
-"""What ``run`` and ``listen`` share while transfers are running: the files of --view, and signals."""
+"""What ``run`` and ``listen`` share while transfers are running: the files of --view, signals, and output."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from faspmgr.cli import streams
 from faspmgr.errors import CommandError
+from faspmgr.manager.signals import SignalHandler
 from faspmgr.tracking import Session, Tracker
 
 if TYPE_CHECKING:
     from faspmgr.views import ViewWriter
+
+ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP")
+"""Ctrl-C, an order to end, Ctrl-\\, and a terminal that has gone. Windows has not all of them."""
 
 
 def tracker_for(views: tuple[tuple[str, str], ...]) -> Tracker:
@@ -73,9 +78,23 @@ def writing(
             writer.close()
 
 
-def on_signals(act: Callable[[signal.Signals], Any]) -> None:
-    """Call act in the running loop for Ctrl-C, SIGTERM and, except under nohup, a terminal that has gone."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, act, number)
+def live(function: Callable[..., int]) -> Callable[..., int]:
+    """Make a command one that handles signals, and that no reader of its output can hold up.
+
+    Args:
+        function: the command. Its first argument is the SignalHandler, to be given what is done in the loop.
+    """
+
+    @functools.wraps(function)
+    def command(*args: Any, **options: Any) -> int:
+        if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Inherited from whoever has started us: no exit status of ascp could be known.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        there = [signal.Signals[name] for name in ENDING_SIGNALS if hasattr(signal, name)]
+        # Under nohup SIGHUP stays ignored. A shell lets programs in the background ignore some of the others, and then
+        # there would be no orderly way to end them.
+        handled = [each for each in there if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]
+        with SignalHandler(handled) as signals, streams.background(lambda: len(signals.received) > 1):
+            return function(signals, *args, **options)
+
+    return command

@@ -9,6 +9,7 @@ listener    many connections and one state
 identify    is this connection our ascp?
 watchdog    the limits of time that an ascp is held to, and the clock that measures them; no process, no clock
 stopping    the steps by which an ascp is stopped, as a table; no process, no clock
+child       the process that is ascp: start, signal, exit  signals    signals that end the program meanwhile
 process     one ascp under supervision                    stderr     its standard error, secrets hidden
 attempt     one run of ascp as a result, and its verdict
 job         attempts and parts of one transfer            running    the same in one call

@@ -43,7 +43,8 @@ class Attempt:
         error: code and description of what ascp reported; None if it reported no error.
         reason: what else there is to report, in one line; empty if nothing.
         stalled: it was ended because nothing moved.
-        exit_status: of the process, negative for a signal; None if there was none.
+        exit_status: of the process, negative for a signal; None if there was none, and where it cannot be known because
+            the program ignores SIGCHLD, or another part of it waits for all of its processes.
         stderr: its last lines on standard error.
         refused: connections that were not ours, and why.
     """

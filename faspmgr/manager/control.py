@@ -311,7 +311,8 @@ def ask(path: str | os.PathLike[str], request: Mapping[str, Any], timeout: float
             client.connect(name)
             line = b""
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused: the response says why
-                client.sendall(_line(request))
+                # Not to_json(): a name keeps its bytes that are no UTF-8.
+                client.sendall(json.dumps(request, separators=(",", ":")).encode() + b"\n")
             with contextlib.suppress(ConnectionResetError):
                 line = client.makefile("rb").readline(MAX_RESPONSE_BYTES)
         except OSError as error:

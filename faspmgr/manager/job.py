@@ -15,28 +15,15 @@ import itertools
 import logging
 import os
 import random
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import attrs
-
-from faspmgr.ascp import (
-    SECRET_VARIABLES,
-    TransferSpec,
-    command_line,
-    find_ascp,
-    option_value,
-    retry_argv,
-    secrets_in,
-    session_argv,
-    with_option,
-)
+from faspmgr.ascp import with_option
 from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
+from faspmgr.manager.launch import ArgvOrSpec, Invocations, Launch
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result
@@ -53,20 +40,7 @@ RETRY_JITTER = 0.1
 """Each wait is up to a tenth shorter or longer. That keeps many that failed at once apart."""
 PROGRESS_SECONDS = 0.1
 
-ArgvOrSpec = Sequence[str | os.PathLike[str]] | TransferSpec | Mapping[str, Any]
-"""A command line of ascp, the program first, or a transfer spec."""
-
 logger = logging.getLogger(__name__)
-
-
-@attrs.frozen
-class _Invocation:
-    """What all parts have in common: a command line, variables, texts that must not be shown, the UserStr."""
-
-    argv: list[str]
-    environment: dict[str, str]
-    secrets: list[str]
-    user_str: str
 
 
 class Job:
@@ -92,7 +66,8 @@ class Job:
             there, unless they have the same UserStr or XferId.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.
-        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.
+        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden. Where it returns
+            an awaitable, such as a future, the next line waits for that.
         on_message: called with each line that the job has to report, such as a retry.
 
     A callback is a plain function. What it raises ends the transfer, and comes out of run().
@@ -133,8 +108,6 @@ class Job:
         on_stderr: Callable[[bytes], object] | None = None,
         on_message: Callable[[str], object] | None = None,
     ) -> None:
-        if sessions is not None and sessions < 1:
-            raise ValueError(f"invalid sessions: {sessions}, must be at least 1")
         _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
         _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
@@ -144,25 +117,22 @@ class Job:
 
         # What of the tracker is this job's; None where all of it is.
         self._share = None if tracker is None else Share(self.tracker)
-        # One of these two: the spec is None where a command line was given, and the command line is empty for a spec.
-        self._spec, self._argv = _read_argv_or_spec(argv_or_spec)
-        # How many sessions the transfer has.
-        self._count = max(1, (self._spec and self._spec.multi_session) or 1) if sessions is None else sessions
-        if udp_port is not None and not 1 <= udp_port <= 65_536 - self._count:
-            raise ValueError(f"invalid udp_port: {udp_port}, there must be as many UDP ports from there on as sessions")
-        self._udp_port = udp_port
-        self._ascp = None if ascp is None else os.fspath(ascp)
+        self._launch = Launch(
+            argv_or_spec,
+            ascp=ascp,
+            retry=retry > 0,
+            sessions=sessions,
+            udp_port=udp_port,
+            environment=environment,
+        )
         self._retry = retry
         self._retry_wait = retry_wait
         self._limits = Limits(connect_timeout, stall_timeout, grace)
-        self._environment = dict(environment or {})
         self._on_event = on_event
         self._on_progress = on_progress
         self._on_stderr = on_stderr
         self._on_message = on_message
-        if self._argv:
-            self._part_argvs(self._argv)  # raises for what cannot be split
-        self._recording = None if record is None else Recording(record, parts=self._count)
+        self._recording = None if record is None else Recording(record, parts=self._launch.count)
 
         # Whether run() was called.
         self._begun = False
@@ -283,60 +253,28 @@ class Job:
         with contextlib.ExitStack() as stack:
             stack.callback(self._end)
             try:
-                invocation = stack.enter_context(self._invocation())
+                invocations = stack.enter_context(self._launch.prepare())
             except AscpError as error:
                 self._failed = Attempt(1, 1, "not started", reason=str(error))
                 return
+            if self._retry and not invocations.resumes:
+                self._message("-k 0 resumes nothing: each retry will start anew")
             async with task_group() as tasks:
                 ticking = tasks.create_task(self._tick())
-                argvs = self._part_argvs(invocation.argv)
-                await asyncio.wait(
-                    [tasks.create_task(self._run_part(part, argv, invocation)) for part, argv in enumerate(argvs, 1)]
-                )
+                parts = range(1, self._launch.count + 1)
+                await asyncio.wait([tasks.create_task(self._run_part(part, invocations)) for part in parts])
                 ticking.cancel()
 
     def _end(self) -> None:
         self._ended = True
 
-    @contextlib.contextmanager
-    def _invocation(self) -> Iterator[_Invocation]:
-        """How ascp is run. The files that are made for it exist as long as the block lasts."""
-        with contextlib.ExitStack() as stack:
-            ascp = find_ascp(self._ascp) if self._spec or self._ascp or self._argv[0] == "ascp" else self._argv[0]
-            if self._spec:
-                prepared = stack.enter_context(self._spec.prepare(ascp))
-                argv, hidden = list(prepared.argv), list(prepared.secrets)
-                environment = {**self._environment, **prepared.env}
-            else:
-                argv = [ascp, *self._argv[1:]]
-                hidden, environment = list(secrets_in(argv)), self._environment
-            user_str = option_value(argv, "-u") or f"faspmgr-{secrets.token_hex(8)}"
-            if self._retry:
-                argv = retry_argv(argv)
-                if option_value(argv, "-k") == "0":
-                    self._message("-k 0 resumes nothing: each retry will start anew")
-            variables = {**os.environ, **environment}
-            hidden += [variables[name] for name in SECRET_VARIABLES if variables.get(name)]
-            yield _Invocation(with_option(argv, "-u", user_str), environment, hidden, user_str)
-
-    def _part_argvs(self, argv: list[str]) -> list[list[str]]:
-        """The command line of each part.
-
-        Raises:
-            ValueError: the command line cannot be split.
-        """
-        if self._count == 1:
-            return [argv if self._udp_port is None else with_option(argv, "-O", str(self._udp_port))]
-        ports = [None if self._udp_port is None else self._udp_port + index for index in range(self._count)]
-        return [session_argv(argv, index, self._count, port) for index, port in enumerate(ports, 1)]
-
-    async def _run_part(self, part: int, argv: list[str], invocation: _Invocation) -> None:
+    async def _run_part(self, part: int, invocations: Invocations) -> None:
         """Run one part, attempt by attempt, until it is done or has failed for good."""
         for number in itertools.count(1):
             tap = self._recording.tap(self._message, part, number) if self._recording else None
             process = Process(
-                argv,
-                invocation.user_str,
+                invocations.argvs[part - 1],
+                invocations.user_str,
                 self.tracker,
                 Hooks(
                     on_event=self._apply,
@@ -345,8 +283,8 @@ class Job:
                     on_message=self._message,
                 ),
                 add_port=lambda words, address: with_option(words, "-M", address),
-                environment=invocation.environment,
-                secrets=invocation.secrets,
+                environment=invocations.environment,
+                secrets=invocations.secrets,
                 limits=self._limits,
                 number=number,
                 part=part,
@@ -468,17 +406,6 @@ def retry_delay(number: int, first: float = RETRY_WAIT) -> float:
     """
     wait = min(first * 2.0 ** min(number - 1, 30), MAX_RETRY_WAIT)
     return wait * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
-
-
-def _read_argv_or_spec(argv_or_spec: ArgvOrSpec) -> tuple[TransferSpec | None, list[str]]:
-    if isinstance(argv_or_spec, TransferSpec):
-        return argv_or_spec, []
-    if isinstance(argv_or_spec, Mapping):
-        return TransferSpec.from_dict(argv_or_spec), []
-    argv = command_line(argv_or_spec)
-    if not argv[0]:
-        raise ValueError("the command line does not begin with a program")
-    return None, argv
 
 
 def _check_minimum(**numbers: float) -> None:

@@ -2,7 +2,7 @@
 
 What stands here starts the process, reads its connection, looks at it twenty times a second, and carries out what
 others decide: identify.py whose a connection is, watchdog.py which limit was hit, stopping.py which step of stopping is
-due, attempt.py what the verdict is. Only this module touches the process. Nothing in it blocks the event loop.
+due, attempt.py what the verdict is. The process itself is a Child. Nothing in here blocks the event loop.
 
 ::
 
@@ -19,14 +19,15 @@ import logging
 import os
 import shlex
 import signal
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from faspmgr.ascp import start_problem
+from faspmgr.ascp import reads_stdin, start_problem
 from faspmgr.manager.attempt import Attempt, Limits, judge
+from faspmgr.manager.child import Child
 from faspmgr.manager.identify import IDENTIFY_TIMEOUT, Identification, Visitor
+from faspmgr.manager.owner import Owners
 from faspmgr.manager.port import Connection, ManagementPort
 from faspmgr.manager.stderr import StandardError
 from faspmgr.manager.stopping import STOP_STEPS, Stopping, StopStep
@@ -111,7 +112,7 @@ class Process:
         self._stderr = StandardError(secrets, hooks.on_stderr)
 
         # The process; None until it has started, and if it could not be.
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         # Why the run was ended, in one line; empty if it ended by itself.
         self._reason = ""
         # Whether it was ended because nothing moved.
@@ -133,16 +134,17 @@ class Process:
             except OSError as error:
                 return self._attempt("not started", error.strerror or str(error))
             try:
-                popen = self._popen = self._start(port.address)
+                child = self._child = self._start(port.address)
             except OSError as error:
                 return self._attempt("not started", start_problem(self._argv[0], error))
             except ValueError as error:  # a NUL in an argument
                 return self._attempt("not started", f"{self._argv[0]}: {error}")
+            self._identification.owners = Owners(child.pid)
             try:
-                await self._supervise(popen, port)
+                await self._supervise(child, port)
             finally:
                 self._tracker.end(self._stream)
-        return self._verdict(popen)
+        return self._verdict(child)
 
     @property
     def connected(self) -> bool:
@@ -172,47 +174,42 @@ class Process:
 
     # -- the process
 
-    def _start(self, address: str) -> subprocess.Popen[bytes]:
+    def _start(self, address: str) -> Child:
         argv = self._add_port(self._argv, address)
-        popen = subprocess.Popen(
-            argv,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,  # its own progress display
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C in the terminal must not reach it, and all it starts can be signalled
-        )
+        child = Child(argv, self._environment, stdin=reads_stdin(argv))
         if logger.isEnabledFor(logging.INFO):
-            logger.info("ascp %d: started: %s", popen.pid, shlex.join(map(self._stderr.redact, argv)))
-        return popen
+            logger.info("ascp %d: started: %s", child.pid, shlex.join(map(self._stderr.redact, argv)))
+        return child
 
-    async def _supervise(self, popen: subprocess.Popen[bytes], port: ManagementPort) -> None:
+    async def _supervise(self, child: Child, port: ManagementPort) -> None:
         """See a process to its end, and end the tasks that read what it sends."""
-        assert popen.stderr
-        with popen.stderr:
+        with child.stderr:
             async with task_group() as tasks:
-                stderr = tasks.create_task(self._stderr.read(popen.stderr))
+                stderr = tasks.create_task(self._stderr.read(child.stderr))
                 tasks.create_task(self._accept(port, tasks))
                 try:
-                    await self._watch(popen)
+                    await self._watch(child)
                     await self._read_rest_of_stderr(stderr)
                 finally:
                     try:
-                        await self._leave_nothing(popen)
+                        await self._leave_nothing(child)
                     finally:
                         stderr.cancel()
                         await port.aclose()  # all that reads or waits for a connection ends with it
-        held_back = self._identification.settle(popen.returncode)
+        held_back = self._identification.settle(child.exit_status)
         if held_back:
             self._hand_on(held_back)
 
-    async def _watch(self, popen: subprocess.Popen[bytes]) -> None:
+    async def _watch(self, child: Child) -> None:
         """The supervision: look again and again, until ascp has exited and all that it has sent was read."""
         watchdog, stopping = self._watchdog, self._stopping
         clock = asyncio.get_running_loop().time
         looked = clock()
         while True:
-            if popen.poll() is not None:
+            if child.poll():
                 watchdog.exited()
+            if self._identification.looking:
+                watchdog.heard()  # what was sent before the exit may be what is looked at
             hit = watchdog.hit()
             if watchdog.phase is Phase.EXITED:
                 if watchdog.disconnected:
@@ -220,19 +217,19 @@ class Process:
                 if hit:
                     if self.connected:
                         # Whatever it has started holds the connection open.
-                        logger.warning("ascp %d: %s", popen.pid, hit.reason)
+                        logger.warning("ascp %d: %s", child.pid, hit.reason)
                         self._reason = self._reason or hit.reason
-                        _signal(popen, signal.SIGKILL)
+                        child.signal(signal.SIGKILL)
                     return
             else:
                 if hit and not stopping.begun:
-                    logger.warning("ascp %d: %s", popen.pid, hit.reason)
+                    logger.warning("ascp %d: %s", child.pid, hit.reason)
                     self._stalled = hit.phase is Phase.CONNECTED
                     self.stop(hit.reason)
                 # A session that has ended has nothing left to cancel.
                 step = stopping.advance(watchdog.now, hears=watchdog.phase is Phase.CONNECTED)
                 if step:
-                    await self._carry_out(step, popen)
+                    await self._carry_out(step, child)
                 if step is StopStep.GIVEN_UP:
                     return
             await asyncio.sleep(LOOK_SECONDS)
@@ -240,34 +237,41 @@ class Process:
             watchdog.look(now - looked)
             looked = now
 
-    async def _carry_out(self, step: StopStep, popen: subprocess.Popen[bytes]) -> None:
+    async def _carry_out(self, step: StopStep, child: Child) -> None:
         """Do what a step of stopping says."""
         level = logging.INFO if step is StopStep.CANCEL else logging.WARNING
-        logger.log(level, "ascp %d: stopping: %s (%s)", popen.pid, STOP_STEPS[step].action, self._reason)
+        logger.log(level, "ascp %d: stopping: %s (%s)", child.pid, STOP_STEPS[step].action, self._reason)
         if step is StopStep.CANCEL:
             with contextlib.suppress(ConnectionError):
                 await self.send(Cancel())  # does not wait for ascp
         elif step in SIGNALS:
-            _signal(popen, SIGNALS[step])
+            child.signal(SIGNALS[step])
 
     async def _read_rest_of_stderr(self, reading: asyncio.Task[None]) -> None:
-        """Let what ascp wrote before its exit be read, but do not wait for what somebody else may hold open."""
-        for _look in range(MAX_STDERR_LOOKS):
+        """Let what ascp wrote before its exit be read, but do not wait for what somebody else may hold open.
+
+        Where the reader of our lines does not keep up, he is waited for until the run is to be stopped.
+        """
+        looks = 0
+        while looks < MAX_STDERR_LOOKS:
             reads = self._stderr.reads
             await asyncio.wait({reading}, timeout=LOOK_SECONDS)
+            if self._stderr.held_up and not self._stopping.begun:
+                continue
             if reading.done() or self._stderr.reads == reads:
                 return
+            looks += 1
 
-    async def _leave_nothing(self, popen: subprocess.Popen[bytes]) -> None:
+    async def _leave_nothing(self, child: Child) -> None:
         """Kill what still runs when a hook or a cancellation has ended the supervision, and wait for its end."""
-        if popen.poll() is not None or self._stopping.step is StopStep.GIVEN_UP:
+        if child.poll() or self._stopping.step is StopStep.GIVEN_UP:
             return
         logger.warning(
-            "ascp %d: the supervision has ended before it: %s", popen.pid, STOP_STEPS[StopStep.SIGKILL].action
+            "ascp %d: the supervision has ended before it: %s", child.pid, STOP_STEPS[StopStep.SIGKILL].action
         )
-        _signal(popen, signal.SIGKILL)
+        child.signal(signal.SIGKILL)
         left = STOP_STEPS[StopStep.SIGKILL].wait(0.0)
-        while popen.poll() is None and left > 0:
+        while not child.poll() and left > 0:
             await asyncio.sleep(LOOK_SECONDS)
             left -= LOOK_SECONDS
 
@@ -279,11 +283,12 @@ class Process:
 
     async def _serve(self, connection: Connection) -> None:
         """Read a connection to its end, if it is that of our ascp."""
+        self._watchdog.heard()  # after the exit, that of ascp may be the next one
         visitor = await self._identification.identify(connection)
         if visitor is None:
             return
-        assert self._popen
-        logger.info("ascp %d: connected from %s", self._popen.pid, connection.peer)
+        assert self._child
+        logger.info("ascp %d: connected from %s", self._child.pid, connection.peer)
         self._watchdog.connected()
         connection.tap = self._hooks.on_data
         self._hand_on(visitor)
@@ -314,18 +319,18 @@ class Process:
 
     # -- the verdict
 
-    def _verdict(self, popen: subprocess.Popen[bytes]) -> Attempt:
+    def _verdict(self, child: Child) -> Attempt:
         connection = self._identification.connection
         verdict, reason = judge(
             self.session,
             connected=connection is not None,
-            exit_status=popen.returncode,
+            exit_status=child.exit_status,
             reason=self._reason,
             stderr=self._stderr.tail[0] if self._stderr.tail else "",
             connection_error=connection.error if connection else None,
         )
         attempt = self._attempt(verdict, reason)
-        logger.info("ascp %d: %s", popen.pid, attempt.summary)
+        logger.info("ascp %d: %s", child.pid, attempt.summary)
         return attempt
 
     def _attempt(self, verdict: Verdict, reason: str) -> Attempt:
@@ -336,13 +341,7 @@ class Process:
             error=self.session.error if self.session else None,
             reason=reason,
             stalled=self._stalled,
-            exit_status=self._popen.returncode if self._popen else None,
+            exit_status=self._child.exit_status if self._child else None,
             stderr=tuple(self._stderr.tail),
             refused=tuple(self._identification.refused),
         )
-
-
-def _signal(popen: subprocess.Popen[bytes], number: int) -> None:
-    """Send a signal to ascp and to what it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(popen.pid, number)

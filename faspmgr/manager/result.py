@@ -22,7 +22,7 @@ class Result:
         reason: what else there is to report, in one line; empty if nothing.
         attempts: every run of ascp, in the order in which they ended.
         transfer: its state at the end; None if no ascp connected.
-        exit_status: of the ascp that decided, negative for a signal; None if there was none.
+        exit_status: of the ascp that decided, negative for a signal; None if there was none, or it cannot be known.
         stderr: its last lines on standard error.
         interrupted: it was asked to stop, by stop() or a signal.
         record_error: why the recording is not complete; None if it is.

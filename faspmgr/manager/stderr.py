@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO
@@ -19,7 +20,8 @@ class StandardError:
 
     Args:
         secrets: texts that must not be shown.
-        on_line: called with each line and its line end; None if nobody wants to know.
+        on_line: called with each line and its line end; None if nobody wants to know. Where it returns an awaitable,
+            reading goes on when that is done.
     """
 
     def __init__(self, secrets: Iterable[str], on_line: Callable[[bytes], object] | None) -> None:
@@ -27,6 +29,8 @@ class StandardError:
         self.tail: deque[str] = deque(maxlen=MAX_TAIL_LINES)
         # How many times something was read. A look at which it has not changed found nothing there.
         self.reads = 0
+        # Reading waits for whoever is given the lines.
+        self.held_up = False
 
         # The longest first: a secret may be a part of another.
         self._secrets = sorted((secret.encode("utf-8", "surrogateescape") for secret in secrets), key=len, reverse=True)
@@ -49,19 +53,24 @@ class StandardError:
                 if rest.endswith(b"\n") or len(rest) > MAX_LINE_BYTES:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
-                    self._pass_on(line)
+                    await self._pass_on(line)
             if rest:
-                self._pass_on(rest)
+                await self._pass_on(rest)
         finally:
             transport.close()
 
-    def _pass_on(self, line: bytes) -> None:
+    async def _pass_on(self, line: bytes) -> None:
         line = self._redact(line)
         text = line.decode("utf-8", "surrogateescape").strip()
         if text:
             self.tail.append(text)
-        if self._on_line:
-            self._on_line(line)
+        taken = self._on_line(line) if self._on_line else None
+        if inspect.isawaitable(taken):
+            self.held_up = True
+            try:
+                await taken
+            finally:
+                self.held_up = False
 
     def _redact(self, data: bytes) -> bytes:
         for secret in self._secrets:

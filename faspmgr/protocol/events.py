@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 
 import attrs
 
-from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, redact, redact_text, snake_case
+from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, snake_case
 from faspmgr.protocol.frames import VERSION, Frame
+from faspmgr.protocol.redaction import redact, redact_text
 
 Report = Callable[[Frame, int, str, str], None]
 """Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""

@@ -42,6 +42,7 @@ MAX_JSON_DEPTH = 64
 """Deeper Tags are refused: a parser or printer that recurses must not be brought down by one value."""
 
 REDACTED = "***"
+"""What is shown in place of a secret; redaction.py says what is one."""
 
 CAP_UNKNOWN = MAX_INTEGER // 1000
 """RateCap and MinRateCap, Kbps, where no cap is known: 18446744073709551 (seen, 3.9.0)."""
@@ -373,9 +374,25 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     return bool(level)
 
 
-def _decode_json(text: str) -> Any:
+def decode_json(text: str, make_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Decode a value of kind json.
+
+    Args:
+        text: as on the wire.
+        make_object: makes an object of its keys and values, in the order of the text; a dict by default, where the
+            last one of a key counts.
+
+    Raises:
+        ValueError: for a text that is no value of this kind.
+    """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_decode_finite, parse_int=_decode_whole)
+        value = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_decode_finite,
+            parse_int=_decode_whole,
+            object_pairs_hook=make_object,
+        )
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     except json.JSONDecodeError as error:
@@ -423,7 +440,7 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "token": _text,
     "path": unescape_path,
     "paths": _decode_paths,
-    "json": _decode_json,
+    "json": decode_json,
     "secret": _text,
     "string": _text,
 }
@@ -466,50 +483,3 @@ def encode(field: Field, value: Any) -> str:
         ValueError: for a path with a TAB among paths that are joined by TAB.
     """
     return _ENCODERS.get(field.kind, _text)(value)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Secrets: the fields of kind secret, and what newer releases or an application may call by such a name.
-
-_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|token|secret|credential|api_?key|private_?key|iam_cookie")
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether the value of a field must be hidden.
-
-    Args:
-        name: on the wire, in Python, or a key in Tags.
-    """
-    return _SECRET_NAME.search(name) is not None
-
-
-def redact(value: Any) -> Any:
-    """Copy a parsed JSON value, with ``***`` in place of everything below a key that names a secret."""
-    if isinstance(value, dict):
-        return {key: REDACTED if is_secret(key) else redact(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [redact(item) for item in value]
-    return value
-
-
-def redact_text(wire: str, text: str) -> str:
-    """Give the text of a field as it may be shown.
-
-    Args:
-        wire: name of the field on the wire.
-        text: its text.
-
-    Returns:
-        ``***`` for a secret, no secrets inside of Tags, and any other text as it is.
-    """
-    if is_secret(wire):
-        return REDACTED
-    field = FIELDS.get(wire)
-    if field is None or field.kind != "json":
-        return text
-    try:
-        value = _decode_json(text)
-    except ValueError:
-        return REDACTED if is_secret(text) or "\\u" in text else text  # \u: a key may be spelt with escapes
-    shown = redact(value)
-    return text if shown == value else _encode_json(shown)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from faspmgr.protocol.fields import FIELDS, redact_text
+from faspmgr.protocol.fields import FIELDS
+from faspmgr.protocol.redaction import redact_text
 
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""

@@ -1,16 +1,14 @@
 """The problems of a stream: what is wrong, where, and what was done about it.
 
 What may stand here: the kinds of problem and how one is shown, so that a person finds the place and no secret is shown.
-Which line is a problem is decided in grammar.py, which value is one in fields.py.
+Which line is a problem is decided in grammar.py, which value is one in fields.py, what is a secret in redaction.py.
 """
 
 from __future__ import annotations
 
-import re
-
 import attrs
 
-from faspmgr.protocol.fields import REDACTED, is_secret
+from faspmgr.protocol.redaction import redact_line
 
 EXCERPT_CHARS = 80
 
@@ -54,17 +52,10 @@ class Problem:
         return f"{self.message}: {self.excerpt}" if self.excerpt else self.message
 
 
-_NAME = re.compile(r"\s*[^\s:=]+:\s*")
-
-
 def excerpt(data: bytes) -> str:
     """Show the first line of data: printable, cut to 80 characters, without what looks like a secret."""
     line = bytes(data[: 4 * EXCERPT_CHARS]).split(b"\n", 1)[0].rstrip(b"\r")
-    text = line.decode("utf-8", "surrogateescape")
-    if is_secret(text) or "\\u00" in text:  # a key in Tags may be spelt with escapes
-        name = _NAME.match(text)
-        text = (name[0] if name else "") + REDACTED
-    text = printable(text)
+    text = printable(redact_line(line.decode("utf-8", "surrogateescape")))
     return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
 
 

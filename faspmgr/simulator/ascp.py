@@ -3,7 +3,9 @@
 It connects to where -M says and nowhere else, listens nowhere, and calls no peer: both ends are this machine. Without
 ``--simulate-copy`` it reports on the sources as if they were moved at the target rate, without waiting for it; with
 it they are copied for real, at the target rate. It applies the commands of the management port while it runs, and ends
-as ascp does: status 0 after DONE, 1 after ERROR::
+as ascp does: status 0 after DONE, 1 after ERROR. A file that is at the destination already is a STOP with StartByte
+equal to Size. The sessions of one transfer (-C) each move their share of the files, and a part of each file that is not
+smaller than --multi-session-threshold::
 
     --simulate-copy            copy the files
     --simulate-root DIR        paths of the peer are below DIR

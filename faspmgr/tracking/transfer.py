@@ -40,6 +40,7 @@ class _Sums(NamedTuple):
     bytes_transferred: int
     bytes_written: int
     bytes_lost: int
+    bytes_moved: int
     estimated_bytes: int
     expected_bytes: int | None
     expected_files: int | None
@@ -173,9 +174,10 @@ class Transfer:
             error=next((session.error for session in current if session.error), None) if state == "failed" else None,
             bytes_done=files.bytes,
             bytes_arrived=sum(session.bytes_arrived for session in current),
-            bytes_transferred=sum(session.bytes_transferred for session in current),
+            bytes_transferred=sum(session.bytes_transferred for session in self.sessions),
             bytes_written=sum(session.bytes_written for session in current),
-            bytes_lost=sum(session.bytes_lost for session in current),
+            bytes_lost=sum(session.bytes_lost for session in self.sessions),
+            bytes_moved=sum(session.bytes_transferred or session.bytes_written for session in current),
             estimated_bytes=files.estimate if expected_bytes is None else expected_bytes,
             expected_bytes=expected_bytes,
             expected_files=expected_files,
@@ -259,17 +261,17 @@ class Transfer:
 
     @property
     def bytes_transferred(self) -> int:
-        """Bytes that went over the network."""
+        """Bytes that went over the network, in all attempts."""
         return self._now.bytes_transferred
 
     @property
     def bytes_written(self) -> int:
-        """Bytes written at the destination, as the sessions count them."""
+        """Bytes written at the destination, as the sessions that count say."""
         return self._now.bytes_written
 
     @property
     def bytes_lost(self) -> int:
-        """Bytes lost on the way."""
+        """Bytes lost on the way, in all attempts."""
         return self._now.bytes_lost
 
     @property
@@ -324,8 +326,8 @@ class Transfer:
 
     @property
     def average_rate_kbps(self) -> float:
-        """Kilobits per second over the network since the transfer began."""
-        return kbps(self.bytes_transferred or self.bytes_written, self.elapsed_usec)
+        """Kilobits per second over the network since the sessions that count began."""
+        return kbps(self._now.bytes_moved, self.elapsed_usec)
 
     @property
     def progress(self) -> float:

@@ -26,7 +26,8 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES, redact
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES
+from faspmgr.protocol.redaction import redact
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
 

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ import faspmgr
 from faspmgr.cli.main import COMMANDS, _Group, cli
 from faspmgr.protocol.commands import COMMANDS as ENCODED
 from tests.cli.terminal import invoke, on_terminal
-from tests.launcher import TIMEOUT, Outcome, finish, run, shell, start
+from tests.launcher import ROOT, TIMEOUT, Outcome, finish, run, shell, start
 from tests.live import wait_until
 from tests.privileges import no_right_to_read_anything
 
@@ -169,6 +170,20 @@ def test_interrupted_while_reading_a_pipe() -> None:
     with start("decode", stdin=subprocess.PIPE) as process:
         assert b"NOP" in live(process, b"FASPMGR 2\nType: NOP\n\n")  # it reads its input
         assert interrupt(process) == (130, "", "")
+
+
+@pytest.mark.parametrize("program", [(sys.executable, "-m", "faspmgr"), (f"{sysconfig.get_path('scripts')}/faspmgr",)])
+def test_interrupted_while_it_starts(tmp_path: Path, program: tuple[str, ...]) -> None:
+    """In the middle of an import, and where Python only prints what an exception was, and goes on."""
+    folder = tmp_path / "click"
+    folder.mkdir()
+    kill = "os.kill(os.getpid(), signal.SIGINT)"
+    (folder / "__init__.py").write_text(
+        f"import os, signal\nclass Finished:\n    def __del__(self): {kill}\nFinished()\n{kill}\n"
+    )
+    environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    if os.path.exists(program[0]):
+        assert run("describe", "STATS", program=program, environment=environment) == (130, "", "")
 
 
 def test_interrupted_while_following(fixtures: Path) -> None:

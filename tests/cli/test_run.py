@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,6 +144,80 @@ def test_which_ascp_is_run(scripted_ascp: Make) -> None:
     assert run("run", "--", "ascp", "a", "h:b", environment=unset)[0] == 0
 
 
+# -- what transfers nothing, and what is asked for
+
+
+@pytest.mark.parametrize("option", ["-A", "--version", "--vers", "-h", "--help", "-dTA"])
+def test_what_transfers_nothing_runs_as_it_does_alone(scripted_ascp: Make, option: str) -> None:
+    """Its output goes where it writes it, byte for byte; nothing is added to its command line, and nothing to read."""
+    path = scripted_ascp(
+        "sys.stdout.buffer.write(b'ascp version 3.9\\xff\\n'); sys.stdout.flush()\n"
+        "sys.stderr.write(repr(sys.argv[1:])); sys.exit(sys.stdin.read())"
+    )
+    status, out, err = run("run", "--progress", "bar", "--", path, option, stdin=b"words")
+    assert (status, out) == (1, "ascp version 3.9\udcff\n")
+    assert err == f"[{option!r}]words\n"
+
+
+@pytest.mark.parametrize(("end", "status"), [("sys.exit(112)", 112), ("os.kill(os.getpid(), 9)", 137)])
+def test_the_status_of_what_transfers_nothing(scripted_ascp: Make, end: str, status: int) -> None:
+    path = scripted_ascp(end)
+    ignore = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # noqa: E731
+    assert run("run", "--ascp", path, "--", "ascp", "-A", preexec_fn=ignore) == (status, "", "")
+
+
+def test_no_ascp_that_transfers_nothing(tmp_path: Path) -> None:
+    expected = f"faspmgr: {tmp_path}/none: No such file or directory\n"
+    assert run("run", "--", tmp_path / "none", "-h") == (5, "", expected)
+
+
+def test_a_file_that_is_named_like_an_option_is_transferred(scripted_ascp: Make) -> None:
+    path = scripted_ascp("wire = began(); wire.sendall(DONE)")
+    status, out, _ = run("run", "--", path, "-u", "-A", "--", "-h", "h:b")
+    assert status == 0
+    assert "Completed: " in out
+
+
+PASSWORD = """
+try:
+    sys.exit('asked ' + open('/dev/tty').readline())
+except OSError:
+    print('Password: ', end='', file=sys.stderr)
+    sys.exit('not given' if sys.stdin.read() == '' else 'asked')
+"""
+
+
+def test_a_question_for_a_password_has_no_answer(scripted_ascp: Make) -> None:
+    """As the real one asks, on the terminal or by standard input, which nobody ever writes to here."""
+    argv = ["run", "--progress", "none", "--", scripted_ascp(PASSWORD), "a", "h:b"]
+    with start(*argv, stdin=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == (
+            b"Not started: ascp ended with exit status 1 without connecting: Password: not given\n"
+        )
+        assert process.wait(20) == 5
+    with on_terminal(*argv) as terminal:
+        assert terminal.end() == 5
+    assert "Password: not given" in terminal.text
+
+
+@pytest.mark.parametrize("words", [["stdio:///clip?9", "/in"], ["stdio-tar://", "/in"], ["--file-list=-", "/in"]])
+def test_standard_input_that_is_transferred(scripted_ascp: Make, tmp_path: Path, words: list[str]) -> None:
+    path = scripted_ascp(f"open({str(tmp_path / 'got')!r}, 'w').write(sys.stdin.read()); began().sendall(DONE)")
+    argv = ["run", "--", path, "--mode=send", "--user=me", "--host=h", *words]
+    assert run(*argv, stdin=b"some data").status == 0
+    assert (tmp_path / "got").read_text() == "some data"
+
+
+def test_the_exit_status_is_known_though_our_parent_ignores_sigchld(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.stderr.write(repr(signal.getsignal(signal.SIGCHLD))); began(); sys.exit(7)")
+    ignore = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # noqa: E731
+    status, out, err = run("run", "--progress", "none", "--", path, "a", "h:b", preexec_fn=ignore)
+    assert status == 3
+    assert "ascp ended with exit status 7 without DONE or ERROR" in out
+    assert err == "<Handlers.SIG_DFL: 0>"  # and so it is for ascp
+
+
 # -- transfer specs
 
 
@@ -209,6 +284,26 @@ def test_files_for_the_spec_are_gone_afterwards(simulated_ascp: str, tmp_path: P
     path.write_text(json.dumps(specification(tmp_path)))
     ascp = copying(simulated_ascp, tmp_path)
     assert run("run", "--ascp", ascp, "--spec", path, environment={"TMPDIR": str(tmp_path / "tmp")})[0] == 0
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGTERM])
+def test_names_of_files_do_not_outlive_a_run(scripted_ascp: Make, tmp_path: Path, number: signal.Signals) -> None:
+    """They are gone with it, or with the next run if it was killed."""
+    (tmp_path / "tmp").mkdir()
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(specification(tmp_path)))
+    flag = tmp_path / "flag"
+    ascp = scripted_ascp(f"wire = began(); open({str(flag)!r}, 'w'); time.sleep(60)")
+    environment = {"TMPDIR": str(tmp_path / "tmp")}
+    with start("run", "--grace", "0.3", "--ascp", ascp, "--spec", spec, environment=environment) as process:
+        wait_until(flag.exists)
+        (made,) = (tmp_path / "tmp").rglob("paths")
+        assert "a.bin" in made.read_text()
+        process.send_signal(number)
+        process.wait(20)
+    assert made.exists() == (number == signal.SIGKILL)
+    run("run", "--", scripted_ascp("sys.exit(1)"), "a", "h:b", environment=environment)
     assert not list((tmp_path / "tmp").iterdir())
 
 
@@ -290,6 +385,17 @@ def test_the_second_ctrl_c_does_not_wait(moving: Callable[..., Any]) -> None:
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert finish(process)[0] == 130
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_sigquit_does_not_wait(moving: Callable[..., Any], before: signal.Handlers) -> None:
+    """Also in the background of a shell script, where it is ignored at first."""
+    set_before = lambda: signal.signal(signal.SIGQUIT, before)  # noqa: E731
+    with moving(DEAF, "--grace", "300", preexec_fn=set_before) as process:
+        process.send_signal(signal.SIGQUIT)
+        status, out, _ = finish(process)
+    assert status == 130
+    assert "interrupted by SIGQUIT" in out
 
 
 def test_ctrl_c_while_waiting_for_a_retry(scripted_ascp: Make) -> None:

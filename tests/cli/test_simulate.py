@@ -34,6 +34,13 @@ def test_the_first_options() -> None:
     assert transfer["expected_bytes"] == 500_000_000
 
 
+def test_each_file_counts_once_however_it_gets_there() -> None:
+    transfer = summary("--files", "10", "--size", "4M", "--present", "3", "--sessions", "2",
+                       "--multi-session-threshold", "1M")  # fmt: skip
+    assert (transfer["files_done"], transfer["files_skipped"], transfer["files_failed"]) == (7, 3, 0)
+    assert (transfer["bytes_done"], transfer["expected_bytes"], transfer["progress"]) == (40_000_000, 40_000_000, 1)
+
+
 def test_skipped_files_and_those_that_are_there() -> None:
     made = invoke("simulate", "--files", "10", "--size", "1000", "--skip", "2", "--present", "3")
     frames = Tokenizer(strict=True).feed(made.out)

@@ -22,6 +22,8 @@ from faspmgr.manager.control import ControlSocket, ask
 from tests.live import wait_until
 from tests.manager.peers import in_loop
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 STATUS = b'{"command": "status"}\n'
 
 
@@ -183,6 +185,23 @@ async def test_commands_over_the_socket(
         f"control socket {path}: finish: Reply(accepted=True, message='the session is done')",
         f"control socket {path} closed",
     ]
+
+
+@in_loop
+async def test_a_name_that_is_no_utf_8_arrives_as_it_is(scripted_ascp: Callable[[str], str], path: Path) -> None:
+    program = scripted_ascp(
+        "wire = began(); got = b''\nwhile b'\\n\\n' not in got: got += wire.recv(99)\n"
+        "wire.sendall(error(27 if b'Source: caf\\xe9\\n' in got else 1, 'it has come'))"
+    )
+    job = Job([program])
+    async with ControlSocket(path, job):
+        running = asyncio.ensure_future(job.run())
+        while not any(session.negotiated for session in job.tracker.sessions):
+            await asyncio.sleep(0.02)
+        request = {"command": "stop", "arguments": {"source": "caf\udce9"}, "timeout": 20}
+        response = await asyncio.to_thread(ask, path, request, 20)
+        await running
+    assert response["message"] == "the session failed: 27 SOME_FILE_ERRS: it has come"
 
 
 # -- clients that do not behave

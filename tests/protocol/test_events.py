@@ -389,7 +389,7 @@ def test_a_line_break_is_refused_on_the_wire(text: str) -> None:
 
 @pytest.mark.parametrize("source", [("a\tb", "c"), ("a", "b\t"), ("\t",)])
 def test_a_tab_in_a_source_is_refused(source: tuple[str, ...]) -> None:
-    parsed = Event.from_frame(Frame("SESSION", {"Source": "a\tb\tc"}))
+    parsed: Any = Event.from_frame(Frame("SESSION", {"Source": "a\tb\tc"}))
     for event in (SessionEvent(source=source), attrs.evolve(parsed, source=source)):
         with pytest.raises(ValueError, match="TAB"):
             event.to_frame()

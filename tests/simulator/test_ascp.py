@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faspmgr import commands
+from faspmgr.protocol.fields import FIELDS
 from tests.launcher import TIMEOUT
 from tests.simulator.management import copy, live, read_all, run, run_alone
 
@@ -58,6 +59,17 @@ def test_the_counters_never_fall(source: Path, target: Path) -> None:
         assert values == sorted(values)
     ticks = [int(frame.fields["Elapsedusec"]) for frame in outcome.frames if "Elapsedusec" in frame.fields]
     assert len(set(ticks)) == len(ticks)
+
+
+def test_fields_are_in_the_order_of_the_table(source: Path, target: Path) -> None:
+    args: list[str | Path] = ["-k1", "-d", "-y1", "--file-checksum=md5", "--precalculate-job-size", "--tags={}"]
+    args += [source, source / "nothing", f"u@h:{target}"]
+    outcomes = [copy(*args), copy(*args), copy(*args, fault="fail=14"), copy(*args, fault="fail=16@1000")]
+    frames = [frame for outcome in outcomes for frame in outcome.frames]
+    assert {frame.type for frame in frames} == {"INIT", "SESSION", "NOTIFICATION", "STATS", "STOP", "ARGSTOP",
+                                                "FILEERROR", "ERROR"}  # fmt: skip
+    for frame in frames:
+        assert list(frame.fields) == sorted(frame.fields, key=lambda name: FIELDS[name].position)
 
 
 # -- management ports

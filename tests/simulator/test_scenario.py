@@ -158,6 +158,19 @@ def test_retries(sessions: int) -> None:
         assert sum(session.bytes_written for session in attempts) >= 5 * 3_000_000 + failed
 
 
+def test_what_an_attempt_before_has_moved() -> None:
+    """Three attempts at four files: the last one begins when two of them, and two thirds of the third, are there."""
+    frames = list(Scenario(files=4, size=3_000_000, retries=2, precalculate=False).frames())
+    ends = [place for place, frame in enumerate(frames) if frame.type in ("ERROR", "DONE")]
+    last = [frame for frame in frames[ends[1] + 1 :] if frame.type in ("STATS", "STOP")]
+    there = [frame.fields for frame in last[:2]]
+    assert [frame.type for frame in last[:2]] == ["STOP", "STOP"]
+    assert [(stop["StartByte"], stop["Size"], stop["FileBytes"]) for stop in there] == [("3000000", "3000000", "0")] * 2
+    assert (last[2].type, last[2].fields["StartByte"], last[2].fields["FileBytes"]) == ("STATS", "1999999", "0")
+    done = frames[-1].fields
+    assert (done["TransferBytes"], done["FileBytes"]) == ("4000001", "6000000")
+
+
 def test_fallback() -> None:
     frames = list(Scenario(files=1, size=100, fallback=True).frames())
     types = [frame.type for frame in frames]

@@ -16,7 +16,7 @@ from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
 from tests.launcher import TIMEOUT
 from tests.simulator.conftest import SMALL
-from tests.simulator.management import Reported, content, live, run, run_alone, run_process, tracked
+from tests.simulator.management import Reported, content, copy, live, run, run_alone, run_process, tracked
 
 PERSISTENT = ["--keepalive", "--mode=send", "--host=h", "--user=u"]
 
@@ -89,6 +89,7 @@ def test_query_is_answered(slow: list[str | Path]) -> None:
         outcome = it.finish()
     (answer,) = outcome.of("QUERYRSP")
     assert answer["UserStr"] == "demo"
+    assert list(answer) == ["Elapsedusec", "SessionId", "UserStr", "QueryResponse", "TransferBytes", "FileBytes"]
     assert answer["SessionId"] == outcome.of("INIT")[0]["SessionId"]
 
 
@@ -199,6 +200,19 @@ def test_fail_at_a_byte(source: Path, where: str, written: int) -> None:
     assert outcome.end["FileBytes"] == str(written)
     assert outcome.of("STATS")[-1]["Written"] == str(written)
     assert "STOP" not in outcome.types
+
+
+def test_a_fault_counts_the_bytes_of_its_own_session(source: Path, target: Path) -> None:
+    """Also where FileBytes counts what was there before."""
+    target.mkdir()
+    (target / "large.bin").write_bytes((source / "large.bin").read_bytes()[:300_000])
+    outcome = copy("-k1", source / "large.bin", f"u@h:{target}/", fault="fail=36@50%")
+    assert [outcome.end[name] for name in ("Code", "TransferBytes", "FileBytes")] == ["36", "512000", "812000"]
+    assert outcome.of("STATS")[-1]["Written"] == "812000"
+    # Nothing was moved: what was there before is not counted.
+    outcome = copy("-k1", source / "large.bin", f"u@h:{target}/", fault="fail=36@0")
+    assert [outcome.end[name] for name in ("Code", "TransferBytes", "FileBytes")] == ["36", "0", "0"]
+    assert [stats["StartByte"] for stats in outcome.of("STATS")] == ["812000"]
 
 
 def test_fail_before_the_first_byte(source: Path) -> None:

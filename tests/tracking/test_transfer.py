@@ -86,6 +86,8 @@ def test_a_retry_replaces_the_attempt_that_failed(fixtures: Path) -> None:
     assert transfer.current == [second]
     assert transfer.sessions == [first, second]
     assert transfer.bytes_written == 23068672
+    assert transfer.bytes_transferred == 31850496 + 23068672  # what went over the network did so in both
+    assert transfer.average_rate_kbps == pytest.approx(23068672 * 8 / 2.741388 / 1000)  # of the time that is shown
     assert transfer.elapsed_usec == 2741388
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import click
 
-from faspmgr.ascp import TransferSpec, describe_ascp, find_ascp
-from faspmgr.cli import options, output, running
+from faspmgr.ascp import TransferSpec, describe_ascp, find_ascp, start_problem, transfers_nothing
+from faspmgr.cli import options, output, running, streams
 from faspmgr.cli.progress import Output, Progress, make_progress
 from faspmgr.cli.text import advice_lines, count, headline, printable
 from faspmgr.errors import AscpError, CommandError, SpecError
 from faspmgr.manager import Job, Result
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
 from faspmgr.manager.control import ControlSocket
+from faspmgr.manager.signals import SignalHandler
 from faspmgr.tracking import Transfer
 from faspmgr.verdicts import ExitStatus
 
@@ -44,7 +46,11 @@ SECONDS = click.FloatRange(0, min_open=True)
 @options.view_option
 @click.option("--control", metavar="SOCKET", help="Accept commands from 'faspmgr ctl' on this Unix socket.")
 @click.option(
-    "--retry", type=click.IntRange(0), default=0, metavar="N", help="Retry up to N times where that makes sense."
+    "--retry",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Retry up to N times where that makes sense; with -k 1, so that a retry can resume, unless there is a -k.",
 )
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="Divide the transfer among N ascp (-C).")
 @click.option(
@@ -72,7 +78,9 @@ SECONDS = click.FloatRange(0, min_open=True)
     metavar="SECONDS",
     help="How long ascp may take to end when it should, before it is killed.",
 )
+@running.live
 def command(
+    signals: SignalHandler,
     argv: tuple[str, ...],
     spec: str | None,
     ascp: str | None,
@@ -91,7 +99,10 @@ def command(
 ) -> int:
     """Run ascp, show its progress, and exit with its result.
 
-    Ctrl-C, SIGTERM and a lost terminal cancel the transfer; a second Ctrl-C ends it at once. No ascp is left behind.
+    Ctrl-C, SIGTERM and a lost terminal cancel the transfer; a second Ctrl-C, or SIGQUIT, ends it at once. No ascp is
+    left behind.
+
+    A command line that transfers nothing (ascp -A, ascp -h) runs as it does alone, with its own output and exit status.
 
     Exit status: 0 done, 1 failed, 2 wrong usage or an incomplete --record, 3 ended without a result, 5 not started, 130
     interrupted.
@@ -107,6 +118,8 @@ def command(
         return _check(ascp)
     if bool(argv) == (spec is not None):
         raise click.UsageError("Give either a command line of ascp or --spec FILE.")
+    if argv and transfers_nothing(argv):
+        return _pass_through(list(argv), ascp)
     what = list(argv) if spec is None else _read_spec(spec)
 
     tracker = running.tracker_for(views)
@@ -139,7 +152,7 @@ def command(
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
-            result = asyncio.run(_run(job, control, log))
+            result = asyncio.run(_run(job, control, log, signals))
 
     if as_json:
         output.write([output.to_json(result.to_dict())])
@@ -158,6 +171,18 @@ def _check(ascp: str | None) -> int:
     return ExitStatus.DONE
 
 
+def _pass_through(argv: list[str], ascp: str | None) -> int:
+    """Run an ascp that transfers nothing as it runs alone: with its own output and exit status."""
+    try:
+        program = find_ascp(ascp) if ascp or argv[0] == "ascp" else argv[0]
+        status = subprocess.call([program, *argv[1:]])
+    except AscpError as error:
+        raise CommandError(str(error), ExitStatus.NOT_STARTED) from error
+    except OSError as error:
+        raise CommandError(start_problem(program, error), ExitStatus.NOT_STARTED) from error
+    return status if status >= 0 else 128 - status  # as a shell shows a signal
+
+
 def _read_spec(path: str) -> TransferSpec:
     with click.open_file(path, "rb") as file:
         data = file.read(MAX_SPEC_BYTES)
@@ -167,33 +192,35 @@ def _read_spec(path: str) -> TransferSpec:
         raise CommandError(f"{'<stdin>' if path == '-' else path}: {error}") from error
 
 
-async def _run(job: Job, control: str | None, log: Callable[[str], None]) -> Result:
+async def _run(job: Job, control: str | None, log: Callable[[str], None], signals: SignalHandler) -> Result:
     """Run a job to its result: signals cancel it, and a control socket accepts commands for it."""
-    received: list[signal.Signals] = []
 
     def stop(number: signal.Signals) -> None:
-        received.append(number)
-        if len(received) == 1:
+        because = f"interrupted by {number.name}"
+        if number.name == "SIGQUIT":
+            job.kill(because)
+        elif len(signals.received) == 1:
             log(f"{number.name}: cancelling the transfer; once more ends ascp at once")
-            job.stop(f"interrupted by {number.name}")
-        elif number != signal.SIGHUP:  # a terminal that goes away may send it twice
-            job.kill(f"interrupted by {number.name}")
+            job.stop(because)
+        elif number.name != "SIGHUP":  # a terminal that goes away may send it twice
+            job.kill(because)
 
-    running.on_signals(stop)
+    signals.call_in_loop(stop)
     async with ControlSocket(control, job) if control else contextlib.nullcontext():
         return await job.run()
 
 
-def _stderr_writer(progress: Progress) -> Callable[[bytes], None]:
+def _stderr_writer(progress: Progress) -> Callable[[bytes], Awaitable[None] | None]:
     """Give what writes a line of ascp's standard error: to a terminal without tearing what is drawn there, elsewhere
-    byte for byte."""
+    byte for byte. Where our reader does not keep up, ascp waits for him as it would without us."""
     if sys.stderr is None or sys.stderr.isatty():
         return lambda line: progress.message(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
 
-    def write(line: bytes) -> None:
+    def write(line: bytes) -> Awaitable[None] | None:
         with contextlib.suppress(OSError, ValueError):  # the reader has gone; the transfer goes on
             sys.stderr.buffer.write(line)
             sys.stderr.buffer.flush()
+        return streams.caught_up(sys.stderr) if streams.is_behind(sys.stderr) else None
 
     return write
 

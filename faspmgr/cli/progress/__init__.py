@@ -12,6 +12,7 @@ What must never happen
     is raised. Where its reader stops reading (Ctrl-S, a pager), drawings are left out until he goes on; the last one
     waits for him. Bytes of the stream reach the terminal as printable characters only.
 Nothing here runs by itself: no thread, no timer, no signal handler. Each drawing asks for the size of the terminal.
+``run`` and ``listen`` write in the background, see ``faspmgr.cli.streams``.
 """
 
 from __future__ import annotations

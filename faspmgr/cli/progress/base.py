@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TextIO
 
+from faspmgr.cli.streams import READY_BYTES, writer_of
 from faspmgr.cli.text import duration, printable
 from faspmgr.tracking import Transfer
 from faspmgr.tracking.session import SessionState
@@ -56,6 +57,8 @@ class Output:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             self.is_terminal = stream is not None and stream.isatty()
             self._descriptor = stream.fileno() if stream is not None else None
+        # Who writes it in the background; None where write() itself does.
+        self._writer = writer_of(stream)
         # Knows whether a write would wait; None where that cannot be asked.
         self._poll = None
         if self._descriptor is not None and hasattr(select, "poll"):
@@ -64,6 +67,8 @@ class Output:
 
     def ready(self) -> bool:
         """Check whether something can be written without waiting for the reader."""
+        if self._writer:
+            return self._writer.waiting < READY_BYTES
         return self.gone or self._poll is None or bool(self._poll.poll(0))
 
     def write(self, text: str) -> None:

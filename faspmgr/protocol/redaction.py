@@ -1,0 +1,107 @@
+"""Secrets: what is hidden, and how. Whoever shows a text of the stream to a person or a program asks here.
+
+Hidden are the fields of kind secret, what newer releases or an application may call by such a name, and, inside of
+JSON, all below a key with such a name.
+
+A text is *searched* in two steps. If the name of a secret stands nowhere in it, and no escape of JSON that could spell
+one, no key can be one, whatever the rest is. Else it is parsed, and what stands below such a key is replaced. What
+cannot be parsed in exactly one way is hidden as a whole: text that is no JSON, is nested too deep, or has a key twice,
+of which each parser takes another.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from faspmgr.protocol.fields import FIELDS, REDACTED, decode_json, encode
+
+_NAME = re.compile(
+    r"(?i)pass[-_. ]?(?:word|wd|phrase)|token|secret|credential|(?:api|private)[-_. ]?key|iam[-_. ]?cookie"
+)
+_TAGS = FIELDS["Tags"]
+_JSON_NAMES = {field.name for field in FIELDS.values() if field.kind == "json"}  # in Python: in lower case
+_LINE_NAME = re.compile(r"\s*[^\s:=]+:\s*")
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether the value of a field must be hidden.
+
+    Args:
+        name: on the wire, in Python, or a key in Tags, in any spelling.
+    """
+    return _NAME.search(name) is not None
+
+
+def _may_be_json(text: str) -> bool:
+    return "{" in text or "[" in text
+
+
+def _may_hold_secret(text: str) -> bool:
+    return is_secret(text) or "\\u" in text
+
+
+def redact(value: Any) -> Any:
+    """Copy a parsed JSON value, with ``***`` in place of everything below a key that names a secret.
+
+    A text in it that may be JSON itself and hold a secret is ``***`` as a whole.
+    """
+    if isinstance(value, dict):
+        return {key: REDACTED if is_secret(key) else redact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item) for item in value]
+    if isinstance(value, str) and _may_be_json(value) and _may_hold_secret(value):
+        return REDACTED
+    return value
+
+
+def redact_text(wire: str, text: str) -> str:
+    """Give the text of a field as it may be shown.
+
+    Args:
+        wire: name of the field on the wire, in any spelling.
+        text: its text.
+
+    Returns:
+        ``***`` for a secret, Tags without the secrets in them, the same for JSON in a field that the table does not
+        know, and any other text as it is.
+
+    Example:
+        >>> redact_text("tags", '{"token": "s3cret", "id": 1}')
+        '{"token":"***","id":1}'
+    """
+    if is_secret(wire):
+        return REDACTED
+    if wire.lower() not in _JSON_NAMES and (wire in FIELDS or not _may_be_json(text)):
+        return text
+    if not _may_hold_secret(text):
+        return text
+    try:
+        value = decode_json(text, _one_of_each)
+    except ValueError:
+        return REDACTED
+    shown = redact(value)
+    return text if shown == value else encode(_TAGS, shown)
+
+
+def redact_line(line: str) -> str:
+    """Give a line of the stream, or the start of one, as it may be shown; it need not be a field.
+
+    Args:
+        line: without its line end.
+
+    Returns:
+        The line, or its name and ``***``, where any of it may be a secret.
+    """
+    # Any letter of a name is spelt \\u00…; other escapes may be a path of Windows.
+    if not (is_secret(line) or "\\u00" in line):
+        return line
+    name = _LINE_NAME.match(line)
+    return (name[0] if name else "") + REDACTED
+
+
+def _one_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key twice")
+    return value
