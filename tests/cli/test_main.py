@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import sysconfig
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +21,8 @@ from hypothesis import strategies as st
 import faspmgr
 from faspmgr.cli.main import COMMANDS, _Group, cli
 from faspmgr.protocol.commands import COMMANDS as ENCODED
-from tests.cli.terminal import invoke, on_terminal
-from tests.launcher import ROOT, TIMEOUT, Outcome, finish, run, shell, start
-from tests.live import wait_until
+from tests.cli.terminal import invoke
+from tests.launcher import ROOT, Outcome, finish, run, shell, start
 from tests.privileges import no_right_to_read_anything
 
 READING = ("decode", "summary", "check")
@@ -195,100 +191,6 @@ def test_interrupted_while_following(fixtures: Path) -> None:
         assert interrupt(process) == (130, "", "")
 
 
-def interrupt_when_read(
-    args: str, *files: str | Path, stdin: bytes | None = None, number: signal.Signals = signal.SIGINT
-) -> Outcome:
-    """Interrupt a command when it has reported the first problem: then all messages of the same piece count."""
-    with start(*args.split(), *files, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE) as process:
-        if process.stdin and stdin:
-            process.stdin.write(stdin)
-            process.stdin.flush()
-        stream = process.stdout if args.startswith("check --json") else process.stderr
-        assert stream
-        for _ in range(2 if stream is process.stdout else 1):  # the list begins on a line of its own
-            assert stream.readline()
-        process.send_signal(number)
-        return finish(process)
-
-
-FOLLOWING = ["summary", "summary --json", "check", "check --json", "watch --progress none", "view channel --each 1"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("args", FOLLOWING)
-def test_what_shows_something_at_its_end_does_so_when_interrupted(
-    args: str, number: signal.Signals, fixtures: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "live.fasp"
-    # Six messages, and the start of another, as fixtures/README.md counts them; here with noise between them.
-    data = (fixtures / "sessions" / "breaks-off.fasp").read_bytes()
-    path.write_bytes(data[:-81] + b"noise\n\n" + data[-81:])
-    result = interrupt_when_read(f"{args} --follow", path, number=number)
-    assert result.status == 130
-    if args == "check":
-        assert result.out == f"{path}: 6 messages, 1 problem\n"
-    elif args == "check --json":  # the first line and that of the problem have been read
-        files = [{"file": str(path), "messages": 6, "error": None}]
-        assert json.loads('{"problems":[' + result.out) == {"problems": [], "problem_count": 1, "files": files}
-    elif args == "view channel --each 1":
-        assert result.objects[-1]["bytes_client_to_server"] == 64487424  # TransferBytes of the last STATS
-    elif args == "summary --json":
-        report = json.loads(result.out)
-        assert (report["status"], report["transfers"][0]["state"]) == (130, "transferring")
-    else:  # 63963136 of 1073741824 bytes are 5.96 %
-        assert result.lines[-1] == "Running: 5%, 64.0 MB, 0 files"
-
-
-@pytest.mark.parametrize("args", ["summary", "check --json", "watch --progress none"])
-def test_interrupted_before_the_end_of_a_pipe(args: str, fixtures: Path) -> None:
-    """What was not read to its end is named, unlike with --follow."""
-    done = fixtures / "examples" / "done.fasp"
-    files = ["-"] if args.startswith("watch") else ["-", done]
-    result = interrupt_when_read(args, *files, stdin=b"FASPMGR 2\nType: INIT\nSessionId: s\n\nno message\n\n")
-    assert result.status == 130
-    if args == "check --json":
-        assert json.loads('{"problems":[' + result.out)["files"] == [
-            {"file": "<stdin>", "messages": 1, "error": "interrupted"},
-            {"file": str(done), "messages": 0, "error": "interrupted"},
-        ]
-    else:
-        assert result.lines[-1] == "Running: 0%, 0 B, 0 files"
-
-
-def test_interrupted_with_nothing_to_show() -> None:
-    with start("summary", stdin=subprocess.PIPE) as process:
-        wait_until(lambda: _catches(process.pid, signal.SIGTERM))
-        process.send_signal(signal.SIGTERM)
-        assert finish(process) == (130, "No session in this stream.\n", "")
-
-
-def _catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal."""
-    caught = Path("/proc", str(pid), "status").read_text().partition("SigCgt:")[2].split()[0]
-    return bool(int(caught, 16) >> (number - 1) & 1)
-
-
-@pytest.mark.parametrize(("args", "signals"), [("check --json", 2), ("decode", 1)])
-def test_what_waits_for_a_reader_ends_by_signals(args: str, signals: int, tmp_path: Path) -> None:
-    """Nobody reads, so a write waits. Where the output must stay whole, the first signal does not break in."""
-    path = tmp_path / "bad.fasp"
-    path.write_bytes(b"FASPMGR 2\nType: NOP\nnonsense\n\n" * 20_000)
-    with start(*args.split(), path, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout
-        process.stdout.readline()
-        for _ in range(signals):
-            wait_until(lambda: _waits(process.pid))
-            process.send_signal(signal.SIGINT)
-        assert process.wait(TIMEOUT) == 130
-
-
-def _waits(pid: int) -> bool:
-    """Whether a process sleeps, and has no signal that it has not received."""
-    pending = re.findall(r"^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$", Path("/proc", str(pid), "status").read_text(), re.M)
-    state = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
-    return state == "S" and not any(int(mask, 16) for mask in pending)
-
-
 def test_follow_through_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "growing.fasp"
     path.write_bytes(b"FASPMGR 2\nType: STATS\nSize: 1\n\n")
@@ -410,53 +312,6 @@ def test_a_long_stream_of_random_bytes_makes_few_lines() -> None:
     assert len(invoke("decode", stdin=data).errors) <= 10
 
 
-# What shows the number of messages that it has read, with --json where there is that.
-EACH = ["decode", "summary --json", "check --json", "watch --progress json", "view connection --each 0.000001"]
-
-
-def damaged(capture: Path, kind: str) -> bytes:
-    """A capture as gzip, with a damage."""
-    packer = zlib.compressobj(wbits=31)
-    data = packer.compress(capture.read_bytes())
-    if kind == "in the middle":
-        return data + packer.flush(zlib.Z_FULL_FLUSH) + b"\x07 is a block of a type that does not exist"
-    data += packer.flush()
-    return data[:-9] if kind == "cut" else data[:-8] + b"\0\0\0\0" + data[-4:]
-
-
-@pytest.mark.parametrize("kind", ["cut", "in the middle", "checksum"])
-@pytest.mark.parametrize("args", EACH)
-def test_a_broken_gzip_file_gives_what_was_there(args: str, kind: str, fixtures: Path, tmp_path: Path) -> None:
-    capture = fixtures / "sessions" / "two-sessions.fasp"
-    path = tmp_path / "x.gz"
-    path.write_bytes(damaged(capture, kind))
-    words = "the gzip data is cut off" if kind == "cut" else "damaged gzip data: "
-    result, whole = invoke(*args.split(), path), invoke(*args.split(), capture)
-    assert result.status == 4
-    assert [line for line in result.errors if line.startswith(f"{path}: ")] == [result.errors[0]]
-    assert result.errors[0].startswith(f"{path}: {words}")
-    if args.startswith("check"):
-        assert [file["messages"] for file in json.loads(result.text)["files"]] == [
-            23
-        ]  # as fixtures/README.md counts them
-    elif args.startswith("summary"):
-        assert json.loads(result.text)["transfers"] == json.loads(whole.text)["transfers"]
-    else:
-        assert result.out == whole.out
-
-
-@pytest.mark.parametrize("args", EACH)
-def test_what_is_behind_gzip_data_is_a_warning(args: str, fixtures: Path, tmp_path: Path) -> None:
-    capture = fixtures / "sessions" / "two-sessions.fasp"
-    path = tmp_path / "x.gz"
-    path.write_bytes(gzip.compress(capture.read_bytes()) + b"garbage")
-    result, whole = invoke(*args.split(), path), invoke(*args.split(), capture)
-    assert result.errors[0] == f"{path}: bytes behind the end of the gzip data are not read"
-    assert (result.status, result.errors[1:]) == (0, whole.errors)
-    assert result.text.replace(str(path), str(capture)) == whole.text
-    assert invoke(*args.split(), "--strict", path).status == 0  # no deviation from the protocol
-
-
 def test_what_was_decoded_before_a_strict_problem_is_out() -> None:
     good = b"FASPMGR 2\nType: STATS\nSize: 1\n\n"
     result = invoke("decode", "--strict", "--fields", "size", stdin=good + b"FASPMGR 2\nnonsense\n\n" + good)
@@ -503,58 +358,6 @@ def test_from_a_file_and_through_a_pipe_is_the_same(name: str, capture: Path) ->
     assert from_pipe.text.replace("<stdin>", str(capture)) == from_file.text
     assert from_pipe.err.replace("<stdin>", str(capture)) == from_file.err
     assert invoke(name, "-", stdin=capture.read_bytes()) == from_pipe
-
-
-# -- paths that would do something to a terminal
-
-ODD = "a\x1b[31mb\x9bc\u202ed\x7fe\nf\u2028\udcffg\u2066"
-SHOWN = r"a\x1b[31mb\x9bc\u202ed\x7fe\nf\u2028\xffg\u2066"
-TELLING = [  # commands that name a path, ODD, on standard error
-    *(f"{name} ODD" for name in (*READING, "watch", "view channel", "replay", "decode --follow")),
-    "decode --ODD", "decode --type ODD /dev/null", "decode --format ODD", "decode --unwrap ODD(",
-    "ODD", "describe ODD", "watch x ODD", "view ODD", "view server --ascp ODD x", "view channel --start-time ODD x",
-    "run --spec ODD", "run --ascp ODD --spec ODD", "ctl ODD status", "replay --to ODD x", "simulate --to ODD",
-    "listen --port-file ODD/x", "listen --record /dev/null/ODD", "listen --view channel=ODD/x", "listen --view ODD=x",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("args", TELLING)
-def test_what_the_user_gave_is_printable_in_errors(args: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = invoke(*(word.replace("ODD", ODD) for word in args.split()))
-    assert (result.status == 0) == ("--type" in args)
-    assert result.err.replace("\n", "").isprintable()
-    message = result.errors[-1]  # after the usage, in one line, whatever quotes stand around it
-    assert "b\\x9bc\\u202e" in message.lower()
-
-
-def test_the_name_of_a_file_is_printable_in_problems(tmp_path: Path) -> None:
-    path = tmp_path / ODD
-    path.write_bytes(b"FASPMGR 2\nType: INIT\nSessionId: s\nno field\n\n" * 11)
-    shown = f"{tmp_path}/{SHOWN}"
-    for args in ("decode", "summary", "check", "watch", "view channel"):
-        result = invoke(*args.split(), path)
-        assert result.errors[0].startswith(f"{shown}:4: ")
-        assert (result.errors[-1] == f"{shown}: 1 more of kind no-field; check lists them") == (args != "check")
-        assert all(line.isprintable() for line in (*result.errors, *result.lines))
-    assert invoke("check", path).lines == [f"{shown}: 11 messages, 11 problems"]
-    assert invoke("watch", path).lines[-1].startswith(f"{shown} was written to just now.")
-    # For programs it is the name itself, as far as text can hold it.
-    report = json.loads(invoke("check", "--json", path).text)
-    names = {problem["file"] for problem in report["problems"]} | {file["file"] for file in report["files"]}
-    assert names == {str(path).replace("\udcff", "\ufffd")}
-
-
-@pytest.mark.parametrize("args", ["decode ODD", "check ODD", "watch ODD", "run --spec ODD", "decode x ODD --ODD"])
-def test_a_path_is_the_same_on_a_terminal_and_in_a_pipe(args: str, tmp_path: Path) -> None:
-    words = [word.replace("ODD", ODD) for word in args.split()]
-    piped = run(*words, cwd=tmp_path)
-    with on_terminal(*words, cwd=tmp_path) as shown:
-        assert shown.end() == piped.status
-    # Except for where lines are broken, and what there is for a terminal alone.
-    wanted, found = (re.sub(r"\s", "", text) for text in (piped.err, shown.text))
-    assert wanted in found
-    assert "\x1b[31m" not in shown.text
 
 
 # -- secrets
