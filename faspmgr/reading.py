@@ -32,7 +32,7 @@ def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iter
         OSError: the source cannot be opened or read.
         CaptureError: the source is damaged. The events before the damage have been yielded.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one.
+        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
 
     Example:
         >>> import io

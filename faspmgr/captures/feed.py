@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from faspmgr.captures.sources import Source, chunks
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
-from faspmgr.errors import CaptureError
+from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.tokenizer import StreamReader
 
 T = TypeVar("T")
 
 
-def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[list[T]]:
+def pump(
+    source: Source,
+    reader: StreamReader[T],
+    *,
+    follow: bool = False,
+    unwrap: Unwrap = None,
+    log: Callable[[str], object] | None = None,
+) -> Iterator[list[T]]:
     """Feed a source to a reader, piece by piece as the bytes arrive, and close the reader at the end.
 
     Args:
@@ -21,6 +28,7 @@ def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwra
         reader: a Parser or a Tokenizer; its problems are its own.
         follow: wait for more at the end of the file, without end.
         unwrap: None, or how to find messages inside of another log; see ``faspmgr.captures.unwrap``.
+        log: called with a line about what does no harm, such as bytes behind the end of gzip data.
 
     Yields:
         What each piece completes, Events or Frames. A list may be empty: while a followed file has nothing new, an
@@ -31,7 +39,7 @@ def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwra
         CaptureError: the source is damaged. What came before the damage has been yielded.
         ProtocolError: the first problem, if the reader is strict.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one.
+        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
 
     Example:
         >>> import io
@@ -45,9 +53,13 @@ def pump(source: Source, reader: StreamReader[T], *, follow: bool = False, unwra
     """
     feeder: Unwrapper[T] | StreamReader[T] = reader if unwrap in (None, False) else Unwrapper(reader, unwrap)
     try:
-        for piece in chunks(source, follow=follow):
+        for piece in chunks(source, follow=follow, log=log):
             yield feeder.feed(piece) if piece else []
     except CaptureError:
-        yield feeder.close()
+        # Whatever is open was cut by the damage, also in a log where the end of it would end a message.
+        try:
+            yield reader.close()
+        except ProtocolError as error:  # the damage is what matters, and the problem has been reported
+            yield error.results
         raise
     yield feeder.close()

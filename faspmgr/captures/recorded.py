@@ -58,7 +58,7 @@ class Recorded:
 
     Args:
         path: a file or a directory; ``-`` for standard input.
-        warn: called with a line for each file with connections that cannot be used.
+        warn: called with a file and a line about it, for connections that cannot be used, and for what does no harm.
         follow: wait for more at the end of a file, without end.
         unwrap: None, or how to find messages inside of another log, of which no connections are known.
 
@@ -83,7 +83,7 @@ class Recorded:
     """
 
     def __init__(
-        self, path: str, warn: Callable[[str], object], *, follow: bool = False, unwrap: Unwrap = None
+        self, path: str, warn: Callable[[str, str], object], *, follow: bool = False, unwrap: Unwrap = None
     ) -> None:
         self.path = path
         self.results: dict[str, RunResult] = {}
@@ -127,7 +127,9 @@ class Recorded:
         skip = 0 if stream is None else self._given.get(stream, 0)
         try:
             with _opened(path, links=stream is None) as source:
-                for results in pump(source, make_reader(on_problem), follow=self._follow, unwrap=self._unwrap):
+                log = functools.partial(self._warn, path)
+                reader = make_reader(on_problem)
+                for results in pump(source, reader, follow=self._follow, unwrap=self._unwrap, log=log):
                     yield Piece(stream, results[skip:])
                     skip = max(0, skip - len(results))
         except Exception as error:
@@ -156,7 +158,7 @@ class Recorded:
             self._accept(divider, fact)
         try:
             with _opened(path, links=links) as source:
-                for data in chunks(source, follow=self._follow):
+                for data in chunks(source, follow=self._follow, log=functools.partial(self._warn, path)):
                     if connections:
                         # Now, as the begin of a connection is written before its first byte.
                         try:
@@ -171,7 +173,10 @@ class Recorded:
                             connections = None
                     yield from divider.feed(data)
         except CaptureError:
-            yield from divider.end()
+            try:
+                yield from divider.end()
+            except ProtocolError as error:  # the damage is what matters, and the problem has been reported
+                yield Piece(None, error.results)
             raise
         yield from divider.end()
 
@@ -259,7 +264,7 @@ class Recorded:
                     return
 
     def _ignore(self, path: str, error: CaptureError) -> None:
-        self._warn(f"{path}: {error}; the recording is read without it")
+        self._warn(path, f"{error}; the recording is read without it")
 
 
 class _Growing:

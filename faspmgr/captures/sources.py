@@ -5,24 +5,27 @@ A line of code may stand here if it would be right for any file of bytes. Nothin
 What a source must do:
 
 - Give bytes as they arrive. Nothing waits for a full buffer, compressed or not.
-- Recognise gzip by its first bytes, whatever the name; several members in a row are one stream.
+- Recognise gzip by its first bytes, whatever the name; several members in a row are one stream. What is behind the last
+  one and starts in another way is none of it.
 - Use memory that does not grow with the source: pieces have at most CHUNK_BYTES, those of a gzip bomb too.
-- Give what is intact before it reports what is damaged.
+- Give what is intact, to the last byte, before it reports what is damaged.
 
 Following a file is done by polling, as the file may lie on any kind of file system. When the path names another file
-(rotation), the old one is read to its end first; when the file is shorter than what was read (truncation), it is read
-from its start. A file that was truncated and has grown beyond that place again between two polls looks like one that
-only grew: no reader can know.
+(rotation), the old one is read to its end first. While the path names nothing that can be opened, the old one goes on,
+and the path is looked at again. When the file is shorter than what was read (truncation), it is read from its start. A
+file that was truncated and has grown beyond that place again between two polls looks like one that only grew: no reader
+can know.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
 
 from faspmgr.errors import CaptureError
@@ -40,13 +43,14 @@ Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, ``-`` for standard input, or a binary file."""
 
 
-def chunks(source: Source, *, follow: bool = False) -> Iterator[bytes]:
+def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object] | None = None) -> Iterator[bytes]:
     """Read the bytes of a source as they arrive, unpacked if they are gzip.
 
     Args:
         source: a path, ``-`` for standard input, or a binary file. A path is opened at the first piece, and closed
             after the last one or with the iterator; a binary file is left open.
         follow: wait for more at the end of the file, without end. For paths; other sources are read to their end.
+        log: called with a line about what does no harm: bytes behind the end of gzip data, which are not read.
 
     Yields:
         Pieces of 1 to CHUNK_BYTES bytes; while a followed file has nothing new, an empty one for each poll.
@@ -62,11 +66,11 @@ def chunks(source: Source, *, follow: bool = False) -> Iterator[bytes]:
         [b'hello']
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _unpack(_read(source))
+        return _unpack(_read(source), log)
     path = os.fspath(source)
     if path == "-":
-        return _unpack(_read(sys.stdin.buffer))
-    return _follow(path) if follow else _unpack(_read_path(path))
+        return _unpack(_read(sys.stdin.buffer), log)
+    return _follow(path) if follow else _unpack(_read_path(path), log)
 
 
 def _read_path(path: str) -> Iterator[bytes]:
@@ -106,7 +110,7 @@ def _follow(path: str) -> Iterator[bytes]:
             ours = os.fstat(file.fileno())
             try:
                 named = os.stat(path)
-            except FileNotFoundError:  # between the two steps of a rotation, or for good: wait
+            except OSError:  # nothing has the name: between the two steps of a rotation, or for good
                 named = ours
 
             if not os.path.samestat(ours, named):
@@ -115,9 +119,14 @@ def _follow(path: str) -> Iterator[bytes]:
                 if rest:
                     yield rest
                     continue
-                file.close()
-                file = open(path, "rb", buffering=0)  # noqa: SIM115
-                continue
+                try:
+                    successor = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115
+                except OSError:  # a directory, or gone since it was looked at: go on with the old file
+                    pass
+                else:
+                    file.close()
+                    file = successor
+                    continue
 
             # Shorter than what was read: truncated. A pipe has no size.
             if stat.S_ISREG(ours.st_mode) and ours.st_size < file.tell():
@@ -130,7 +139,12 @@ def _follow(path: str) -> Iterator[bytes]:
         file.close()
 
 
-def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for a writer where it is a named pipe: it may be a file again in a moment."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:
     """The pieces of a stream, unpacked if the stream starts as gzip does."""
     start = b""
     for piece in pieces:
@@ -138,32 +152,53 @@ def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if len(start) >= len(GZIP_MAGIC) or not GZIP_MAGIC.startswith(start):
             break
     if start.startswith(GZIP_MAGIC):
-        yield from _gunzip(start, pieces)
+        yield from _gunzip(start, pieces, log)
         return
     if start:
         yield start
     yield from pieces
 
 
-def _gunzip(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:
     # The gzip module reads from files that block until they have enough; a live pipe must give what it has.
-    unpacker = zlib.decompressobj(wbits=31)
-    data: bytes | None = start
-    while data is not None:
-        while data:
-            if unpacker.eof:
-                # Members may follow each other, and zeros may pad the end.
-                data = data.lstrip(b"\0")
+    while data:  # a member begins
+        unpacker = zlib.decompressobj(wbits=31)
+        full = False  # the latest piece is as long as may be: there may be more without more data
+        while not unpacker.eof:
+            if not data and not full:
+                data = next(pieces, b"")
                 if not data:
-                    break
-                unpacker = zlib.decompressobj(wbits=31)
+                    raise CaptureError("the gzip data is cut off")
+            before = unpacker.copy()
             try:
                 unpacked = unpacker.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
+                intact = _before_damage(before, data)
+                if intact:
+                    yield intact
                 raise CaptureError(f"damaged gzip data: {error}") from error
             data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            full = len(unpacked) == CHUNK_BYTES
             if unpacked:
                 yield unpacked
-        data = next(pieces, None)
-    if not unpacker.eof:
-        raise CaptureError("the gzip data is cut off")
+
+        # Zeros may pad the end of a member, and another one may follow. Two bytes tell.
+        data = data.lstrip(b"\0")
+        while len(data) < len(GZIP_MAGIC) and GZIP_MAGIC.startswith(data) and (piece := next(pieces, b"")):
+            data = (data + piece).lstrip(b"\0")
+        if not GZIP_MAGIC.startswith(data[: len(GZIP_MAGIC)]):
+            if log:
+                log("bytes behind the end of the gzip data are not read")
+            return
+
+
+def _before_damage(unpacker: zlib._Decompress, data: bytes) -> bytes:
+    """What the data gives before its damage. A call that fails gives nothing: hence byte by byte, in and out."""
+    intact = bytearray()
+    with contextlib.suppress(zlib.error):
+        for at in range(len(data)):
+            byte = data[at : at + 1]
+            while unpacked := unpacker.decompress(byte, 1):
+                intact += unpacked
+                byte = unpacker.unconsumed_tail
+    return bytes(intact)

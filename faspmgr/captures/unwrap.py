@@ -15,20 +15,28 @@ other text          a regular expression, also a compiled one of text or bytes. 
 ==================  ==================================================================================================
 
 Lines that do not match are skipped. A log without an empty line after its first message drops empty lines: there the
-next header ends a message, and so does the end of the log.
+next header ends a message, and so does the end of the log, if its last line has a line end. A last line without one may
+have been cut, whatever it holds: the message that it stands in is unfinished.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from faspmgr.errors import ProtocolError
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES, StreamReader
 
 Unwrap: TypeAlias = str | bool | re.Pattern[str] | re.Pattern[bytes] | None
 """How messages are found inside of another log; None and False: the source is the stream itself."""
 
 T = TypeVar("T")
+
+WAYS = ("auto", "bullets", "brackets")
+"""The names of ways to find messages; any other text is a regular expression."""
+MAX_SHOWN = 80
+"""Characters of an invalid regular expression that an error shows."""
 
 _BULLET = re.compile(rb"\s*[-*]\s+(.*)")
 _BRACKET = re.compile(rb"line=\[(.*)\]")
@@ -38,8 +46,8 @@ _HEADER = re.compile(rb"FASPMGR [0-9]{1,9}\s*")
 class Unwrapper(Generic[T]):
     """Feeds the inner lines of a log to a reader. It is fed and closed as the reader would be.
 
-    A line of the log that is longer than a message may be counts as empty, so that a log without line ends cannot fill
-    the memory.
+    A line of the log that is longer than a message may be is not held, so that a log without line ends cannot fill the
+    memory: it is reported as oversized, and the message that it stands in is dropped.
 
     Args:
         reader: a Parser or a Tokenizer.
@@ -47,6 +55,7 @@ class Unwrapper(Generic[T]):
 
     Raises:
         ValueError: unwrap is an invalid regular expression.
+        TypeError: unwrap is neither text nor a compiled regular expression.
 
     Example:
         >>> from faspmgr import Parser
@@ -59,18 +68,19 @@ class Unwrapper(Generic[T]):
         # Gets the inner lines.
         self._reader = reader
         # "bullets", "brackets" or "pattern"; "auto" until the log has shown which.
-        self._kind = "auto" if unwrap is True else unwrap if unwrap in ("auto", "bullets", "brackets") else "pattern"
+        self._kind = "auto" if unwrap is True else unwrap if unwrap in WAYS else "pattern"
         # Finds the inner line, unless the kind is "bullets".
-        self._regex = _compiled(unwrap) if self._kind == "pattern" else _BRACKET
+        self._regex = compile_pattern(unwrap) if self._kind == "pattern" else _BRACKET
+        # The longest line of the log, bytes. A short limit of the reader is about its messages, not about log lines.
+        self._max = max(MAX_FRAME_BYTES, reader.max_frame_bytes)
 
-        # The start of a line of which the end has not arrived; at most MAX_FRAME_BYTES, for security.
-        self._rest = bytearray()
-        # Whether this line was longer than that, and its start was dropped.
-        self._too_long = False
-        # Where this line starts in the log, bytes.
+        # The present line: where it starts in the log, bytes from 0, and its number, from 1.
         self._offset = 0
-        # The lines before it.
-        self._number = 0
+        self._number = 1
+        # What has arrived of it, and is held.
+        self._line = bytearray()
+        # Bytes of it that were dropped, because it is too long; 0 for any other line.
+        self._dropped = 0
 
         # Whether the reader has got lines of a message without its end.
         self._open = False
@@ -91,18 +101,20 @@ class Unwrapper(Generic[T]):
         """
         results: list[T] = []
         start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            line = bytes(self._rest + data[start:end])
-            self._rest.clear()
-            results += self._receive(b"" if self._too_long else line)
-            self._too_long = False
-            self._offset += len(line) + 1
-            start = end + 1
-        self._rest += data[start:]
-        if len(self._rest) > MAX_FRAME_BYTES:
-            self._offset += len(self._rest)
-            self._too_long = True
-            self._rest.clear()
+        try:
+            while (end := data.find(b"\n", start)) >= 0:
+                results += self._add(data[start:end])
+                if not self._dropped:
+                    results += self._receive(bytes(self._line))
+                self._offset += self._dropped + len(self._line) + 1
+                self._number += 1
+                self._line.clear()
+                self._dropped = 0
+                start = end + 1
+            results += self._add(data[start:])
+        except ProtocolError as error:
+            error.results = results + error.results
+            raise
         return results
 
     def close(self) -> list[T]:
@@ -114,14 +126,31 @@ class Unwrapper(Generic[T]):
         Raises:
             ProtocolError: the first problem, if the reader is strict.
         """
-        results = self._receive(bytes(self._rest)) if self._rest else []
-        if self._kind == "bullets" or not self._ends_seen:
-            results += self._end_message()
+        results: list[T] = []
+        if not self._line:
+            if self._kind == "bullets" or not self._ends_seen:
+                results = self._end_message()
+        elif not self._open:  # a message may begin in the unfinished line; that of an open one says nothing
+            results = self._receive(bytes(self._line))
         return results + self._reader.close()
+
+    def _add(self, piece: bytes) -> list[T]:
+        """Add a piece to the present line, unless the line is too long."""
+        if not self._dropped and len(self._line) + len(piece) <= self._max:
+            self._line += piece
+            return []
+        first = not self._dropped
+        self._dropped += len(self._line) + len(piece)
+        line, self._line = self._line + piece[: self._max], bytearray()
+        if not first:
+            return []
+        if self._kind == "bullets" and not _BULLET.match(line):
+            return self._end_message()  # no line of the list
+        self._open = False
+        return self._reader.skip_line(self._offset, self._number)
 
     def _receive(self, line: bytes) -> list[T]:
         """Receive one line of the log, without its LF."""
-        self._number += 1
         inner = self._inner(line.rstrip(b"\r"))
         if inner is None:
             return self._end_message() if self._kind == "bullets" else []
@@ -162,13 +191,31 @@ class Unwrapper(Generic[T]):
         return self._reader.feed_line(b"", self._offset, self._number)
 
 
-def _compiled(unwrap: Any) -> re.Pattern[bytes]:
-    """A regular expression for bytes; one for text matches the same in UTF-8."""
+def compile_pattern(unwrap: Any) -> re.Pattern[bytes]:
+    """Give the regular expression that finds inner lines. It is one for bytes; one for text matches the same in UTF-8.
+
+    Args:
+        unwrap: the expression as text, or a compiled one of text or bytes.
+
+    Raises:
+        ValueError: an invalid regular expression, or one that needs text (``\\u00e9``, ``(?u)``).
+        TypeError: something else.
+    """
     if isinstance(unwrap, re.Pattern):
         if isinstance(unwrap.pattern, bytes):
             return unwrap
-        return re.compile(unwrap.pattern.encode(), unwrap.flags & ~re.UNICODE)
+        pattern, flags = unwrap.pattern, int(unwrap.flags & ~re.UNICODE)
+    elif isinstance(unwrap, str):
+        pattern, flags = unwrap, 0
+    else:
+        raise TypeError(f"unwrap must be text or a compiled regular expression, not {type(unwrap).__name__}")
     try:
-        return re.compile(str(unwrap).encode())
-    except re.error as error:
-        raise ValueError(f"invalid regular expression: {unwrap!r}: {error}") from error
+        with warnings.catch_warnings(action="ignore"):  # what a later Python might read in another way
+            return re.compile(pattern.encode("utf-8", "surrogateescape"), flags)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"invalid regular expression: {shortened(pattern)}: {error}") from error
+
+
+def shortened(pattern: str) -> str:
+    """Give a regular expression for an error: printable, in quotes, and cut."""
+    return repr(pattern if len(pattern) <= MAX_SHOWN else f"{pattern[:MAX_SHOWN]}…")

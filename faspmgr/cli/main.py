@@ -11,8 +11,9 @@ import contextlib
 import errno
 import importlib
 import os
+import select
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 from click.shell_completion import shell_complete
@@ -94,15 +95,30 @@ def _run_and_flush(args: list[str] | None, prog_name: str) -> int:
     status: int = ExitStatus.DONE
     try:
         status = _run(args, prog_name)
-        sys.stdout.flush()
+        if status != ExitStatus.INTERRUPTED:
+            sys.stdout.flush()
     except OSError as error:
         status = _os_error(error) or status
     for stream in (sys.stdout, sys.stderr):
         try:
+            if status == ExitStatus.INTERRUPTED and not _can_be_written(stream):
+                _drop_output(stream)  # the write that was interrupted would wait once more
             stream.flush()
         except OSError:  # it must not come once more when the interpreter exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _drop_output(stream)
     return status
+
+
+def _can_be_written(stream: TextIO) -> bool:
+    """Whether the reader of a stream reads, so that a write would not wait for him."""
+    try:
+        return bool(select.select([], [stream.fileno()], [], 0)[1])
+    except (OSError, ValueError):  # no file, or one that cannot be asked
+        return True
+
+
+def _drop_output(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(args: list[str] | None, prog_name: str) -> int:
@@ -116,14 +132,30 @@ def _run(args: list[str] | None, prog_name: str) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except CommandError as error:
-        click.echo(f"faspmgr: {error}", err=True)
+        _log(f"faspmgr: {error}")
         return error.status
+    except click.MissingParameter as error:
+        error.show()  # of several lines, and without anything that the user gave
+        return error.exit_code
     except click.ClickException as error:
+        text = _printable(error.format_message())
+        error.format_message = lambda: text  # type: ignore[method-assign]
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
     return result if isinstance(result, int) else ExitStatus.DONE
+
+
+def _log(text: str) -> None:
+    """Write a line to standard error: the same to a terminal and to a pipe, whatever a path or a stream holds."""
+    click.echo(_printable(text), err=True)
+
+
+def _printable(text: str) -> str:
+    from faspmgr.cli.text import printable  # only after an error
+
+    return printable(text)
 
 
 def _replace_missing_streams() -> None:
@@ -142,5 +174,5 @@ def _os_error(error: OSError) -> int:
         return ExitStatus.DONE  # the reader has seen enough
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     with contextlib.suppress(OSError):  # standard error may be what has failed
-        click.echo(f"faspmgr: {where}{error.strerror or error}", err=True)
+        _log(f"faspmgr: {where}{error.strerror or error}")
     return ExitStatus.USAGE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from faspmgr.jsontext import message_to_json as message_to_json
@@ -50,42 +50,67 @@ def text_line(type: str, shown: Mapping[str, Any]) -> str:
 
 
 def _word(value: Any) -> str:
-    """Give a value in a line of text; in quotes where a space or an empty text would make the line hard to read."""
-    if not isinstance(value, str):
-        return to_json(value)
-    plain = value and value.isprintable() and not set(value) & set(' "=')
-    return value if plain else json.dumps(value, ensure_ascii=not value.isprintable())
+    """Give a value in a line of text; a text in quotes where a space or nothing would make the line hard to read.
+
+    What is not printable, such as a control character or one that turns the direction of writing, is an escape of JSON,
+    also inside of lists and objects.
+    """
+    if isinstance(value, str) and value and value.isprintable() and not set(value) & set(' "='):
+        return value
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if text.isprintable() else json.dumps(value, separators=(",", ":"))
+
+
+_TSV_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\r": r"\r", "\n": r"\n"})
 
 
 class Table:
     """Messages as CSV or TSV: a header, then the same columns in every row.
 
     A cell is empty where the message does not have the field; true and false, lists and objects are JSON. A byte that
-    is no UTF-8 is U+FFFD.
+    is no UTF-8 is U+FFFD. CSV has quotes around what needs them; TSV has no quotes, a TAB, CR, LF or backslash in a
+    cell is ``\\t``, ``\\r``, ``\\n`` or ``\\\\``.
     """
 
-    def __init__(self, dialect: str, header: Iterable[str]) -> None:
+    def __init__(self, form: str, header: Iterable[str]) -> None:
         """Begin a table.
 
         Args:
-            dialect: ``excel`` for CSV, ``excel-tab`` for TSV.
+            form: ``csv`` or ``tsv``.
             header: the names of the columns.
         """
-        import csv  # only these formats need it
-
-        self._buffer = io.StringIO()
-        self._writer = csv.writer(self._buffer, dialect, lineterminator="\n")
-        self._writer.writerow(header)
+        self._row = _csv_row() if form == "csv" else _tsv_row
+        # What was not taken yet.
+        self._rows = [self._row(header)]
 
     def add(self, values: Iterable[Any]) -> None:
         """Add a row; None is an empty cell."""
-        self._writer.writerow(
-            "" if value is None else value if isinstance(value, str) else to_json(value) for value in values
-        )
+        cells = ("" if value is None else value if isinstance(value, str) else to_json(value) for value in values)
+        self._rows.append(self._row(cells))
 
     def take_bytes(self) -> bytes:
         """Give what was added since the last call, the header first."""
-        text = self._buffer.getvalue()
-        self._buffer.seek(0)
-        self._buffer.truncate()
+        text = "".join(f"{row}\n" for row in self._rows)
+        self._rows.clear()
         return valid_text(text).encode()
+
+
+def _tsv_row(cells: Iterable[str]) -> str:
+    return "\t".join(cell.translate(_TSV_ESCAPES) for cell in cells)
+
+
+def _csv_row() -> Callable[[Iterable[str]], str]:
+    """Make what writes a row of CSV, without a line end."""
+    import csv  # only this format needs it
+
+    buffer = io.StringIO()
+    # Older versions of csv quote a CR only because the line end has one.
+    writer = csv.writer(buffer, lineterminator="\r\n")
+
+    def row(cells: Iterable[str]) -> str:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(cells)
+        return buffer.getvalue()[:-2]
+
+    return row

@@ -1,13 +1,13 @@
 """The FILEs of a command: reads them one after the other, reports what is wrong with them, and knows the status.
 
-A file that cannot be read does not stop the others: it is reported, and the worst status remains.
+A file that cannot be read does not stop the others: it is reported, and the worst status remains. Where a command has
+something to show at the end, a signal that interrupts ends only the reading.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -15,6 +15,8 @@ from typing import TypeVar
 import click
 
 from faspmgr import captures
+from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
+from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
@@ -34,6 +36,7 @@ class Reading:
         files: paths; ``-`` for standard input.
         status: the exit status so far.
         errors: files that could not be read to their end, and why.
+        interrupted: a signal has ended the reading: what has not ended may still be running.
         recorded: what pieces() has read so far.
     """
 
@@ -44,6 +47,7 @@ class Reading:
         follow: bool = False,
         unwrap: str | None = None,
         strict: bool = False,
+        interruptible: bool = False,
         on_problem: Callable[[str, Problem], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -54,8 +58,10 @@ class Reading:
             follow: wait for more at the end of the file.
             unwrap: how to find messages inside another log, or None.
             strict: stop at the first problem of each file.
+            interruptible: until the command is over, a signal that interrupts ends the reading alone; a second one ends
+                the command.
             on_problem: receives the name of the file and the problem; by default a line for each, as many as MAX_SHOWN.
-            log: receives the lines for standard error.
+            log: receives the lines for standard error, which are printable.
 
         Raises:
             click.UsageError: options that cannot be used together, or an invalid regular expression.
@@ -63,22 +69,26 @@ class Reading:
         self.files = files or ("-",)
         self.status = ExitStatus.DONE
         self.errors: dict[str, str] = {}
+        self.interrupted = False
         self.recorded: list[captures.Recorded] = []
         self._follow = follow
         self._unwrap = unwrap
         self._strict = strict
         self._on_problem = on_problem or self._log_problem
         self._log = log or functools.partial(click.echo, err=True)
+        self._interruption = Interruption()
+        if interruptible:
+            click.get_current_context().with_resource(self._interruption)
         # Problems of the present file so far, by their kind; counted only where they are logged here.
         self._logged: Counter[str] = Counter()
         if follow and len(self.files) > 1:
             raise click.UsageError("--follow reads one FILE, not several.")
         if unwrap is not None:
             try:
-                re.compile(unwrap)
-            except re.error as error:
-                words = "neither auto, bullets, brackets nor a regular expression"
-                raise click.UsageError(f"invalid --unwrap: {unwrap!r}; {words}: {error}.") from error
+                compile_pattern(unwrap)  # the names of ways are expressions, too
+            except ValueError as error:
+                words = f"neither {', '.join(WAYS)} nor a regular expression for bytes"
+                raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
     @property
     def results(self) -> dict[str, captures.RunResult]:
@@ -116,28 +126,33 @@ class Reading:
             return make_reader(strict=self._strict, on_problem=on_problem)
 
         for file in self.files:
+            if self._interruption.caught:
+                self._note_interruption(file)
+                continue
             problems: list[Problem] = []
             empty = True
             failures, results = len(self.errors), len(self.results)
             for step in steps_of(file):
-                for piece in self._pump(step.file, step.read(make, problems.append)):
+                for piece in self._interruption.watch(self._pump(step.file, step.read(make, problems.append))):
                     empty = empty and not piece.results and not problems
-                    for problem in problems:
-                        self._on_problem(name_of(step.file), problem)
-                    problems.clear()
+                    self._report(step.file, problems)
                     yield file, piece
+                self._report(step.file, problems)  # of what was being read when a signal came
                 for kind, number in self._logged.items():
                     if number > MAX_SHOWN:
-                        self._log(f"{name_of(step.file)}: {number - MAX_SHOWN:,} more of kind {kind}; check lists them")
+                        self._log_line(step.file, f"{number - MAX_SHOWN:,} more of kind {kind}; check lists them")
                 self._logged.clear()
-            if empty and len(self.errors) == failures and len(self.results) == results:
-                self._log(f"{name_of(file)}: no messages")
+            if self._interruption.caught:
+                self._note_interruption(file)
+            elif empty and len(self.errors) == failures and len(self.results) == results:
+                self._log_line(file, "no messages")
 
     def _whole(self, file: str) -> list[captures.Step]:
         """Read a file as one stream."""
 
         def read(make: captures.MakeReader[T], on_problem: captures.OnProblem) -> Iterator[captures.Piece[T]]:
-            for results in captures.pump(file, make(on_problem), follow=self._follow, unwrap=self._unwrap):
+            log = functools.partial(self._log_line, file)
+            for results in captures.pump(file, make(on_problem), follow=self._follow, unwrap=self._unwrap, log=log):
                 yield captures.Piece(None, results)
 
         return [captures.Step(file, read)]
@@ -148,9 +163,7 @@ class Reading:
         if is_directory and (self._follow or self._unwrap is not None):
             option = "--follow" if self._follow else "--unwrap"
             raise click.UsageError(f"{option} reads a FILE, and {file} is a directory.")
-        recorded = captures.Recorded(
-            file, lambda text: self._log(printable(text)), follow=self._follow, unwrap=self._unwrap
-        )
+        recorded = captures.Recorded(file, self._log_line, follow=self._follow, unwrap=self._unwrap)
         self.recorded.append(recorded)
         try:
             steps = recorded.steps()
@@ -176,14 +189,29 @@ class Reading:
     def _fail(self, file: str, reason: str, status: ExitStatus) -> None:
         self.status = max(self.status, status)
         self.errors[file] = reason
-        self._log(f"{name_of(file)}: {reason}")
+        self._log_line(file, reason)
+
+    def _note_interruption(self, file: str) -> None:
+        """Note that a file was not read to its end, or not at all."""
+        self.interrupted = True
+        self.status = ExitStatus.INTERRUPTED
+        if not self._follow:  # whose end nobody expects
+            self.errors.setdefault(file, "interrupted")
+
+    def _report(self, file: str, problems: list[Problem]) -> None:
+        for problem in problems:
+            self._on_problem(name_of(file), problem)
+        problems.clear()
 
     def _log_problem(self, shown: str, problem: Problem) -> None:
         self._logged[problem.kind] += 1
         if self._logged[problem.kind] <= MAX_SHOWN:
-            self._log(f"{shown}:{problem.line}: {problem}")
+            self._log(f"{printable(shown)}:{problem.line}: {problem}")
+
+    def _log_line(self, file: str, text: str) -> None:
+        self._log(printable(f"{name_of(file)}: {text}"))
 
 
 def name_of(file: str) -> str:
-    """Give the name of a file for messages: ``<stdin>`` for ``-``."""
+    """Give the name of a file, ``<stdin>`` for ``-``. For people it must be made printable."""
     return "<stdin>" if file == "-" else file

@@ -152,6 +152,14 @@ class Grammar:
             self._report("empty-lines", offset, number, "more empty lines than the one that ends a message", b"")
         return None
 
+    def skip_line(self, offset: int, number: int) -> None:
+        """Note that a line of a log, at this place, was too long to be held: what stood in it is missing."""
+        if self.message:
+            self._skip("a line of this message is too long to be held, skipped up to the next header")
+        elif not self._skipping:
+            self._skipping = True
+            self._report("oversized", offset, number, "a line too long to be held, skipped up to the next header", b"")
+
     def pass_clean(self) -> None:
         """Note that clean messages went by whose lines were not given: what was being skipped ended before them."""
         self._skipping = False

@@ -109,6 +109,11 @@ class StreamReader(Generic[T]):
         """How many problems there were."""
         return self._problem_count
 
+    @property
+    def max_frame_bytes(self) -> int:
+        """The longest message, bytes."""
+        return self._max
+
     def feed(self, data: Buffer) -> list[T]:
         """Read the next bytes of the stream.
 
@@ -150,6 +155,23 @@ class StreamReader(Generic[T]):
         self._offset, self._line = offset, number
         self._grammar.payload = 0  # a log of lines holds no data of files
         return self._deliver(lambda: self._accept(self._grammar.read_line(line, offset, number)))
+
+    def skip_line(self, offset: int, number: int) -> list[T]:
+        """Note a line of some other file that is too long to be held: the message that it stands in is dropped as
+        oversized.
+
+        Args:
+            offset: byte of that file where it starts.
+            number: its line number there.
+
+        Returns:
+            An empty list.
+
+        Raises:
+            ProtocolError, ValueError: as feed().
+        """
+        self._check_open()
+        return self._deliver(lambda: self._grammar.skip_line(offset, number))
 
     def close(self) -> list[T]:
         """Read to the end of the stream. Closing twice is harmless.

@@ -17,11 +17,13 @@ def sizes(events: list[Event]) -> list[int]:
     return [event.size for event in events]  # type: ignore[attr-defined]
 
 
-def results_until_error(source: Any, error: type[Exception]) -> tuple[list[Event], str]:
-    """The events that came before an error, and its text."""
+def results_until_error(
+    source: Any, error: type[Exception], parser: Parser | None = None, **options: Any
+) -> tuple[list[Event], str]:
+    """The events that came before an error, and its text. The options are those of pump()."""
     events: list[Event] = []
     try:
-        for results in pump(source, Parser()):
+        for results in pump(source, parser or Parser(), **options):
             events += results
     except error as raised:
         return events, str(raised)

@@ -23,6 +23,10 @@ def parser(on_problem: Any) -> StreamReader[Event]:
     return Parser(on_problem=on_problem)
 
 
+def fail(file: str, text: str) -> None:
+    raise AssertionError(f"{file}: {text}")
+
+
 def no_problem(problem: Problem) -> None:
     raise AssertionError(problem)
 
@@ -30,7 +34,7 @@ def no_problem(problem: Problem) -> None:
 def read_all(path: Path, problems: list[Problem] | None = None) -> list[Read]:
     """What a recording gives, without the pieces that give nothing."""
     found: list[Read] = []
-    recorded = Recorded(str(path), pytest.fail)
+    recorded = Recorded(str(path), fail)
     for step in recorded.steps():
         for stream, events, ended in step.read(parser, (problems if problems is not None else []).append):
             if events or ended:
@@ -98,7 +102,7 @@ def test_connections_at_the_same_time_overlap(tmp_path: Path) -> None:
         (2, [], True),
         (3, [], True),
     ]
-    recorded = Recorded(str(tmp_path), pytest.fail)
+    recorded = Recorded(str(tmp_path), fail)
     recorded.steps()
     assert list(recorded.results.values()) == [RunResult("done")]
 
@@ -131,7 +135,7 @@ def test_recordings_that_lie_in_a_directory(tmp_path: Path) -> None:
         recording.tap(pytest.fail)(message(10 * number))
         recording.close(RunResult("done", reason=str(number)))
     assert [(read[0], read[1]) for read in read_all(tmp_path) if read[1]] == [(1, [1]), (2, [10]), (1, [2]), (2, [20])]
-    recorded = Recorded(str(tmp_path), pytest.fail)
+    recorded = Recorded(str(tmp_path), fail)
     for step in recorded.steps():
         list(step.read(parser, no_problem))
     assert [result.reason for result in recorded.results.values()] == ["1", "2"]
@@ -140,7 +144,7 @@ def test_recordings_that_lie_in_a_directory(tmp_path: Path) -> None:
 def test_a_recording_is_followed_with_its_connections(tmp_path: Path) -> None:
     path = tmp_path / "r.fasp"
     recording = Recording(path)
-    (step,) = (recorded := Recorded(str(path), pytest.fail, follow=True)).steps()
+    (step,) = (recorded := Recorded(str(path), fail, follow=True)).steps()
     pieces = step.read(parser, no_problem)
 
     def news() -> list[Read]:
@@ -180,7 +184,7 @@ def test_what_is_forged_while_it_is_followed(tmp_path: Path) -> None:
     lines: list[str] = []
     path.write_bytes(message(1))
     (tmp_path / "r.fasp.connections").write_text("{")
-    (step,) = Recorded(str(path), lines.append, follow=True).steps()
+    (step,) = Recorded(str(path), lambda file, text: lines.append(f"{file}: {text}"), follow=True).steps()
     pieces = step.read(parser, no_problem)
     assert sizes(next(pieces).results) == [1]  # a line that may yet be finished
     (tmp_path / "r.fasp.connections").write_text("{{\n")

@@ -5,24 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import re
-import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from faspmgr.captures import chunks, pump, sources
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.parser import Parser
 from faspmgr.reading import read
-from tests.captures.streams import message, results_until_error, sizes
+from tests.captures.streams import message, sizes
 from tests.privileges import no_right_to_read_anything
 
 WAIT = 10.0
@@ -90,101 +85,6 @@ def test_what_came_before_a_problem_is_not_lost() -> None:
     with pytest.raises(ProtocolError) as raised:
         list(pump(io.BytesIO(message(1) + b"noise\n" + message(2)), Parser(strict=True)))
     assert sizes(raised.value.results) == [1]
-
-
-# -- gzip
-
-
-def test_several_gzip_members_are_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = message(1) + message(2) + message(3)
-    packed = gzip.compress(data[:40]) + gzip.compress(b"") + gzip.compress(data[40:]) + bytes(300)
-    (tmp_path / "x").write_bytes(packed)
-    assert sizes(list(read(tmp_path / "x"))) == [1, 2, 3]
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
-    assert sizes(list(read("-"))) == [1, 2, 3]
-
-
-@pytest.mark.parametrize("members", [1, 2])
-def test_gzip_one_byte_at_a_time_through_a_pipe(members: int) -> None:
-    data = b"".join(gzip.compress(message(number)) for number in range(members))
-    receiver, sender = os.pipe()
-
-    def write() -> None:
-        for at in range(len(data)):
-            os.write(sender, data[at : at + 1])
-        os.close(sender)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    with open(receiver, "rb", buffering=0) as source:
-        assert sizes(list(read(source))) == list(range(members))
-    writer.join(WAIT)
-
-
-def test_a_live_gzip_stream_gives_what_was_flushed() -> None:
-    packer = zlib.compressobj(wbits=31)
-    receiver, sender = os.pipe()
-    with open(receiver, "rb") as source:
-        events = read(source)
-        for number in range(3):
-            os.write(sender, packer.compress(message(number)) + packer.flush(zlib.Z_SYNC_FLUSH))
-            assert sizes([next(events)]) == [number]
-        os.write(sender, packer.flush())
-        os.close(sender)
-        assert list(events) == []
-
-
-def test_gzip_that_is_cut_off_gives_what_was_there() -> None:
-    data = gzip.compress(b"".join(message(number) for number in range(20_000)))
-    events, reason = results_until_error(io.BytesIO(data[: len(data) // 2]), CaptureError)
-    assert sizes(events) == list(range(len(events)))
-    assert len(events) > 5000
-    assert reason == "the gzip data is cut off"
-
-
-WHOLE = gzip.compress(message(1))
-FLIPPED = WHOLE[:-5] + bytes([WHOLE[-5] ^ 0xFF]) + WHOLE[-4:]  # in the checksum
-
-
-@pytest.mark.parametrize(
-    ("data", "expected", "reason"),
-    [
-        *((WHOLE[:cut], [], "the gzip data is cut off") for cut in (2, 3, 9, 12)),
-        (WHOLE + b"no gzip any more", [1], "damaged gzip data.*"),
-        (FLIPPED, [], "damaged gzip data.*"),
-    ],
-)
-def test_damaged_gzip(data: bytes, expected: list[int], reason: str) -> None:
-    events, raised = results_until_error(io.BytesIO(data), CaptureError)
-    assert sizes(events) == expected
-    assert re.fullmatch(reason, raised)
-
-
-@pytest.mark.parametrize("data", [b"\x1f", b"\x1fFASPMGR 2\n"])
-def test_a_first_byte_like_that_of_gzip_is_not_enough(data: bytes) -> None:
-    assert b"".join(chunks(io.BytesIO(data))) == data
-
-
-def test_a_gzip_bomb_comes_in_small_pieces() -> None:
-    lengths = [len(piece) for piece in chunks(io.BytesIO(gzip.compress(bytes(50_000_000))))]
-    assert max(lengths) <= sources.CHUNK_BYTES
-    assert sum(lengths) == 50_000_000
-
-
-class Pieces(io.BytesIO):
-    """A file that gives a few bytes at a time."""
-
-    def __init__(self, data: bytes, step: int) -> None:
-        super().__init__(data)
-        self._step = step
-
-    def read1(self, size: int | None = -1) -> bytes:
-        return super().read1(self._step)
-
-
-@given(st.binary(max_size=2000), st.integers(1, 50))
-def test_gzip_gives_back_any_bytes_however_it_is_cut(data: bytes, step: int) -> None:
-    assert b"".join(chunks(Pieces(gzip.compress(data), step))) == data
 
 
 # -- files that grow
@@ -288,6 +188,99 @@ def test_follow_a_rotation_after_the_last_read(growing: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "stat", rotate_and_look)
     assert next(pieces) == b"two\n"
     assert next(pieces) == b"three\n"
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink()
+
+
+NO_FILES: list[Callable[[Path], object]] = [make_directory, make_loop, os.mkfifo]
+
+
+@pytest.mark.parametrize("make", NO_FILES, ids=["directory", "loop", "pipe"])
+def test_follow_a_path_that_is_no_file_for_a_moment(growing: Path, make: Callable[[Path], object]) -> None:
+    with Follower(growing) as follower:
+        follower.wait_for_a_look()
+        old = growing.rename(growing.with_suffix(".1"))
+        make(growing)
+        follower.wait_for_a_look()
+        if make is not os.mkfifo:  # which is something to read, too
+            append(old, b"two\n")
+            follower.wait_for(b"one\ntwo\n")
+        remove(growing)
+        growing.write_bytes(b"three\n")
+        follower.wait_for(b"one\nthree\n" if make is os.mkfifo else b"one\ntwo\nthree\n")
+    assert follower.error is None
+
+
+def test_follow_a_path_that_may_not_be_read_for_a_moment(growing: Path) -> None:
+    with no_right_to_read_anything():  # in this thread
+        pieces = chunks(growing, follow=True)
+        assert [next(pieces), next(pieces)] == [b"one\n", b""]
+        growing.unlink()
+        growing.touch(mode=0o000)
+        assert [next(pieces), next(pieces)] == [b"", b""]
+        growing.chmod(0o600)
+        append(growing, b"two\n")
+        assert next(piece for piece in pieces if piece) == b"two\n"
+
+
+def test_follow_a_path_whose_folder_is_no_folder_for_a_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path = folder / "live.fasp"
+    path.write_bytes(b"one\n")
+    with Follower(path) as follower:
+        follower.wait_for_a_look()
+        folder.rename(tmp_path / "old")
+        folder.write_bytes(b"a file in the place of the folder\n")
+        follower.wait_for_a_look()
+        folder.unlink()
+        folder.mkdir()
+        path.write_bytes(b"two\n")
+        follower.wait_for(b"one\ntwo\n")
+
+
+@pytest.mark.parametrize("make", [None, make_directory], ids=["gone", "directory"])
+def test_follow_a_path_that_goes_between_looking_and_opening(
+    growing: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object] | None
+) -> None:
+    look, looked = os.stat, False
+
+    def look_and_remove(path: Any, **options: Any) -> os.stat_result:
+        nonlocal looked
+        if looked or path != str(growing):
+            return look(path, **options)
+        looked = True
+        growing.rename(growing.with_suffix(".1"))
+        growing.write_bytes(b"never seen\n")
+        found = look(path)
+        growing.unlink()
+        if make:
+            make(growing)
+        return found
+
+    pieces = chunks(growing, follow=True)
+    assert next(pieces) == b"one\n"
+    monkeypatch.setattr(os, "stat", look_and_remove)
+    assert next(pieces) == b""
+    append(growing.with_suffix(".1"), b"two\n")
+    assert next(pieces) == b"two\n"
+    if make:
+        remove(growing)
+    growing.write_bytes(b"three\n")
+    assert next(piece for piece in pieces if piece) == b"three\n"
 
 
 def test_follow_through_two_rotations_with_shorter_files(growing: Path) -> None:

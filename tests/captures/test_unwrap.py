@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import tracemalloc
+import warnings
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,18 @@ from hypothesis import strategies as st
 
 from faspmgr.captures import pump
 from faspmgr.captures.unwrap import Unwrapper
+from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser, parse
-from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES, Tokenizer
 from faspmgr.reading import read
-from tests.captures.streams import sizes
+from tests.captures.streams import results_until_error, sizes
 
 # The examples of the vendor's document, in its order: the names of fixtures/examples/.
 EXAMPLES = "init session notification-rate notification-job-size stats stop skip argstop done fileerror error"
 
 
-def problems_of(source: Path, unwrap: Any) -> tuple[list[Event], list[Any]]:
+def problems_of(source: Path | io.BytesIO, unwrap: Any) -> tuple[list[Event], list[Any]]:
     parser = Parser()
     events = [event for results in pump(source, parser, unwrap=unwrap) for event in results]
     return events, list(parser.problems)
@@ -101,10 +104,84 @@ def test_problems_are_reported_with_the_place_in_the_log() -> None:
     assert (problem.kind, problem.line, problem.offset) == ("value", 5, log.index(b"line=[Size"))
 
 
-def test_a_pattern_must_be_a_regular_expression() -> None:
-    with pytest.raises(ValueError, match="regular expression"):
-        unwrapped("", "(")
-    assert unwrapped("", re.compile("x")) == []
+CUT = {  # a log whose last line has no line end: what stands before it, and the line
+    "in the value of a field": ("L FASPMGR 2\nL Type: STOP\n", "L Size: 123"),
+    "what would be an empty line": ("L FASPMGR 2\nL Type: STOP\nL Size: 123\n", "L "),
+    "the next header": ("L FASPMGR 2\nL Type: STOP\nL Size: 123\n", "L FASPMGR 2"),
+    "no line of the stream": ("L FASPMGR 2\nL Type: STOP\nL Size: 123\n", "somethi"),
+    "a header alone": ("", "L FASPMGR 2"),
+}
+
+
+@pytest.mark.parametrize(("before", "last"), CUT.values(), ids=CUT)
+@pytest.mark.parametrize("whole", ["", "L FASPMGR 2\nL Type: STOP\nL Size: 7\nL \n"], ids=["", "after another"])
+def test_a_last_line_without_line_end_is_unfinished(before: str, last: str, whole: str) -> None:
+    events, problems = problems_of(io.BytesIO(f"{whole}{before}{last}".encode()), "L (.*)")
+    assert sizes(events) == ([7] if whole else [])
+    line = whole.count("\n") + 1  # where the message begins
+    assert [(problem.kind, problem.line, problem.offset) for problem in problems] == [("unfinished", line, len(whole))]
+
+
+def test_a_list_whose_last_line_has_no_line_end_is_unfinished() -> None:
+    log = "- FASPMGR 2\n- Type: STOP\n- Size: 1\n\n- FASPMGR 2\n- Type: STOP\n- Size: 12"
+    events, problems = problems_of(io.BytesIO(log.encode()), "auto")
+    assert sizes(events) == [1]
+    assert [problem.kind for problem in problems] == ["unfinished"]
+
+
+@pytest.mark.parametrize("end", ["L \n", ""], ids=["with an empty line", "in a log that drops empty lines"])
+def test_a_log_that_ends_in_a_complete_message(end: str) -> None:
+    log = f"L FASPMGR 2\nL Type: STOP\nL Size: 123\n{end}"
+    events, problems = problems_of(io.BytesIO(log.encode()), "L (.*)")
+    assert (sizes(events), problems) == ([123], [])
+
+
+def test_what_a_damaged_log_leaves_open_is_unfinished() -> None:
+    """The end of the log would end the message, the place of the damage does not."""
+    log = bracketed(*ONE, *TWO).encode()
+    packer = zlib.compressobj(wbits=31)
+    cut_off = packer.compress(log) + packer.flush(zlib.Z_SYNC_FLUSH)
+    parser = Parser(strict=True)
+    events, reason = results_until_error(io.BytesIO(cut_off), CaptureError, parser, unwrap="brackets")
+    assert (sizes(events), reason) == ([1], "the gzip data is cut off")
+    assert [problem.kind for problem in parser.problems] == ["unfinished"]
+
+
+def test_what_came_before_a_problem_is_not_lost() -> None:
+    log = bracketed(*ONE, "", "noise", *TWO, "").encode()
+    with pytest.raises(ProtocolError) as raised:
+        list(pump(io.BytesIO(log), Parser(strict=True), unwrap="brackets"))
+    assert sizes(raised.value.results) == [1]
+
+
+# No bytes can have such an expression, which is what a log is searched with.
+INVALID = ["(", r"\u00e9", "(?u)x(.*)", "x{99999999999}", r"\1", "(" * 5000, re.compile(r"\u00e9"), re.compile("(?u)x")]
+
+
+@pytest.mark.parametrize("unwrap", INVALID, ids=lambda unwrap: str(unwrap)[:30])
+def test_a_pattern_must_be_a_regular_expression_for_bytes(unwrap: Any) -> None:
+    with pytest.raises(ValueError, match=r"^invalid regular expression: '") as raised:
+        unwrapped("", unwrap)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("unwrap", [5, b"x", ["x"]], ids=str)
+def test_a_pattern_must_be_text(unwrap: Any) -> None:
+    with pytest.raises(TypeError, match="unwrap must be text"):
+        unwrapped("", unwrap)
+
+
+def test_patterns_match_the_bytes_of_text() -> None:
+    log = "é FASPMGR 2\né Type: STATS\né Size: 3\né \n"
+    assert sizes(unwrapped(log, "é (.*)")) == sizes(unwrapped(log, re.compile("É (.*)".lower()))) == [3]
+    # A byte that is no UTF-8, as a command line has it.
+    data = b"".join(b"\xff " + line + b"\n" for line in (b"FASPMGR 2", b"Type: STATS", b"Size: 4", b""))
+    assert sizes(list(read(io.BytesIO(data), unwrap="\udcff (.*)"))) == [4]
+
+
+def test_a_pattern_that_a_later_python_may_read_in_another_way_prints_no_warning() -> None:
+    with warnings.catch_warnings(action="error"):
+        assert unwrapped("", "[[a]") == []
 
 
 def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
@@ -138,3 +215,46 @@ def test_a_line_without_an_end_does_not_fill_memory() -> None:
         tracemalloc.stop()
     log = b"\nline=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 9]\nline=[]\n"
     assert sizes(unwrapper.feed(log) + unwrapper.close()) == [9]
+
+
+LONG = b"x" * (MAX_FRAME_BYTES + 1)
+OVERSIZED = {  # where the line stands that is too long, and the place of what is reported
+    "a field of a message": (b"L FASPMGR 2\nL Type: STOP\nL File: " + LONG + b"\nL Size: 5\nL \n", 1),
+    "another log line amid a message": (b"L FASPMGR 2\nL Type: STOP\n" + LONG + b"\nL Size: 5\nL \n", 1),
+    "between messages": (LONG + b"\n", 1),
+    "a header": (b"L " + LONG + b" FASPMGR 2\nL Type: STOP\nL Size: 5\nL \n", 1),
+}
+
+
+@pytest.mark.parametrize("step", [1 << 16, 8 << 20], ids=["in pieces", "at once"])
+@pytest.mark.parametrize("ended", [b"\n", b""], ids=["", "as the last line"])
+@pytest.mark.parametrize(("long", "line"), OVERSIZED.values(), ids=OVERSIZED)
+def test_a_line_that_is_too_long_drops_its_message(long: bytes, line: int, ended: bytes, step: int) -> None:
+    one, two = (b"L FASPMGR 2\nL Type: STOP\nL Size: %d\nL \n" % size for size in (1, 2))
+    log = one + (long + two if ended else long[: long.rindex(b"x") + 1])
+    parser = Parser()
+    unwrapper = Unwrapper(parser, "L (.*)")
+    events = [event for at in range(0, len(log), step) for event in unwrapper.feed(log[at : at + step])]
+    assert sizes(events + unwrapper.close()) == ([1, 2] if ended else [1])
+    (problem,) = parser.problems
+    assert (problem.kind, problem.line, problem.offset) == ("oversized", 4 + line, len(one))
+
+
+def test_a_line_that_is_too_long_ends_a_list_which_it_does_not_belong_to() -> None:
+    log = b"- FASPMGR 2\n- Type: STOP\n- Size: 1\n" + LONG + b"\n- FASPMGR 2\n- Type: STOP\n- File: " + LONG + b"\n"
+    events, problems = problems_of(io.BytesIO(log), "bullets")
+    assert sizes(events) == [1]
+    assert [problem.kind for problem in problems] == ["oversized"]
+
+
+def test_the_limit_of_lines_is_that_of_messages_where_that_is_higher() -> None:
+    log = b"L FASPMGR 2\nL Type: STOP\nL File: " + LONG + b"\nL Size: 5\nL \n"
+    parser = Parser(max_frame_bytes=2 * MAX_FRAME_BYTES)
+    unwrapper = Unwrapper(parser, "L (.*)")
+    assert sizes(unwrapper.feed(log)) == [5]
+    low = Parser(max_frame_bytes=40)  # a message of 40 bytes, in lines with a long prefix
+    unwrapper = Unwrapper(low, "line=(.*)")
+    prefix = b"x" * 100 + b" line="
+    lines = (b"FASPMGR 2", b"Type: STOP", b"Size: 5", b"")
+    assert sizes(unwrapper.feed(b"".join(prefix + line + b"\n" for line in lines))) == [5]
+    assert not [*parser.problems, *low.problems]

@@ -121,12 +121,13 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def on_terminal(*args: str | Path, stdin: int | None = None) -> Iterator[Terminal]:
+def on_terminal(*args: str | Path, stdin: int | None = None, **options: Any) -> Iterator[Terminal]:
     """Run the command line on a terminal of its own, of 80 columns and 24 rows.
 
     Args:
         args: its arguments.
         stdin: as for Popen; by default the terminal.
+        options: others of Popen.
     """
     master, slave = pty.openpty()
     set_columns(slave, 80)
@@ -138,6 +139,7 @@ def on_terminal(*args: str | Path, stdin: int | None = None) -> Iterator[Termina
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
         environment={"TERM": "xterm"},
+        **options,
     ) as process:
         os.close(slave)
         terminal = Terminal(process, master)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.protocol.events import EVENT_CLASSES
-from faspmgr.protocol.fields import BY_NAME, FIELDS
 from faspmgr.protocol.parser import parse
 from faspmgr.protocol.tokenizer import Tokenizer
-from tests.cli.terminal import Result, invoke
+from tests.cli.terminal import invoke
+from tests.cli.test_tables import records, table
 
 STOP = {  # of the vendor's example, in the order of the field table
     "type": "STOP", "file": "AsperaConnect-1.1.1.0.exe", "size": 6162042, "written": 6162042, "loss": 0,
@@ -26,16 +22,6 @@ STOP = {  # of the vendor's example, in the order of the field table
     "fasp_file_id": "52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
     "file_checksum": "080690692698a1e3dec9924b44b94ed4", "file_checksum_type": "md5",
 }  # fmt: skip
-
-
-def table(result: Result, dialect: str = "excel") -> list[list[str]]:
-    return list(csv.reader(io.StringIO(result.text, newline=""), dialect))
-
-
-def records(result: Result, dialect: str = "excel") -> list[dict[str, str]]:
-    header, *rows = table(result, dialect)
-    assert all(len(row) == len(header) for row in rows)
-    return [dict(zip(header, row)) for row in rows]
 
 
 # -- JSON Lines
@@ -130,6 +116,46 @@ def test_several_files_one_after_the_other(fixtures: Path) -> None:
     assert result.objects == [{"type": "INIT"}, {"type": "DONE"}]
 
 
+# -- messages inside of other logs
+
+
+def test_a_log_that_is_cut_in_its_last_line_loses_that_message(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.log", tmp_path / "cut.log"
+    whole.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 7\n")
+    cut.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 123")
+    unfinished = f"{cut}:1: the stream ends in the middle of this message, it is dropped: Type: STOP"
+    unwrap = ["--unwrap", "L (.*)"]
+    for args, status in (([], 0), (["--strict"], 4)):
+        alone = invoke("decode", *args, *unwrap, cut)
+        assert (alone.status, alone.objects, alone.errors) == (status, [], [unfinished])
+        for files in ([whole, cut], [cut, whole], [cut, whole, cut]):
+            result = invoke("decode", *args, *unwrap, *files)
+            assert (result.status, result.objects) == (status, [{"type": "STOP", "size": 7}])
+            assert result.errors == [unfinished] * files.count(cut)
+    assert invoke("check", *unwrap, cut).status == 4
+
+
+def test_a_log_line_that_is_too_long_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "long.log"
+    path.write_text(f"L FASPMGR 2\nL Type: STOP\nL File: {'x' * 1_100_000}\nL Size: 5\nL \n")
+    for args, status in (([], 0), (["--strict"], 4)):
+        result = invoke("decode", *args, "--unwrap", "L (.*)", path)
+        assert (result.status, result.out) == (status, b"")
+        assert result.err.startswith(f"{path}:1: a line of this message is too long")
+
+
+INVALID = ["(", r"\u00e9", "(?u)x(.*)", "x{99999999999}", "(" * 5000, "\x1b(", "\u202e("]
+
+
+@pytest.mark.parametrize("pattern", INVALID, ids=lambda pattern: ascii(pattern)[:30])
+@pytest.mark.parametrize("name", ["decode", "summary", "check", "watch"])
+def test_a_pattern_that_cannot_be_used_is_wrong_usage(name: str, pattern: str) -> None:
+    result = invoke(name, "--unwrap", pattern)
+    assert (result.status, result.out) == (2, b"")
+    assert "\nError: invalid --unwrap: '" in result.err
+    assert result.err.replace("\n", "").isprintable()
+
+
 # -- types and fields
 
 
@@ -173,79 +199,7 @@ def test_a_field_of_a_newer_ascp() -> None:
         assert invoke("decode", "--raw", "--fields", name, stdin=data).objects == [{"QuantumFlux": "7"}]
         for raw in ([], ["--raw"]):
             result = invoke("decode", "--format", "csv", *raw, "--fields", name, stdin=data)
-            assert table(result) == [["quantum_flux"], ["7"]]
-
-
-# -- CSV and TSV
-
-FORMS = [("csv", "excel"), ("tsv", "excel-tab")]
-
-
-@pytest.mark.parametrize(("form", "dialect"), FORMS)
-def test_every_stream_has_the_same_columns(form: str, dialect: str, captures: list[Path]) -> None:
-    headers = {tuple(table(invoke("decode", "--format", form, path), dialect)[0]) for path in captures}
-    (header,) = headers
-    known = {name for cls in EVENT_CLASSES.values() for name in cls.__match_args__} - {"extra", "_frame", "frame"}
-    assert header == ("type", *(name for name in BY_NAME if name in known), "extra")
-
-
-@pytest.mark.parametrize(("form", "dialect"), FORMS)
-def test_a_table_says_what_json_says(form: str, dialect: str, capture: Path) -> None:
-    def cell(value: Any) -> str:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    rows = records(invoke("decode", "--format", form, capture), dialect)
-    objects = invoke("decode", capture).objects
-    assert len(rows) == len(objects)
-    for row, shown in zip(rows, objects):
-        extra = row.pop("extra")
-        shown = {name: cell(value) for name, value in shown.items() if name != "undecodable"}
-        there = {name: text for name, text in row.items() if text}
-        assert {**there, **(json.loads(extra) if extra else {})} == {k: v for k, v in shown.items() if v}
-
-
-def test_columns_of_one_type(fixtures: Path) -> None:
-    result = invoke("decode", "--format", "csv", "--type", "ARGSTOP", fixtures / "examples" / "argstop.fasp")
-    assert result.lines[0] == (
-        "type,file,session_id,user_str,fasp_file_arg_index,arg_transfers_status,arg_transfers_attempted,"
-        "arg_transfers_failed,arg_transfers_passed,arg_transfers_skipped,extra"
-    )
-    assert result.lines[1] == "ARGSTOP,sourcedir,,,1,Complete,2,,2,,"
-
-
-def test_chosen_columns(fixtures: Path) -> None:
-    path = fixtures / "examples" / "stop.fasp"
-    comma = invoke("decode", "--format", "csv", "--fields", "size,file,size", path)
-    assert comma.text == "size,file\n6162042,AsperaConnect-1.1.1.0.exe\n"
-    tab = invoke("decode", "--format", "tsv", "--raw", "--fields", "size,file", path)
-    assert tab.text == "Size\tFile\n6162042\tAsperaConnect-1.1.1.0.exe\n"
-
-
-def test_raw_columns_have_the_names_of_the_wire(fixtures: Path) -> None:
-    (row,) = records(invoke("decode", "--format", "csv", "--raw", fixtures / "examples" / "stop.fasp"))
-    assert (row["Type"], row["Elapsedusec"]) == ("STOP", "15084185")
-    assert set(row) - {"extra"} <= set(FIELDS)
-
-
-ODD_NAMES = ["a,b", 'a"b', "a\tb", " a ", "", "ü", "=1+1", "a\x1bnb", "'", '"', '""', "a;b", "\x0b\x0c\x85\u2028"]
-
-
-@pytest.mark.parametrize(("form", "dialect"), FORMS)
-def test_odd_names_come_back_from_a_table(form: str, dialect: str) -> None:
-    data = "".join(f"FASPMGR 2\nType: STATS\nFile: {name}\nOdd: {name}\n\n" for name in ODD_NAMES).encode()
-    rows = records(invoke("decode", "--format", form, stdin=data), dialect)
-    assert [row["file"] for row in rows] == [name.replace("\x1bn", "\n") for name in ODD_NAMES]
-    assert [json.loads(row["extra"])["odd"] for row in rows] == ODD_NAMES
-
-
-def test_the_file_is_valid_utf_8_whatever_the_name(fixtures: Path) -> None:
-    result = invoke("decode", "--format", "csv", "--fields", "file", fixtures / "sessions" / "two-sessions.fasp")
-    assert "/data/in/Br\ufffdssel.dat" in result.lines
-
-
-def test_an_empty_stream_has_a_header() -> None:
-    result = invoke("decode", "--format", "csv", "--fields", "file,size")
-    assert (result.status, result.text) == (0, "file,size\n")
+            assert table(result) == [[name if raw else "quantum_flux"], ["7"]]
 
 
 # -- text
@@ -269,6 +223,34 @@ def test_text_is_printable_whatever_the_value() -> None:
         assert len(text.split("\n")) == 3
         assert text.replace("\n", "").isprintable()
         assert '=""' in text
+
+
+HOSTILE = {  # control characters of both sets, DEL, and what turns the direction of writing or ends a line
+    "\x01": r"\u0001", "\x1b": r"\u001b", "\x7f": r"\u007f", "\x85": r"\u0085", "\x9b": r"\u009b",
+    "\u061c": r"\u061c", "\u200e": r"\u200e", "\u200f": r"\u200f", "\u2028": r"\u2028", "\u2029": r"\u2029",
+    **{chr(code): rf"\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    "\u200b": r"\u200b", "\ufeff": r"\ufeff", "\U000e0001": r"\udb40\udc01",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("char", HOSTILE, ids=ascii)
+def test_text_is_escaped_inside_of_lists_and_objects(char: str) -> None:
+    # A source is a path, in which ESC is written twice.
+    path, tag = char.replace("\x1b", "\x1b\x1b"), HOSTILE[char] if char < " " else char
+    data = f'FASPMGR 2\nType: SESSION\nSource: a{path}b\nTags: {{"{tag}":["{tag}é"]}}\nUserStr: x{char}\n\n'.encode()
+    text = invoke("decode", "--format", "text", stdin=data).text
+    assert text.rstrip("\n").isprintable()
+    escape = HOSTILE[char]
+    assert f' source=["a{escape}b"]' in text
+    other = "é" if char < " " else r"\u00e9"  # JSON writes the lowest as escapes anyhow
+    assert f' tags={{"{escape}":["{escape}{other}"]}}' in text
+    assert f' user_str="x{escape}"' in text
+
+
+def test_text_leaves_readable_what_is_printable() -> None:
+    data = 'FASPMGR 2\nType: SESSION\nSource: é日 "x"\nTags: {"ü":1}\n\n'.encode()
+    text = invoke("decode", "--format", "text", stdin=data).text
+    assert text == 'SESSION      source=["é日 \\"x\\""] tags={"ü":1}\n'
 
 
 # -- bytes

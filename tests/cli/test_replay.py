@@ -179,5 +179,10 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     path = tmp_path / "damaged.fasp.gz"
     path.write_bytes(gzip.compress(ELAPSED % 1 * 1000)[:-20])
     result = invoke("replay", "--speed", "max", path)
-    assert result.status == 2
-    assert result.err.startswith(f"faspmgr: {path}: ")
+    assert result.status == 4
+    assert result.err == f"faspmgr: {path}: the gzip data is cut off\n"
+    assert result.out
+    path.write_bytes(gzip.compress(ELAPSED % 1) + b"garbage")
+    result = invoke("replay", path)
+    assert (result.status, result.out) == (0, ELAPSED % 1)
+    assert result.err == f"faspmgr: {path}: bytes behind the end of the gzip data are not read\n"

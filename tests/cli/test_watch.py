@@ -267,7 +267,9 @@ def test_interrupt_leaves_the_terminal_in_order(tmp_path: Path) -> None:
         shown.process.send_signal(signal.SIGINT)
         assert shown.end() == 130
     assert "Traceback" not in shown.text
-    assert shown.text.endswith("\x1b[?7h\r\n")  # lines wrap again, and the prompt comes below the bars
+    bars, _, end = shown.text.rpartition("\x1b[?7h\r\n")  # lines wrap again, and what follows comes below the bars
+    assert "40%" in bars
+    assert end == "Running: 40%, 40 B, 0 files\r\n"
 
 
 def test_ten_thousand_messages_a_second(tmp_path: Path) -> None:

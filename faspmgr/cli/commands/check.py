@@ -9,7 +9,7 @@ import click
 
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading, name_of
-from faspmgr.cli.text import count
+from faspmgr.cli.text import count, printable
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 from faspmgr.verdicts import ExitStatus
@@ -25,7 +25,9 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
     Each problem is a line on standard error: FILE:LINE, the byte offset, the kind and the place. The number of messages
     and problems of each file goes to standard output.
 
-    Exit status: 0 no problem, 4 at least one, 2 a file that cannot be read.
+    When it is interrupted, it reports what was found so far.
+
+    Exit status: 0 no problem, 4 at least one, 2 a file that cannot be read, 130 interrupted.
 
     \b
     Example:
@@ -33,7 +35,7 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
       faspmgr check --json *.fasp | jq '.problems[].kind'
     """
     report = _JsonReport() if as_json else _TextReport()
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, on_problem=report.problem)
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True, on_problem=report.problem)
     report.start()
     messages = dict.fromkeys(source.files, 0)
     for file, events in source.batches(Parser):
@@ -55,7 +57,7 @@ class _TextReport:
     def problem(self, file: str, problem: Problem) -> None:
         self.problems += 1
         self._by_file[file] += 1
-        click.echo(f"{file}:{problem.line}: byte {problem.offset}: {problem.kind}: {problem}", err=True)
+        click.echo(f"{printable(file)}:{problem.line}: byte {problem.offset}: {problem.kind}: {problem}", err=True)
 
     def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
         for file, number in messages.items():
@@ -63,7 +65,7 @@ class _TextReport:
             words = [count(number, "message"), count(problems, "problem") if problems else "no problem"]
             if file in errors:
                 words.append("not read to its end")
-            output.write([f"{name_of(file)}: {', '.join(words)}"])
+            output.write([f"{printable(name_of(file))}: {', '.join(words)}"])
 
 
 class _JsonReport:

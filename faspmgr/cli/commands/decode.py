@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -31,8 +31,9 @@ NO_DATA = b"\n\n"
     "form",
     type=click.Choice(["jsonl", "csv", "tsv", "text", "fasp"]),
     default="jsonl",
-    help="jsonl (default): one JSON object a line; csv, tsv: a header, and the same columns in every row; text: a line"
-    " for people; fasp: the messages as they are on the wire.",
+    help="jsonl (default): one JSON object a line; csv, tsv: a header, and the same columns in every row, where"
+    r" tsv has \t, \r, \n and \\ for a TAB, CR, LF and backslash; text: a line for people;"
+    " fasp: the messages as they are on the wire.",
 )
 @click.option("--raw", is_flag=True, help="Names and texts as on the wire, instead of typed values.")
 @click.option("--type", "types", metavar="TYPE,…", multiple=True, help="Only messages of these types.")
@@ -65,7 +66,9 @@ def command(
     """
     source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
     wanted = {part.upper() for part in _parts(types)}
-    select = _Selection(raw, not show_secrets, tuple(dict.fromkeys(_field_name(part) for part in _parts(names))))
+    raw = raw or form == "fasp"
+    asked = tuple(dict.fromkeys(_field_name(part, raw) for part in _parts(names)))
+    select = _Selection(raw, not show_secrets, asked)
     render = _renderer(form, select, wanted)
     # Types that were asked for, are unknown, and have not come yet.
     missing = {name for name in wanted if name not in EVENT_CLASSES}
@@ -85,16 +88,17 @@ def _parts(values: Iterable[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _field_name(name: str) -> str:
-    """Give the Python name of the field that the user means. A name that is similar to a known one is a slip; any
-    other may be a field that a newer ascp has added."""
+def _field_name(name: str, raw: bool) -> str:
+    """Give the Python name of the field that the user means, or the one on the wire. A name that is similar to a known
+    one is a slip; any other may be a field that a newer ascp has added. Its name on the wire may have been given in
+    either way."""
     field = fields.find(name)
     if field:
-        return field.name
+        return field.wire if raw else field.name
     close = difflib.get_close_matches(name, [*fields.BY_NAME, *fields.FIELDS], n=1, cutoff=0.7)
     if close:
         raise click.BadParameter(f"unknown field {name!r}; did you mean {close[0]!r}?", param_hint="--fields")
-    return fields.snake_case(name)
+    return name if raw else fields.snake_case(name)
 
 
 @attrs.frozen
@@ -106,7 +110,7 @@ class _Selection:
     redact: bool
     """Secrets are hidden."""
     names: tuple[str, ...]
-    """Python names of the fields that were asked for, in this order; empty for all."""
+    """The fields that were asked for, in this order, as _field_name gives them; empty for all."""
 
     def values(self, event: Event) -> dict[str, Any]:
         """Give the values by their names, the type first unless fields were asked for."""
@@ -116,13 +120,21 @@ class _Selection:
         shown = {"Type": event.type, **self._all(event).fields}
         if not self.names:
             return shown
-        return {name: value for name, value in shown.items() if fields.snake_case(name) in self.names}
+        return {wire: value for wire, value in shown.items() if self.name_of(wire, shown) is not None}
+
+    def name_of(self, wire: str, shown: Mapping[str, Any]) -> str | None:
+        """Give the name under which a field of the wire was asked for, None if it was not: its own, or the Python name
+        of an unknown one, which several may have, unless this is the own name of another field of the message."""
+        if wire in self.names:
+            return wire
+        name = None if wire in fields.FIELDS else fields.snake_case(wire)
+        return name if name in self.names and name not in shown else None
 
     def frame(self, event: Event) -> Frame:
         """Give the message with these fields only."""
         frame = self._all(event)
         if self.names:
-            texts = {name: text for name, text in frame.fields.items() if fields.snake_case(name) in self.names}
+            texts = {wire: text for wire, text in frame.fields.items() if self.name_of(wire, frame.fields) is not None}
             frame = Frame(frame.type, texts, frame.version)
         return frame
 
@@ -137,7 +149,7 @@ def _renderer(form: str, select: _Selection, types: set[str]) -> Render:
         return lambda events: output.to_bytes(_text_line(event, select) for event in events)
     if form == "fasp":
         return _Wire(select)
-    return _table("excel" if form == "csv" else "excel-tab", select, types)
+    return _table(form, select, types)
 
 
 def _text_line(event: Event, select: _Selection) -> str:
@@ -169,23 +181,32 @@ class _Wire:
         return b""
 
 
-def _table(dialect: str, select: _Selection, types: set[str]) -> Render:
+def _table(form: str, select: _Selection, types: set[str]) -> Render:
     """Give what renders CSV or TSV. The columns depend on the options alone: the fields that were asked for, or type,
     all fields of the wanted types, and extra: a JSON object with everything that is in no other column."""
-    names = select.names or ("type", *_names_of(types))
-    wires = {name: field.wire for name, field in fields.BY_NAME.items()} if select.raw else {}
-    header = [wires.get(name, name) for name in names]
-    table = output.Table(dialect, header if select.names else [*header, "extra"])
+    names = select.names or tuple(
+        fields.BY_NAME[name].wire if select.raw else name for name in ("type", *_names_of(types))
+    )
+    table = output.Table(form, names if select.names else [*names, "extra"])
 
     def render(events: list[Event]) -> bytes:
         for event in events:
             shown = select.values(event)
-            keys = {fields.snake_case(wire): wire for wire in shown} if select.raw else {}
-            row = [shown.pop(keys.get(name, name), None) for name in names]
+            if select.raw and select.names:
+                shown = _by_name(select, shown)
+            row = [shown.pop(name, None) for name in names]
             table.add(row if select.names else [*row, shown or None])
         return table.take_bytes()
 
     return render
+
+
+def _by_name(select: _Selection, shown: dict[str, Any]) -> dict[str, Any]:
+    """Give the fields of the wire by the names that were asked for. Where several have one name: an object of them."""
+    found: dict[str, dict[str, Any]] = {}
+    for wire, text in shown.items():
+        found.setdefault(select.name_of(wire, shown) or wire, {})[wire] = text
+    return {name: texts if len(texts) > 1 else next(iter(texts.values())) for name, texts in found.items()}
 
 
 def _names_of(types: set[str]) -> list[str]:

@@ -31,6 +31,8 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
     its connections, and how it ended, is read from the file beside it that ends in .connections. Several files without
     one are the parts of one stream: a session may continue in the next file.
 
+    When it is interrupted, it shows the state so far; so with --follow the state of a transfer that is running.
+
     Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none; of a
     recorded run that of the run, also 5 for one that was not started and 130 for one that was interrupted.
 
@@ -39,17 +41,18 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
       faspmgr summary capture.fasp
       faspmgr summary --json recording/ | jq '.transfers[].state'
     """
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
     retold = Retold(source)
     for _piece in retold.pieces():
         pass
-    retold.tracker.close()
-    endings, status = retold.endings(), retold.status()
+    if not source.interrupted:  # then they may still be running
+        retold.tracker.close()
+    endings, status = retold.endings(), source.status or retold.status()
     if as_json:
         output.write([output.to_json(_report(retold, status))])
-    elif endings or source.status == ExitStatus.DONE:
+    elif endings or source.interrupted or source.status == ExitStatus.DONE:
         output.write(["\n\n".join(map(_text, endings)) or "No session in this stream."])
-    return source.status if source.status != ExitStatus.DONE else status
+    return status
 
 
 def _report(retold: Retold, status: ExitStatus) -> dict[str, Any]:

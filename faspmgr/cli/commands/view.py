@@ -98,10 +98,10 @@ def command(
     if ascp is not None and kind != "server":
         raise click.UsageError("--ascp is for KIND server only.")
     snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
-    source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict)
+    source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
     for piece in source.pieces(Parser):
         output.write(snapshots.apply(piece))
-    output.write(snapshots.close())
+    output.write(snapshots.end(lost=not source.interrupted))
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
         raise CommandError(f"{reading.name_of(file or '-')}: no session", ExitStatus.NO_RESULT)
     return source.status
@@ -147,9 +147,10 @@ class _Snapshots:
         if piece.ended:
             self.tracker.end(piece.stream)
 
-    def close(self) -> Iterator[str]:
-        """The final state of all sessions; what has not ended is lost."""
-        self.tracker.close()
+    def end(self, lost: bool) -> Iterator[str]:
+        """The final state of all sessions. lost: nothing more will come, what has not ended is lost."""
+        if lost:
+            self.tracker.close()
         yield from self._lines(self.tracker.sessions)
 
     def _lines(self, sessions: Iterable[Session]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from faspmgr.cli import options
 from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.reading import Reading, name_of
 from faspmgr.cli.retold import Retold
-from faspmgr.cli.text import ending_lines
+from faspmgr.cli.text import ending_lines, printable
 from faspmgr.tracking import Tracker
 from faspmgr.verdicts import ExitStatus
 
@@ -38,7 +38,7 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
     something has changed, at most ten times a second, and at the end. The results go to standard error then.
 
     Exit status: 0 all transfers are done, 1 one has failed, 3 one ended without a result or there is none; of a
-    recorded run that of the run.
+    recorded run that of the run, 130 interrupted.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
       faspmgr watch --progress json - <capture.fasp | jq .progress
     """
     with make_progress(mode, sys.stdout) as progress:
-        source = Reading((file,), follow=follow, unwrap=unwrap, strict=strict, log=progress.message)
+        source = Reading((file,), follow=follow, unwrap=unwrap, strict=strict, interruptible=True, log=progress.message)
         retold = Retold(source)
         tracker = retold.tracker
         finished = _Finished(tracker, source)
@@ -55,7 +55,8 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
             progress.update(tracker.transfers.values())
             if follow and finished(bool(piece.results)):
                 break
-        tracker.close()
+        if not source.interrupted:  # then they may still be running
+            tracker.close()
     endings = retold.endings()
     lines = ending_lines(endings)
     status = source.status
@@ -64,7 +65,8 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
         if not endings:
             lines.append("Lost: no session in this stream")
     if status == ExitStatus.NO_RESULT and not follow and _is_still_written(file):
-        lines.append(f"{name_of(file)} was written to just now. If its transfer is still running, use --follow.")
+        shown = printable(name_of(file))
+        lines.append(f"{shown} was written to just now. If its transfer is still running, use --follow.")
     Output(sys.stderr if mode == "json" else sys.stdout).write("".join(f"{line}\n" for line in lines))
     return status
 

@@ -1,0 +1,63 @@
+"""Signals that interrupt a command which reads: it stops reading, and goes on with what it has."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Interruption:
+    """Signals that interrupt, while the block runs: Ctrl-C, SIGTERM and, except under nohup, a terminal that has gone.
+
+    The first one ends ``watch()``. It breaks in only where the next item is waited for, so that nothing which was
+    received is half applied or half written. A second one raises KeyboardInterrupt wherever the program is.
+
+    Attributes:
+        caught: there was one.
+    """
+
+    def __init__(self) -> None:
+        self.caught = False
+        # Whether the next item is being waited for.
+        self._waiting = False
+        # What was there before, by the number of the signal.
+        self._handlers: dict[int, Any] = {}
+
+    def watch(self, items: Iterator[T]) -> Iterator[T]:
+        """Give the items of an iterator, until a signal comes."""
+        while not self.caught:
+            try:
+                self._waiting = True
+                item = next(items)
+            except StopIteration:
+                return
+            except KeyboardInterrupt:
+                if not self.caught:  # the block is not running
+                    raise
+                return
+            finally:
+                self._waiting = False
+            yield item
+
+    def __enter__(self) -> Self:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+                continue
+            with contextlib.suppress(ValueError):  # not the main thread, which alone receives signals
+                self._handlers[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            with contextlib.suppress(ValueError):
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: object) -> None:
+        again, self.caught = self.caught, True
+        if self._waiting or again:
+            raise KeyboardInterrupt
