@@ -7,6 +7,7 @@ started by tests/launcher.py.
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import socket
 import sys
@@ -109,6 +110,19 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """Lets this process, and those that it starts, open some thousand files, or skips the test."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4_096
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            pytest.skip(f"no more than {hard} open files are allowed")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
 def socket_folder() -> Iterator[Path]:
     """A folder with a short path: that of a Unix socket may have some hundred bytes, and TMPDIR be long."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
@@ -141,6 +155,14 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
 def message(kind: str, **fields: object) -> bytes:
     """A message as ascp sends it."""
     return "\n".join(["FASPMGR 2", f"Type: {kind}", *(f"{k}: {v}" for k, v in fields.items()), "", ""]).encode()
+
+
+def may_wait(count: int) -> bool:
+    """Does the system let so many connections wait until they are accepted? As far as it tells."""
+    try:
+        return int(Path("/proc/sys/net/core/somaxconn").read_text()) >= count
+    except OSError:
+        return False
 
 
 def free_port() -> int:

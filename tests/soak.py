@@ -98,7 +98,7 @@ class Plan:
             ),
             key=lambda deed: deed[0],
         )
-        self.limits = {"stall_timeout": 1.0, "grace": 0.5, "connect_timeout": 3.0}
+        self.limits: dict[str, Any] = {"stall_timeout": 1.0, "grace": 0.5, "connect_timeout": 3.0}
 
     def __str__(self) -> str:
         fault = self.environment.get("FASPMGR_ASCP_FAULT", "none")

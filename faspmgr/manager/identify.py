@@ -3,11 +3,11 @@
 What stands in this module decides that for one run of ascp, and keeps what a connection sends until it is decided: no
 event and no byte of a stranger reaches the tracker, the recording or a callback.
 
-The first connection whose first message is INIT with the UserStr that was given to ascp with ``-u`` is ours; every
-later one is refused. There is one exception. An ascp that fails at its start, on a command line without a host for one,
-sends INIT without a UserStr, then ERROR (seen, 3.9.0). A stranger could do so, too. So a connection like that is held
-back until the process has exited: it was ours if the process has failed and made no other connection, and is refused
-otherwise.
+The first connection whose first message is INIT with the UserStr that was given to ascp with ``-u`` is ours, unless the
+system shows that a stranger has made it (owner.py); every later one is refused. There is one exception. An ascp that
+fails at its start, on a command line without a host for one, sends INIT without a UserStr, then ERROR (seen, 3.9.0). A
+stranger that the system does not show could do so, too. So a connection like that is held back until the process has
+exited: it was ours if the process has failed and made no other connection, and is refused otherwise.
 
 For security there are limits on how long and how much a connection without a UserStr may send, and on the refusals that
 are kept.
@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import attrs
 
+from faspmgr.manager.owner import Owners
 from faspmgr.manager.port import Connection
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent
 
@@ -73,9 +74,15 @@ class Identification:
     Args:
         user_str: what the first INIT of our ascp says.
         on_refused: called with a line about each connection that is refused.
+
+    Attributes:
+        owners: tells who has made a connection; None as long as no ascp was started.
+        looking: how many connections wait for what owners has to tell.
     """
 
     def __init__(self, user_str: str, on_refused: Callable[[str], None]) -> None:
+        self.owners: Owners | None = None
+        self.looking = 0
         # The connection of our ascp; None until it is known. It stays here after it has closed.
         self.connection: Connection | None = None
         # Connections that were not ours, and why: a line for each, the first MAX_REFUSED.
@@ -96,18 +103,35 @@ class Identification:
         visitor = Visitor(connection)
         await visitor.read_first()
         problem = self._problem(visitor.events)
+        may_have_failed = visitor.is_nameless and not self.connection
+        if not problem or may_have_failed:
+            stranger = await self._stranger(connection)
+            if stranger is None:
+                problem = self._problem(visitor.events)  # once more: another one may have been accepted meanwhile
+            else:
+                problem, may_have_failed = f"process {stranger} has made it, which ascp has not started", False
         if not problem:
             self.connection = connection
             return visitor
-        if visitor.is_nameless and not self.connection:
+        if may_have_failed:
             await visitor.read_rest()
         await connection.aclose()
         refusal = f"refused a connection from {connection.peer}: {problem}"
-        if visitor.is_nameless and visitor.has_failed and not self._held_back:
+        if may_have_failed and visitor.has_failed and not self._held_back:
             self._held_back = visitor, refusal
         else:
             self._refuse(refusal)
         return None
+
+    async def _stranger(self, connection: Connection) -> int | None:
+        """The process of a stranger that has made a connection; None if it is ours, or nothing tells whose it is."""
+        if not self.owners or not connection.ends:
+            return None
+        self.looking += 1
+        try:
+            return await self.owners.stranger(connection.ends)
+        finally:
+            self.looking -= 1
 
     def _problem(self, events: list[Event]) -> str:
         """Why this is not our ascp; empty if it is."""

@@ -20,6 +20,7 @@ from faspmgr.ascp import (
     command_line,
     find_ascp,
     option_value,
+    remove_stale_lists,
     retry_argv,
     secrets_in,
     session_argv,
@@ -100,6 +101,7 @@ class Launch:
                 argv, hidden = list(prepared.argv), list(prepared.secrets)
                 environment = {**self._environment, **prepared.env}
             else:
+                remove_stale_lists()
                 argv = [ascp, *self._argv[1:]]
                 hidden, environment = list(secrets_in(argv)), self._environment
             variables = {**os.environ, **environment}

@@ -82,7 +82,8 @@ class Listener:
         connections: number of connections after which iterating ends; None for no end.
         allow_remote: allow an address that is not on loopback. Nothing authenticates a connection: whoever reaches the
             port can forge messages.
-        max_connections: how many connections are served at once; more wait in turn. A limit for security.
+        max_connections: how many connections are served at once; more wait in turn, and those go first that have sent
+            no message. Each needs a file descriptor, and one more where it is recorded. A limit for security.
         hello_timeout: seconds within which a connection must send its first message, or it is closed; None for any
             time. A limit for security.
         max_frame_bytes: size of the longest message; a longer one is skipped and reported as a problem. A limit for
@@ -155,6 +156,8 @@ class Listener:
         self._failure: Exception | None = None
         # From the connections to the caller, None at the end. One at a time: the connections take turns.
         self._pieces: asyncio.Queue[_Piece | None] = asyncio.Queue(maxsize=1)
+        # Keeps the turns: a queue lets a connection that has its next piece at hand go before one that waits already.
+        self._turn = asyncio.Lock()
         # A task waits for the next piece.
         self._waiting = False
         # The latest piece, and its events that were not given yet.
@@ -236,12 +239,17 @@ class Listener:
         tap = self._recording.tap(self._report_recording) if self._recording else None
         connection.tap = tap
         while events := await connection.read():
-            await self._pieces.put(_Piece(connection.number, datetime.now(UTC), events))
+            await self._hand_over(connection, events)
         if connection.error:
             self._report(f"{connection.peer}: {connection.error.strerror or connection.error}")
         if self._recording and tap:
             self._recording.end(tap)
-        await self._pieces.put(_Piece(connection.number, datetime.now(UTC), []))
+        await self._hand_over(connection, [])
+
+    async def _hand_over(self, connection: Connection, events: list[Event]) -> None:
+        piece = _Piece(connection.number, datetime.now(UTC), events)
+        async with self._turn:
+            await self._pieces.put(piece)
 
     def _report(self, message: str) -> None:
         if self._on_message:

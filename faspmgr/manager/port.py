@@ -10,8 +10,9 @@ How
     back-pressure. For each connection, two reads of the event loop and one message are in memory at most.
 Worst case
     Nothing authenticates a connection. One that sends no message is closed after hello_timeout, so that it cannot hold
-    a place for ever. An ascp that does not read its commands is sent no more of them than MAX_UNSENT_BYTES. A message
-    longer than max_frame_bytes is skipped. Without file descriptors, accepting waits for better times.
+    a place for ever; where places or file descriptors run out, the one that was silent for the longest goes at once.
+    An ascp that does not read its commands is sent no more of them than MAX_UNSENT_BYTES. A message longer than
+    max_frame_bytes is skipped.
 Here belongs
     What a socket does, and no meaning of any message: which ascp a connection belongs to and what its events amount to
     is the business of identify.py, listener.py and tracking.
@@ -20,90 +21,42 @@ Here belongs
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from faspmgr.callbacks import check_callbacks
+from faspmgr.manager.owner import Ends
 from faspmgr.manager.publish import PublishedPort
+from faspmgr.manager.wire import Wire
 from faspmgr.protocol.commands import Command
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES
 
-MAX_CONNECTIONS = 32
-"""Connections that are served at once, against a crowd that uses up memory and file descriptors."""
+MAX_CONNECTIONS = 1_024
+"""Connections that are served at once, against a crowd that uses up memory and file descriptors; can be set."""
+MIN_SILENT_SECONDS = 0.25
+"""How long a connection must have sent no message before it may lose its place to another one. ascp sends its first at
+once."""
 HELLO_TIMEOUT = 30.0
 """Seconds until the first message, against connections that hold a place and stay silent."""
 MAX_UNSENT_BYTES = 1 << 16
 """Bytes of commands that ascp has not read, against an ascp that never reads them."""
-MAX_UNREAD_BYTES = 1 << 16
-"""Received bytes that nobody has asked for: from here on the socket is not read, and ascp waits."""
-BACKLOG = 128
-"""Connections that the system keeps waiting until they are accepted."""
-ACCEPT_PAUSE = 0.2
-"""Seconds to wait after a connection that could not be accepted."""
+BACKLOG = 4_096
+"""Connections that the system keeps waiting until they are accepted; where it allows fewer (on Linux the sysctl
+net.core.somaxconn), that many."""
+ACCEPT_PAUSE = 0.05
+"""Seconds to wait before the next look, where there is no place for a connection, or one could not be accepted."""
 
 logger = logging.getLogger(__name__)
-
-
-class _Wire(asyncio.Protocol):
-    """The receiving side of a socket: what has arrived and was not read yet.
-
-    asyncio's streams would do, but for a reset: they drop what has arrived before it.
-    """
-
-    def __init__(self) -> None:
-        # The socket, from the start of the connection on.
-        self.transport: asyncio.Transport
-        # What the connection broke off with; None while it is open and after an orderly end.
-        self.error: OSError | None = None
-
-        # Received and not read yet.
-        self._data = bytearray()
-        # Nothing more will arrive.
-        self._ended = False
-        # Reading from the socket is paused.
-        self._paused = False
-        # Set when data has arrived, or the end.
-        self._arrival = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        self._arrival.set()
-        if len(self._data) >= MAX_UNREAD_BYTES and not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        self._arrival.set()
-        return True  # keeps our side open: an ascp that has closed its own may still listen
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._ended = True
-        self.error = error if isinstance(error, OSError) else None
-        self._arrival.set()
-
-    async def read(self) -> bytes:
-        """Wait for data: at least one byte, or none at the end. Cancelling it loses nothing."""
-        while not self._data and not self._ended:
-            self._arrival.clear()
-            await self._arrival.wait()
-        data = bytes(self._data)
-        self._data.clear()
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
-        return data
 
 
 class Connection:
@@ -115,7 +68,7 @@ class Connection:
     def __init__(
         self,
         number: int,
-        wire: _Wire,
+        wire: Wire,
         on_close: Callable[[Connection], None],
         *,
         max_frame_bytes: int,
@@ -127,6 +80,9 @@ class Connection:
 
         self.peer = _format_address(wire.transport.get_extra_info("peername"))
         """Address of the other end, such as ``127.0.0.1:40816``."""
+
+        self.opened = asyncio.get_running_loop().time()
+        """When it was accepted, in the time of the event loop."""
 
         self.parser = Parser(
             max_frame_bytes=max_frame_bytes,
@@ -148,7 +104,9 @@ class Connection:
         # Gives the place on the port back.
         self._on_close = on_close
         # When the first message must have arrived, in the loop's time; None when it has, or need not.
-        self._hello_by = None if hello_timeout is None else asyncio.get_running_loop().time() + hello_timeout
+        self._hello_by = None if hello_timeout is None else self.opened + hello_timeout
+        # No message was read so far.
+        self._silent = True
         # Everything that has arrived was read, and nothing more will arrive.
         self._ended = False
         # Read but not yet given by "async for", the next one last.
@@ -178,6 +136,7 @@ class Connection:
                 events = self.parser.close()
             if events:
                 self._hello_by = None
+                self._silent = False
                 return events
         return []
 
@@ -228,6 +187,17 @@ class Connection:
         else:
             logger.info("connection %d from %s closed", self.number, self.peer)
 
+    @property
+    def is_silent(self) -> bool:
+        """Has it sent nothing that is a message, and nothing that is still to be read?"""
+        return self._silent and not self._wire.has_news
+
+    @property
+    def ends(self) -> Ends | None:
+        """The numeric addresses of the other end and of this one; None where it was gone before it was accepted."""
+        theirs, ours = (self._wire.transport.get_extra_info(name) for name in ("peername", "sockname"))
+        return (theirs[:2], ours[:2]) if theirs and ours else None
+
     def __repr__(self) -> str:
         return f"<Connection {self.number} from {self.peer}{', closed' if self.closed else ''}>"
 
@@ -242,7 +212,8 @@ class ManagementPort:
             port can forge messages, and read commands.
         publish: write an ``.optport`` file, so that every ascp on the machine connects: True for the run directory of
             an installed ascp, or the path of a run directory.
-        max_connections: how many connections are served at once; more wait in turn. A limit for security.
+        max_connections: how many connections are served at once; more wait in turn, and those go first that have sent
+            no message. Each needs a file descriptor. A limit for security.
         hello_timeout: seconds within which a connection must send its first message, or it is closed; None for any
             time. A limit for security.
         max_frame_bytes: size of the longest message; a longer one is skipped and reported as a problem. A limit for
@@ -302,10 +273,11 @@ class ManagementPort:
         # The .optport file; None when it is not wanted, and before the port is open.
         self._published: PublishedPort | None = None
 
-        # Free places for connections.
-        self._places = asyncio.Semaphore(max_connections)
-        # The open connections.
-        self._connections: set[Connection] = set()
+        self._max_connections = max_connections
+        # The open connections, the oldest first.
+        self._connections: dict[Connection, None] = {}
+        # Set when one of them has closed.
+        self._closed_one = asyncio.Event()
         # How many connections there have been.
         self._count = 0
         # Accepts the next connection; None when nobody has asked for it. It outlives a caller that is cancelled: what
@@ -377,16 +349,16 @@ class ManagementPort:
 
     async def _accept(self, listener: socket.socket) -> Connection:
         """Wait for a free place, and then for a connection."""
-        await self._places.acquire()
+        while len(self._connections) >= self._max_connections and not await self._drop_silent():
+            self._closed_one.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ACCEPT_PAUSE):
+                    await self._closed_one.wait()
+        accepted = await accept(listener, self._drop_silent)
         try:
-            accepted = await accept(listener)
-            try:
-                _transport, wire = await asyncio.get_running_loop().connect_accepted_socket(_Wire, accepted)
-            except BaseException:
-                accepted.close()
-                raise
+            _transport, wire = await asyncio.get_running_loop().connect_accepted_socket(Wire, accepted)
         except BaseException:
-            self._places.release()
+            accepted.close()
             raise
         self._count += 1
         connection = Connection(
@@ -397,14 +369,25 @@ class ManagementPort:
             hello_timeout=self._hello_timeout,
             on_problem=self._on_problem,
         )
-        self._connections.add(connection)
+        self._connections[connection] = None
         logger.info("connection %d from %s opened", connection.number, connection.peer)
         return connection
 
     def _give_back(self, connection: Connection) -> None:
         """Give the place of a connection to the next one."""
-        self._connections.discard(connection)
-        self._places.release()
+        del self._connections[connection]
+        self._closed_one.set()
+
+    async def _drop_silent(self) -> bool:
+        """Close the connection that was silent for the longest, to make room. False if none was for long enough."""
+        await asyncio.sleep(0)  # what has arrived in the meantime is received first
+        since = asyncio.get_running_loop().time() - MIN_SILENT_SECONDS
+        for connection in self._connections:
+            if connection.opened <= since and connection.is_silent:
+                connection.error = TimeoutError("it sent no message, and another one needed its place")
+                await connection.aclose()
+                return True
+        return False
 
     async def aclose(self) -> None:
         """Stop listening and close all connections; iterating ends. Harmless when the port is closed already."""
@@ -425,15 +408,42 @@ class ManagementPort:
         await asyncio.sleep(0)  # lets the event loop close the sockets
 
 
-async def accept(listener: socket.socket) -> socket.socket:
-    """Wait for the next connection to a listening socket. A connection that fails does not end the wait."""
-    loop = asyncio.get_running_loop()
+async def accept(listener: socket.socket, make_room: Callable[[], Awaitable[bool]] | None = None) -> socket.socket:
+    """Wait for the next connection to a listening socket. A connection that fails does not end the wait.
+
+    Cancelling it loses none, which the event loop's own sock_accept does not promise: what it has accepted when it is
+    cancelled is gone.
+
+    Args:
+        listener: the listening socket, not blocking.
+        make_room: closes something when there are too many open files; returns whether it did.
+    """
     while True:
+        await asyncio.sleep(0)  # who comes in a crowd is served while it comes
         try:
-            accepted, _address = await loop.sock_accept(listener)
+            accepted, _address = listener.accept()
             return accepted
-        except OSError:  # the peer has given up, or there are too many open files
-            await asyncio.sleep(ACCEPT_PAUSE)
+        except BlockingIOError:
+            await _wait_until_readable(listener)
+        except OSError as error:  # the peer has given up, or there are too many open files
+            is_short = error.errno in (errno.EMFILE, errno.ENFILE)
+            if not (is_short and make_room and await make_room()):
+                await asyncio.sleep(ACCEPT_PAUSE)
+
+
+async def _wait_until_readable(listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    number = listener.fileno()  # the socket may be closed when the wait is over
+    try:
+        loop.add_reader(number, readable.set)
+    except NotImplementedError:  # an event loop for Windows
+        await asyncio.sleep(ACCEPT_PAUSE)
+        return
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(number)
 
 
 def _format_address(address: object) -> str:

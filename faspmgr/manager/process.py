@@ -27,6 +27,7 @@ from faspmgr.ascp import reads_stdin, start_problem
 from faspmgr.manager.attempt import Attempt, Limits, judge
 from faspmgr.manager.child import Child
 from faspmgr.manager.identify import IDENTIFY_TIMEOUT, Identification, Visitor
+from faspmgr.manager.owner import Owners
 from faspmgr.manager.port import Connection, ManagementPort
 from faspmgr.manager.stderr import StandardError
 from faspmgr.manager.stopping import STOP_STEPS, Stopping, StopStep
@@ -138,6 +139,7 @@ class Process:
                 return self._attempt("not started", start_problem(self._argv[0], error))
             except ValueError as error:  # a NUL in an argument
                 return self._attempt("not started", f"{self._argv[0]}: {error}")
+            self._identification.owners = Owners(child.pid)
             try:
                 await self._supervise(child, port)
             finally:
@@ -206,6 +208,8 @@ class Process:
         while True:
             if child.poll():
                 watchdog.exited()
+            if self._identification.looking:
+                watchdog.heard()  # what was sent before the exit may be what is looked at
             hit = watchdog.hit()
             if watchdog.phase is Phase.EXITED:
                 if watchdog.disconnected:
@@ -279,6 +283,7 @@ class Process:
 
     async def _serve(self, connection: Connection) -> None:
         """Read a connection to its end, if it is that of our ascp."""
+        self._watchdog.heard()  # after the exit, that of ascp may be the next one
         visitor = await self._identification.identify(connection)
         if visitor is None:
             return

@@ -130,7 +130,7 @@ class Watchdog:
             moved: one of them is progress, whatever the session's numbers say.
         """
         self._session = session
-        self._heard = True
+        self.heard()
         marker = _marker(session)
         if moved or marker != self._marker:
             self._progress_at = self.now
@@ -139,6 +139,10 @@ class Watchdog:
             self._enter(Phase.ENDED)
         elif not session.ended and self.phase is Phase.ENDED:
             self._enter(Phase.CONNECTED)
+
+    def heard(self) -> None:
+        """Something has come that may be from ascp, or bring what is from it."""
+        self._heard = True
 
     def closed(self) -> None:
         """The connection of ascp has closed, and all that came over it was read."""

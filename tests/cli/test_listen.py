@@ -17,11 +17,11 @@ import pytest
 
 import faspmgr
 from tests.launcher import FASPMGR, Outcome, finish, run, start
-from tests.live import free_port, message, nothing_left, wait_until
+from tests.live import free_port, many_descriptors, message, nothing_left, wait_until
 from tests.manager.peers import Peer
 from tests.strict import strict_lines
 
-__all__ = ["nothing_left"]
+__all__ = ["many_descriptors", "nothing_left"]
 
 SESSION = b"".join(
     [
@@ -235,6 +235,114 @@ def test_a_million_messages_are_few(tmp_path: Path) -> None:
     stats = message("STATS", SessionId="s", File="/data/a", Size=10**9, Written=10**6, Elapsedusec=12345, Delay=7)
     stream = [message("INIT", SessionId="s"), stats * 50_000, message("DONE", SessionId="s")]
     assert heard(tmp_path, *stream, args=["--progress", "none"]).status == 0
+
+
+# -- the port file
+
+
+def test_the_port_file_of_another_listener_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    with start("listen", "--port-file", file) as first:
+        wait_until(lambda: file.exists() or first.poll() is not None)
+        before = file.read_text()
+        with start("listen", "--port-file", file) as second:
+            wait_until(lambda: file.read_text() != before or second.poll() is not None)
+            theirs = file.read_text()
+            first.send_signal(signal.SIGINT)
+            assert finish(first).status == 130
+            assert file.read_text() == theirs
+            second.send_signal(signal.SIGINT)
+            assert finish(second).status == 130
+            assert not file.exists()
+
+
+@pytest.mark.parametrize("put", [b"another port\n", b"\xff", b""])
+def test_a_port_file_that_somebody_has_written_into_is_left_alone(tmp_path: Path, put: bytes) -> None:
+    file = tmp_path / "port"
+    with start("listen", "--port-file", file) as process:
+        wait_until(lambda: file.exists() or process.poll() is not None)
+        inode = file.stat().st_ino
+        file.write_bytes(put)
+        assert file.stat().st_ino == inode
+        process.send_signal(signal.SIGINT)
+        assert finish(process).status == 130
+    assert file.read_bytes() == put
+
+
+@pytest.mark.parametrize("put", [None, "folder", "link", "pipe"])
+def test_a_port_file_that_has_gone(tmp_path: Path, put: str | None) -> None:
+    file = tmp_path / "port"
+    with start("listen", "--port-file", file) as process:
+        wait_until(lambda: file.exists() or process.poll() is not None)
+        file.unlink()
+        if put == "folder":
+            file.mkdir()
+        elif put == "link":
+            file.symlink_to("none")
+        elif put == "pipe":
+            os.mkfifo(file)
+        process.send_signal(signal.SIGINT)
+        assert finish(process).status == 130
+    assert os.path.lexists(file) == (put is not None)
+
+
+# -- many connections
+
+
+def crowd(port: int, count: int) -> list[Peer]:
+    """So many connections, open at once, each with an INIT of its own."""
+    peers = [Peer(port) for _ in range(count)]
+    for number, peer in enumerate(peers):
+        peer.send(message("INIT", SessionId=number))
+    return peers
+
+
+def test_a_thousand_connections_at_once(tmp_path: Path, many_descriptors: None) -> None:
+    """All are open until each has been served, though the program starts with few descriptors."""
+    few = ("bash", "-c", 'ulimit -Sn 256; exec "$@"', "bash", *FASPMGR)
+    with listening(tmp_path, "--connections", "1000", program=few) as (process, port):
+        peers = crowd(port, 1_000)
+        assert process.stdout
+        seen = {json.loads(process.stdout.readline())["session_id"] for _ in peers}
+        assert seen == {str(number) for number in range(1_000)}
+        for number, peer in enumerate(peers):
+            peer.send(message("DONE", SessionId=number))
+            peer.close()
+        outcome = finish(process)
+    assert (outcome.status, len(outcome.lines), len(outcome.errors)) == (0, 1_000, 1)
+
+
+@pytest.mark.parametrize(("args", "places"), [([], 68), (["--record", "records"], 34), (["--max-connections", "9"], 9)])
+def test_where_few_descriptors_are_allowed_what_is_left_is_said(tmp_path: Path, args: list[str], places: int) -> None:
+    """100 are allowed, 32 are for other things; the others are shared by connections and records."""
+    few = ("bash", "-c", 'ulimit -n 100; exec "$@"', "bash", *FASPMGR)
+    with listening(tmp_path, "--connections", "120", *args, program=few, cwd=tmp_path) as (process, port):
+        peers = crowd(port, 120)
+        assert process.stdout
+        seen = [json.loads(process.stdout.readline())["session_id"] for _ in range(places)]
+        for number, peer in enumerate(peers):
+            peer.send(message("DONE", SessionId=number))
+            peer.close()
+        outcome = finish(process)
+    assert outcome.status == 0
+    assert len({*seen, *(line["session_id"] for line in outcome.objects)}) == 120
+    said = [f"faspmgr: warning: {places} connections are served at once, as no more files may be open (ulimit -Hn)"]
+    assert outcome.errors[1:] == ([] if places == 9 else said)
+
+
+def test_a_limit_that_is_asked_for(tmp_path: Path) -> None:
+    with listening(tmp_path, "--connections", "3", "--max-connections", "2") as (process, port):
+        peers = crowd(port, 3)
+        assert process.stdout
+        seen = [json.loads(process.stdout.readline())["connection"] for _ in range(2)]
+        for number, peer in enumerate(peers):
+            peer.send(message("DONE", SessionId=number))
+            peer.close()
+        outcome = finish(process)
+    assert seen == [1, 2]
+    connections = [line["connection"] for line in outcome.objects]
+    assert connections.index(3) >= 1  # only when another one had ended
+    assert sorted(connections) == [1, 2, 3, 3]
 
 
 # -- usage

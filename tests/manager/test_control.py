@@ -22,6 +22,8 @@ from faspmgr.manager.control import ControlSocket, ask
 from tests.live import wait_until
 from tests.manager.peers import in_loop
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 STATUS = b'{"command": "status"}\n'
 
 

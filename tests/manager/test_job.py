@@ -17,11 +17,14 @@ from faspmgr.manager.job import retry_delay
 from faspmgr.tracking import Tracker
 from tests.launcher import MANY_FILES
 from tests.live import MakeAscp, message
-from tests.manager.transfers import counting, run, run_and
+from tests.manager.transfers import asyncio_only, counting, run, run_and
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 # -- what it is made of
 
 
+@asyncio_only
 @pytest.mark.parametrize(
     ("argv_or_spec", "error"),
     [
@@ -43,6 +46,7 @@ def test_paths_in_a_command_line(scripted_ascp: MakeAscp, tmp_path: Path) -> Non
     assert eval(result.stderr[0]) == ["-i", f"{tmp_path}/key", "clip.mov", "h:b"]
 
 
+@asyncio_only
 @pytest.mark.parametrize(
     ("name", "number", "words"),
     [
@@ -94,6 +98,7 @@ class Asynchronous:
 async def asynchronous(*_: object) -> None: ...
 
 
+@asyncio_only
 @pytest.mark.parametrize("name", ["on_event", "on_progress", "on_stderr", "on_message"])
 @pytest.mark.parametrize("callback", [asynchronous, functools.partial(asynchronous, 1), Asynchronous()])
 def test_a_coroutine_function_is_no_callback(name: str, callback: Any) -> None:
@@ -148,6 +153,7 @@ def test_a_retry_where_it_makes_sense(scripted_ascp: MakeAscp, tmp_path: Path) -
     ]
 
 
+@asyncio_only
 def test_the_progress_of_a_retry_does_not_jump_back(scripted_ascp: MakeAscp, tmp_path: Path) -> None:
     path = scripted_ascp(
         counting(
@@ -178,6 +184,7 @@ def test_the_progress_of_a_retry_does_not_jump_back(scripted_ascp: MakeAscp, tmp
     assert seen[-1] == (1.0, 1000, 1000)
 
 
+@asyncio_only
 @pytest.mark.parametrize(
     "body",
     [
@@ -196,6 +203,7 @@ def test_no_retry_unless_asked_for(scripted_ascp: MakeAscp) -> None:
     assert (result.verdict, len(result.attempts)) == ("failed", 1)
 
 
+@asyncio_only
 def test_a_retry_that_is_used_up(scripted_ascp: MakeAscp) -> None:
     result = run([scripted_ascp("wire = began(); wire.sendall(error(16)); sys.exit(1)")], retry=2, retry_wait=0.05)
     assert (result.verdict, result.error and result.error.code, len(result.attempts)) == ("failed", 16, 3)
@@ -493,6 +501,7 @@ def test_a_job_that_never_connects_has_no_transfer_of_another(scripted_ascp: Mak
 # -- much
 
 
+@asyncio_only
 def test_many_small_files(scripted_ascp: MakeAscp) -> None:
     """All arrive, and none is kept."""
     path = scripted_ascp(

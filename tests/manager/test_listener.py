@@ -18,6 +18,8 @@ from faspmgr.manager.listener import Received
 from tests.live import message
 from tests.manager.peers import Peer, in_loop
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 INIT, DONE = message("INIT", SessionId="s"), message("DONE", SessionId="s")
 
 

@@ -7,6 +7,9 @@ import contextlib
 import errno
 import logging
 import os
+import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +17,27 @@ import pytest
 
 from faspmgr import parse
 from faspmgr.manager import Connection, ManagementPort
+from faspmgr.manager.port import MIN_SILENT_SECONDS, accept
 from faspmgr.manager.publish import PublishedPort
+from faspmgr.manager.tasks import task_group
 from faspmgr.protocol import commands
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from tests.launcher import start
-from tests.live import message, wait_until
+from tests.live import may_wait, message, wait_until
 from tests.manager.peers import Peer, connected, in_loop
+from tests.manager.transfers import asyncio_only
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 
 async def events_of(connection: Connection) -> list[Event]:
     return [event async for event in connection]
+
+
+@in_loop
+async def test_the_event_loop_is_the_one_that_was_asked_for(either_loop: str) -> None:
+    assert type(asyncio.get_running_loop()).__module__.partition(".")[0] == either_loop
 
 
 # -- connections and their events
@@ -56,10 +69,13 @@ async def test_connections_come_in_order_and_have_an_address() -> None:
 @in_loop
 async def test_no_more_than_the_limit_at_once_and_the_others_in_turn() -> None:
     async with connected(2, max_connections=2) as (port, peers, (first, second)):
+        for peer in peers:
+            peer.send(message("INIT"))
+        await second.read()
         with Peer(port.port), Peer(port.port):
             third = asyncio.ensure_future(anext(port))
-            done, _ = await asyncio.wait({third}, timeout=0.1)
-            assert not done
+            done, _ = await asyncio.wait({third}, timeout=2 * MIN_SILENT_SECONDS)
+            assert not done  # what has sent something keeps its place, whether it was read or not
             await first.aclose()
             assert (await third).number == 3
             peers[1].close()
@@ -68,16 +84,73 @@ async def test_no_more_than_the_limit_at_once_and_the_others_in_turn() -> None:
 
 
 @in_loop
-async def test_thirty_two_at_once() -> None:
-    async with connected(32) as (port, peers, connections):
+async def test_who_is_silent_does_not_keep_others_out() -> None:
+    async with connected(4, max_connections=4) as (port, peers, connections):
+        peers[0].send(message("INIT"))
+        peers[1].send(b"FASPMGR 2\n")
+        assert len(await connections[0].read()) == 1
+        readings = [asyncio.ensure_future(connection.read()) for connection in connections[1:]]
+        for number, index in enumerate((1, 2), 5):
+            with Peer(port.port) as late:
+                late.send(message("INIT", UserStr=number))
+                connection = await anext(port)
+                assert [event.user_str for event in await connection.read()] == [str(number)]
+                assert await readings[index - 1] == []
+                assert isinstance(connections[index].error, TimeoutError)
+                assert [each.closed for each in connections] == [False] + [True] * index + [False] * (3 - index)
+                peers[3].send(message("INIT"))
+        assert len(await readings[2]) == 1
+
+
+@in_loop
+async def test_thirty_two_at_once_if_that_is_the_limit() -> None:
+    async with connected(32, max_connections=32) as (port, peers, connections):
+        for number, peer in enumerate(peers):
+            peer.send(message("INIT", UserStr=number))
         with Peer(port.port) as late:
             waiting = asyncio.ensure_future(anext(port))
-            for number, peer in enumerate([*peers, late]):
-                peer.send(message("INIT", UserStr=number))
+            late.send(message("INIT", UserStr=32))
+            for peer in [*peers, late]:
                 peer.close()
             received = await asyncio.gather(*map(events_of, connections))
             assert [[event.user_str for event in events] for events in received] == [[str(n)] for n in range(32)]
             assert [event.user_str for event in await events_of(await waiting)] == ["32"]
+
+
+@pytest.mark.skipif(not may_wait(1_000), reason="the system lets fewer than 1,000 connections wait")
+@in_loop
+async def test_a_thousand_at_once(many_descriptors: None) -> None:
+    """All of them before the first is accepted, and each gets its reply while the others are open."""
+    async with ManagementPort() as port:
+        with contextlib.ExitStack() as stack:
+            peers = [stack.enter_context(Peer(port.port)) for _ in range(1_000)]
+            for number, peer in enumerate(peers):
+                peer.send(message("INIT", UserStr=number))
+            connections = [await anext(port) for _ in peers]
+            for number, connection in enumerate(connections):
+                assert [event.user_str for event in await connection.read()] == [str(number)]
+                await connection.send(commands.Query())
+            for peer in peers:
+                assert b"Type: QUERY" in peer.socket.recv(1_000)
+
+
+@in_loop
+async def test_where_descriptors_run_out_the_silent_go_first(few_descriptors: Callable[[int], None]) -> None:
+    script = (
+        "import socket, sys\n"
+        "held = [socket.create_connection(('127.0.0.1', int(sys.argv[1]))) for _ in range(60)]\n"
+        "held[-1].sendall(b'FASPMGR 2\\nType: INIT\\nUserStr: late\\n\\n'); held[-1].recv(1)\n"
+    )
+    async with ManagementPort() as port:
+        with start(str(port.port), program=(sys.executable, "-c", script)):
+            few_descriptors(20)
+            async with task_group() as readers:
+                async for connection in port:
+                    reading = readers.create_task(connection.read())
+                    if connection.number == 60:
+                        break
+                assert [event.type for event in await reading] == ["INIT"]
+                await port.aclose()
 
 
 @in_loop
@@ -181,6 +254,42 @@ async def test_nothing_is_lost_when_waiting_for_a_connection_is_cancelled() -> N
             await asyncio.wait({waiting})
             await asyncio.sleep(0.05)
             assert (await anext(port)).peer == peer.address
+
+
+@pytest.mark.parametrize("rounds", range(6))
+@in_loop
+async def test_no_connection_is_lost_when_accepting_is_cancelled_as_it_comes(rounds: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        accepting = asyncio.ensure_future(accept(listener))
+        await asyncio.sleep(0)
+        with Peer(listener.getsockname()[1]) as peer:
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            accepting.cancel()
+            await asyncio.wait({accepting})
+            with accepting.result() if not accepting.cancelled() else await accept(listener) as accepted:
+                assert accepted.getpeername() == peer.socket.getsockname()
+
+
+class _WithoutReaders(asyncio.SelectorEventLoop):
+    """An event loop as that of Windows, which cannot tell when a socket is readable."""
+
+    def add_reader(self, *_: Any) -> None:  # type: ignore[override]
+        raise NotImplementedError
+
+
+@asyncio_only
+def test_a_loop_that_cannot_wait_for_a_socket() -> None:
+    async def go() -> None:
+        async with ManagementPort() as port:
+            waiting = asyncio.ensure_future(anext(port))
+            await asyncio.sleep(0.01)
+            with Peer(port.port) as peer:
+                assert (await waiting).peer == peer.address
+
+    with asyncio.Runner(loop_factory=_WithoutReaders) as runner:
+        runner.run(asyncio.wait_for(go(), 30))
 
 
 @in_loop

@@ -17,7 +17,9 @@ import faspmgr
 from faspmgr.manager import Result
 from faspmgr.manager.watchdog import AFTER_EXIT
 from tests.live import MakeAscp, processes_with
-from tests.manager.transfers import run
+from tests.manager.transfers import asyncio_only, run
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 # -- the verdicts
 
@@ -96,6 +98,7 @@ def test_ascp_that_ends_without_connecting(scripted_ascp: MakeAscp) -> None:
     assert result.stderr == ("ascp: unrecognized option",)
 
 
+@asyncio_only
 def test_ascp_that_does_not_connect_in_time(scripted_ascp: MakeAscp) -> None:
     result = run([scripted_ascp("time.sleep(60)")], connect_timeout=0.5, grace=0.3)
     assert (result.verdict, result.status) == ("not started", 5)
@@ -156,6 +159,7 @@ def test_the_process_goes_while_its_connection_stays_open(scripted_ascp: MakeAsc
     assert result.reason == "ascp has exited, but its connection stayed open"
 
 
+@asyncio_only
 def test_a_reader_that_is_slower_than_the_process(scripted_ascp: MakeAscp) -> None:
     """What it sent before its exit is read to the end, after the grace period too, and when nothing runs for long."""
     path = scripted_ascp("wire = began(); wire.sendall(b''.join(stats(n) for n in range(3000)) + DONE)")
@@ -185,12 +189,14 @@ def test_the_connection_closes_while_the_process_hangs(scripted_ascp: MakeAscp) 
     assert result.reason == "ascp closed its connection, but did not exit"
 
 
+@asyncio_only
 def test_the_connection_closes_after_done_while_the_process_hangs(scripted_ascp: MakeAscp) -> None:
     result = run([scripted_ascp("wire = began(); wire.sendall(DONE); wire.close(); time.sleep(60)")], grace=0.3)
     assert (result.verdict, result.status) == ("done", 0)
     assert result.reason == "ascp closed its connection, but did not exit"
 
 
+@asyncio_only
 def test_all_hangs_after_the_last_message(scripted_ascp: MakeAscp) -> None:
     result = run([scripted_ascp("wire = began(); wire.sendall(error(16)); time.sleep(60)")], grace=0.3)
     assert (result.verdict, result.error and result.error.code) == ("failed", 16)
@@ -214,6 +220,7 @@ def test_reset_in_the_middle_of_a_message(scripted_ascp: MakeAscp) -> None:
     assert "reset" in result.reason
 
 
+@asyncio_only
 def test_an_end_that_was_none(scripted_ascp: MakeAscp) -> None:
     """HTTP fallback: files move again after ERROR, and the end comes a second time."""
     path = scripted_ascp(
@@ -237,12 +244,14 @@ def test_a_stall_is_cancelled(scripted_ascp: MakeAscp) -> None:
     assert result.attempts[0].stalled
 
 
+@asyncio_only
 def test_a_stall_that_says_the_same_again_and_again(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("wire = began()\nwhile True: wire.sendall(stats(990)); time.sleep(0.05)")
     result = run([path], stall_timeout=0.5, grace=0.3)
     assert (result.verdict, result.reason) == ("lost", "no progress for 0.5 s")
 
 
+@asyncio_only
 def test_slow_progress_is_no_stall(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp(
         "wire = began()\nfor n in range(12): wire.sendall(stats(n)); time.sleep(0.15)\nwire.sendall(stop() + DONE)"
@@ -250,11 +259,13 @@ def test_slow_progress_is_no_stall(scripted_ascp: MakeAscp) -> None:
     assert run([path], stall_timeout=1.2).verdict == "done"
 
 
+@asyncio_only
 def test_an_idle_persistent_session_is_no_stall(scripted_ascp: MakeAscp) -> None:
     path = scripted_ascp("wire = began(Keepalive='Yes'); time.sleep(1.5); wire.sendall(DONE)")
     assert run([path], stall_timeout=0.4).verdict == "done"
 
 
+@asyncio_only
 def test_a_clock_that_jumps(scripted_ascp: MakeAscp, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scripted_ascp("wire = began(); time.sleep(1); wire.sendall(DONE)")
     real, started = time.time, time.time()

@@ -9,11 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import faspmgr
 from faspmgr.manager import Job, Result
 
 WITHIN = 40
 """Seconds for a transfer; on a busy machine everything takes several times as long."""
+
+asyncio_only = pytest.mark.parametrize("either_loop", ["asyncio"], indirect=True)
+"""For a test that mostly waits, and in which no other event loop makes a difference: once is enough."""
 
 
 def run(argv_or_spec: Any, within: float = WITHIN, **options: Any) -> Result:

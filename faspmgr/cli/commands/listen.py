@@ -16,12 +16,13 @@ from typing import Any
 import click
 
 from faspmgr.cli import output, running, streams
+from faspmgr.cli.descriptors import allow_descriptors
 from faspmgr.cli.options import progress_option, show_secrets_option, view_option
 from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.text import printable, verdict_lines
 from faspmgr.errors import CommandError
 from faspmgr.manager.listener import Listener, Received
-from faspmgr.manager.port import Connection
+from faspmgr.manager.port import MAX_CONNECTIONS, Connection
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.problems import Problem
 from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
@@ -30,6 +31,9 @@ UPDATE_SECONDS = 0.1
 """Time between two updates of progress and views."""
 MAX_LOGGED_PROBLEMS = 10
 """Problems of one connection that are logged, against a flood of them; with --record, check lists them all."""
+
+SPARE_DESCRIPTORS = 32
+"""Descriptors beside those of the connections: standard streams, the port, the event loop, a view that is written."""
 
 
 @click.command("listen")
@@ -42,6 +46,14 @@ MAX_LOGGED_PROBLEMS = 10
 )
 @click.option("--publish-in", metavar="DIR", help="The same, for an ascp whose run directory is DIR.")
 @click.option("--connections", type=click.IntRange(1), metavar="N", help="End when N connections have come and gone.")
+@click.option(
+    "--max-connections",
+    type=click.IntRange(1),
+    default=MAX_CONNECTIONS,
+    show_default=True,
+    metavar="N",
+    help="Serve N connections at once; more wait in turn.",
+)
 @click.option("--record", metavar="DIR", help="Record each connection in a file of its own in DIR, for summary.")
 @progress_option(None, "Show progress instead of messages")
 @view_option
@@ -51,7 +63,11 @@ def command(signals: SignalHandler, **options: Any) -> int:
     """Listen for ascp (ascp -M PORT), and write its messages to standard output as JSON Lines.
 
     Each line is a message as decode writes it, after "time" (when it arrived, UTC), "connection" (1, 2, …) and
-    "session_id". Up to 32 connections are served at once, more wait in turn. Ctrl-C ends it.
+    "session_id". Ctrl-C ends it.
+
+    Where there is no place for a connection, one that has sent no message loses its own. Each needs a file descriptor,
+    and one more with --record: a limit on them (ulimit -n) that is too low is raised as far as allowed, and a warning
+    says what is left.
 
     With --connections the exit status is that of the transfers: 0 done, 1 failed, 3 lost. 2 if the recording is not
     complete, 130 if interrupted.
@@ -74,6 +90,7 @@ async def _listen(
     port_file: str | None,
     publish: bool,
     publish_in: str | None,
+    max_connections: int,
     **options: Any,
 ) -> int:
     progress = make_progress(mode or "none", sys.stdout)
@@ -86,6 +103,7 @@ async def _listen(
         if connection.parser.problem_count <= MAX_LOGGED_PROBLEMS:
             log(f"{connection.peer}:{problem.line}: {problem}")
 
+    allowed = _allowed_connections(max_connections, 1 if options["record"] is None else 2)
     interrupted = asyncio.Event()
 
     def interrupt(_number: signal.Signals) -> None:
@@ -95,7 +113,12 @@ async def _listen(
 
     signals.call_in_loop(interrupt)
     listener = Listener(
-        **options, publish=publish_in or publish, tracker=tracker, on_problem=log_problem, on_message=log
+        **options,
+        publish=publish_in or publish,
+        max_connections=allowed,
+        tracker=tracker,
+        on_problem=log_problem,
+        on_message=log,
     )
     output_error: OSError | None = None
     # Who writes the messages in the background, where that is done.
@@ -109,6 +132,8 @@ async def _listen(
         update_views = stack.enter_context(running.writing(views, tracker, log))
         stack.enter_context(_port_file(port_file, listener.port))
         log(f"listening on {listener.address}")
+        if allowed < max_connections:
+            log(f"warning: {allowed} connections are served at once, as no more files may be open (ulimit -Hn)")
         if options["allow_remote"]:
             log("warning: whoever reaches this port can forge messages of ascp")
 
@@ -170,6 +195,12 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
     ]
 
 
+def _allowed_connections(wanted: int, descriptors: int) -> int:
+    """How many connections can be served at once, with so many descriptors for each; at least one."""
+    allowed = allow_descriptors(SPARE_DESCRIPTORS + wanted * descriptors)
+    return max(1, min(wanted, (allowed - SPARE_DESCRIPTORS) // descriptors))
+
+
 @contextlib.contextmanager
 def _port_file(path: str | None, port: int) -> Iterator[None]:
     """Keep the port in a file. As soon as the file is there, it is complete."""
@@ -181,6 +212,7 @@ def _port_file(path: str | None, port: int) -> Iterator[None]:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{port}\n")
         os.chmod(unfinished, 0o644)
+        written = _identity(unfinished)
         os.replace(unfinished, path)
     except BaseException:
         os.unlink(unfinished)
@@ -189,4 +221,11 @@ def _port_file(path: str | None, port: int) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(path)
+            if _identity(path) == written:
+                os.unlink(path)
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    """What tells a file from one that somebody puts there later, or writes into; a new one may get the old inode."""
+    about = os.lstat(path)
+    return about.st_dev, about.st_ino, about.st_mode, about.st_size, about.st_mtime_ns
