@@ -196,9 +196,11 @@ async def run_program(plan: Plan) -> tuple[int, str, dict[str, Any]]:
     )  # fmt: skip
 
     async def act() -> None:
+        while not os.path.exists(socket):  # until it is there, a signal ends it before anything was run
+            await asyncio.sleep(0.02)
         begin = time.monotonic()
         for at, deed in plan.deeds:
-            await asyncio.sleep(max(0.0, begin + 0.8 + at - time.monotonic()))
+            await asyncio.sleep(max(0.0, begin + at - time.monotonic()))
             if isinstance(deed, str):
                 process.send_signal(signal.SIGINT if deed == "stop" else signal.SIGTERM)
             else:
