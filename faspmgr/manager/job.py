@@ -66,7 +66,8 @@ class Job:
             there, unless they have the same UserStr or XferId.
         on_event: called with each event, and its session in the state after it.
         on_progress: called with the transfers, ten times a second and at the end.
-        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden.
+        on_stderr: called with each line that ascp writes to standard error, as bytes, secrets hidden. Where it returns
+            an awaitable, such as a future, the next line waits for that.
         on_message: called with each line that the job has to report, such as a retry.
 
     A callback is a plain function. What it raises ends the transfer, and comes out of run().

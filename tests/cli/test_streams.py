@@ -104,17 +104,17 @@ def test_listen_makes_ascp_wait_and_loses_nothing(tmp_path: Path) -> None:
 # -- run
 
 CANCELLED = (
-    "wire = began(); wire.sendall(stats(400)); open(option('--flag'), 'w')\n"
-    "assert b'CANCEL' in wire.recv(1000); wire.sendall(error(28, 'cancelled')); sys.exit(1)"
+    "wire = began(); wire.sendall(stats(400)); assert b'CANCEL' in wire.recv(1000)\n"
+    "wire.sendall(error(28, 'cancelled')); sys.exit(1)"
 )
 
 
 def test_a_result_waits_for_its_reader(scripted_ascp: Make, tmp_path: Path, full_pipe: tuple[int, int]) -> None:
     reading, writing = full_pipe
-    flag = tmp_path / "flag"
-    argv = ["--progress", "json", "--json", "--grace", "30", "--", scripted_ascp(CANCELLED), "--flag", str(flag)]
-    with start("run", *argv, stdout=writing, stderr=writing) as process:
-        wait_until(flag.exists)
+    record = tmp_path / "record"
+    argv = ["--json", "--grace", "30", "--record", str(record), "--", scripted_ascp(CANCELLED)]
+    with start("run", "--progress", "json", *argv, stdout=writing, stderr=writing) as process:
+        wait_until(lambda: record.exists() and record.stat().st_size)
         process.send_signal(signal.SIGINT)
         assert still_runs(process)
         os.set_blocking(reading, False)
@@ -139,11 +139,11 @@ def test_a_result_waits_for_its_reader(scripted_ascp: Make, tmp_path: Path, full
 def test_run_ends_at_the_second_signal(
     scripted_ascp: Make, tmp_path: Path, full_pipe: tuple[int, int], number: signal.Signals
 ) -> None:
-    flag = tmp_path / "flag"
-    body = "signal.signal(15, signal.SIG_IGN); " + CANCELLED.partition("\n")[0] + "; time.sleep(60)"
-    argv = ["--progress", "json", "--grace", "300", "--", scripted_ascp(body), "--flag", str(flag)]
+    record = tmp_path / "record"
+    body = "signal.signal(15, signal.SIG_IGN); wire = began(); wire.sendall(stats(400)); time.sleep(60)"
+    argv = ["--progress", "json", "--grace", "300", "--record", str(record), "--", scripted_ascp(body)]
     with start("run", *argv, stdout=full_pipe[1], stderr=full_pipe[1]) as process:
-        wait_until(flag.exists)
+        wait_until(lambda: record.exists() and record.stat().st_size)
         process.send_signal(number)
         assert still_runs(process)
         process.send_signal(number)
@@ -154,11 +154,11 @@ def test_standard_error_of_ascp_that_nobody_reads(
     scripted_ascp: Make, tmp_path: Path, full_pipe: tuple[int, int]
 ) -> None:
     """``faspmgr run … 2> >(sleep 1000)``: ascp waits as it would alone, and the result comes where it can."""
-    flag = tmp_path / "flag"
-    body = "wire = began(); open(option('--flag'), 'w')\nwhile True: sys.stderr.write('words\\n' * 1000)"
-    argv = ["--progress", "none", "--grace", "0.3", "--", scripted_ascp(body), "--flag", str(flag)]
+    record = tmp_path / "record"
+    body = "wire = began()\nwhile True: sys.stderr.write('words\\n' * 1000)"
+    argv = ["--progress", "none", "--grace", "0.3", "--record", str(record), "--", scripted_ascp(body)]
     with start("run", *argv, stderr=full_pipe[1]) as process:
-        wait_until(flag.exists)
+        wait_until(lambda: record.exists() and record.stat().st_size)
         assert still_runs(process, 2)
         process.send_signal(signal.SIGINT)
         assert process.stdout

@@ -144,14 +144,16 @@ def test_an_exit_status_that_is_lost_is_not_success(
 def test_a_signal_stops_ascp_and_then_ends_the_program(
     scripted_ascp: MakeAscp, tmp_path: Path, number: signal.Signals, loop: str
 ) -> None:
-    flag, heard = tmp_path / "flag", tmp_path / "heard"
+    seen, heard = tmp_path / "seen", tmp_path / "heard"
     path = scripted_ascp(
-        f"wire = began(); open({str(flag)!r}, 'w'); open({str(heard)!r}, 'wb').write(wire.recv(1000))\n"
-        "wire.sendall(error(28)); sys.exit(1)"
+        f"wire = began(); open({str(heard)!r}, 'wb').write(wire.recv(1000))\nwire.sendall(error(28)); sys.exit(1)"
     )
-    call = f"{loop}\ntry: faspmgr.run_sync(sys.argv[1:], grace=30)\nfinally: print('not reached')"
+    call = f"""{loop}
+try: faspmgr.run_sync(sys.argv[1:], grace=30, on_event=lambda *_: open({str(seen)!r}, 'w'))
+finally: print('not reached')
+"""
     with start(path, "a", "h:b", program=program(call)) as process:
-        wait_until(flag.exists)
+        wait_until(seen.exists)
         process.send_signal(number)
         assert finish(process) == (-number, "", "")
     assert b"Type: CANCEL" in heard.read_bytes()
@@ -165,7 +167,7 @@ def test_the_second_signal_does_not_wait(moving: Callable[..., Any], loop: str) 
             process.wait(0.5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM
-        assert not runs(ascp)
+        wait_until(lambda: not runs(ascp))
 
 
 @loops
@@ -185,7 +187,7 @@ faspmgr.run_sync(sys.argv[1:], on_event=hang, grace=300)
             process.wait(0.5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM
-        assert not runs(ascp)
+        wait_until(lambda: not runs(ascp))
 
 
 def test_a_handler_of_the_program_is_left_alone(moving: Callable[..., Any], tmp_path: Path) -> None:

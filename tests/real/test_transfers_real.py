@@ -147,7 +147,7 @@ def test_a_signal_leaves_no_process(hanging: list[str], tmp_path: Path, number: 
         process.send_signal(number)
         status, out, _ = finish(process)
     assert status == 130
-    assert "Lost: " in out
+    assert "Interrupted: " in out
     assert f"interrupted by {number.name}" in out
 
 
