@@ -16,13 +16,15 @@ import heapq
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.tracking.figures import Totals, eta, figures, kbps, progress
 from faspmgr.tracking.files import Failure
 from faspmgr.tracking.inventory import Inventory, Names
 from faspmgr.tracking.session import ENDED, Session, SessionState
+from faspmgr.verdicts import badness
 
-_STATE_ORDER: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting", "failed", "lost", "done")
-"""The state of a transfer is the first of these that one of its sessions has: of the session that is least far."""
+_UNFINISHED: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting")
+"""The state of a transfer is the first of these that one of its sessions has; once all have ended that of the worst."""
 
 
 _Part = tuple[str, int, int]
@@ -164,14 +166,18 @@ class Transfer:
         chains = self._chains()
         current = [chain[0] for chain in chains]
         states = {session.state for session in current}
-        state: SessionState = next((state for state in _STATE_ORDER if state in states), "connecting")
+        state: SessionState = next((state for state in _UNFINISHED if state in states), "connecting")
+        error = None
+        if states and states <= ENDED:
+            worst = max(current, key=_badness)
+            state, error = worst.state, worst.error
         moving = [session for session in current if not session.ended or state in ENDED]
         files = self._files(chains, done=state == "done")
         expected_bytes, expected_files = self._expected(chains, files)
         return _Sums(
             current=current,
             state=state,
-            error=next((session.error for session in current if session.error), None) if state == "failed" else None,
+            error=error,
             bytes_done=files.bytes,
             bytes_arrived=sum(session.bytes_arrived for session in current),
             bytes_transferred=sum(session.bytes_transferred for session in self.sessions),
@@ -366,6 +372,10 @@ def _add_unlisted(sums: Totals, chain: list[Session]) -> None:
     furthest = max(lists, key=lambda each: each.done + each.skipped)
     sums.done += furthest.done
     sums.skipped += furthest.skipped
+
+
+def _badness(session: Session) -> int:
+    return badness(session.state, cancelled=session.error is not None and session.error.code == USER_CANCEL)
 
 
 def _reached(chain: list[Session], name: str) -> int | None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cli.terminal import Result, invoke
+from tests.launcher import run
+from tests.live import message
 
 STATUS = {  # from the tables of fixtures/README.md: 0 done, 1 failed, 3 no result
     "ascp-3.9.0/refused": 1,
@@ -186,3 +188,24 @@ def test_many_failures_are_counted() -> None:
     result = invoke("summary", stdin=data.encode())
     assert sum(line.startswith("  failed file") for line in result.lines) == 10
     assert "and 1,490 more" in result.text
+
+
+def test_a_part_that_was_lost_decides_not_those_that_were_cancelled_for_it() -> None:
+    """Headline, advice, JSON and exit status say the same, here and in watch."""
+    data = b""
+    for node in range(3):
+        about = {"SessionId": f"s{node}", "UserStr": "u", "ClusterNumNodes": 3, "ClusterNodeId": node}
+        data += message("INIT", SessionId=f"s{node}", UserStr="u") + message("SESSION", **about)
+        if node != 1:
+            data += message("ERROR", SessionId=f"s{node}", Code=28, Description="cancelled")
+    line, advice = "Lost: ended without DONE or ERROR at 0%, 0 B", "Check whether ascp was killed"
+    status, out, _ = run("summary", stdin=data)
+    assert (status, out.splitlines()[-1]) == (3, line)
+    assert f"  advice       {advice}" in out
+    status, out, _ = run("summary", "--json", stdin=data)
+    shown = json.loads(out)
+    assert (status, shown["status"]) == (3, 3)
+    assert [(one["state"], one["error"]) for one in shown["transfers"]] == [("lost", None)]
+    status, out, _ = run("watch", "--progress", "none", stdin=data)
+    assert (status, out.splitlines()[0]) == (3, line)
+    assert out.splitlines()[1].startswith(advice)

@@ -405,6 +405,7 @@ def test_one_session_that_is_killed_is_not_the_users_cancel(scripted_ascp: MakeA
     assert sorted(one.verdict for one in result.attempts) == ["failed", "failed", "lost"]
     shown = result.to_dict()
     assert (shown["verdict"], shown["status"], shown["error"]) == ("lost", 3, None)
+    assert (shown["transfer"]["state"], shown["transfer"]["error"]) == ("lost", None)
 
 
 def test_what_had_failed_before_it_was_stopped_has_failed(scripted_ascp: MakeAscp) -> None:

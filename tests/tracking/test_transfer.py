@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from faspmgr.protocol.events import (
@@ -279,3 +280,34 @@ def test_a_node_counts_where_there_are_several() -> None:
     (one,) = transfer_after(*part("a", 0, of=1)).sessions
     (second,) = transfer_after(*part("b", 1)).sessions
     assert (alone.node, one.node, second.node) == (None, None, 1)
+
+
+# -- how it ended, where the parts ended in different ways
+
+
+CANCELLED = ErrorEvent(code=28, description="cancelled")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+@pytest.mark.parametrize(
+    ("ends", "state", "code"),
+    [
+        # Whoever started the parts cancels the others where one has failed or was lost: that is no reason.
+        ([None, CANCELLED, CANCELLED], "lost", None),
+        ([ErrorEvent(code=25), CANCELLED, CANCELLED], "failed", 25),
+        ([ErrorEvent(code=25), None, CANCELLED], "failed", 25),
+        ([DoneEvent(), CANCELLED, DoneEvent()], "failed", 28),
+        ([DoneEvent(), None, DoneEvent()], "lost", None),
+    ],
+)
+def test_the_part_that_decides(ends: list[Event | None], order: tuple[int, ...], state: str, code: int | None) -> None:
+    tracker = Tracker()
+    for stream in order:
+        begin = SessionEvent(session_id=f"s{stream}", user_str="u", cluster_num_nodes=3, cluster_node_id=stream)
+        tracker.update(begin, stream)
+        end = ends[stream]
+        if end is not None:
+            tracker.update(attrs.evolve(end, session_id=f"s{stream}"), stream)
+        tracker.end(stream)
+    (transfer,) = tracker.transfers.values()
+    assert (transfer.state, transfer.error and transfer.error.code) == (state, code)
