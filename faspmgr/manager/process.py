@@ -227,7 +227,8 @@ class Process:
                     self._stalled = hit.phase is Phase.CONNECTED
                     self.stop(hit.reason)
                 # A session that has ended has nothing left to cancel.
-                step = stopping.advance(watchdog.now, hears=watchdog.phase is Phase.CONNECTED)
+                hears, doubt = watchdog.phase is Phase.CONNECTED, self._identification.looking > 0
+                step = stopping.advance(watchdog.now, hears, doubt)
                 if step:
                     await self._carry_out(step, child)
                 if step is StopStep.GIVEN_UP:

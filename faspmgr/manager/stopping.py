@@ -57,6 +57,10 @@ STOP_STEPS: Mapping[StopStep, StopRule] = {
 """The steps in their order, with their waits in seconds: the grace period, at most 2, always 5, none."""
 
 
+DOUBT_SECONDS = 1.0
+"""How long it is waited for whether a connection is that of ascp, before it is taken for one that hears no CANCEL."""
+
+
 class Stopping:
     """How far the stopping of one ascp has come.
 
@@ -87,12 +91,13 @@ class Stopping:
         """Leave out all steps before SIGKILL."""
         self._next, self._due = StopStep.SIGKILL, now
 
-    def advance(self, now: float, hears: bool) -> StopStep | None:
+    def advance(self, now: float, hears: bool, doubt: bool = False) -> StopStep | None:
         """Go on to the next step if its time has come.
 
         Args:
             now: the time in seconds.
             hears: whether ascp has a connection over which a CANCEL could end its session.
+            doubt: whether that is just being found out.
 
         Returns:
             The step that is to be carried out now; None if none is due.
@@ -101,6 +106,8 @@ class Stopping:
             return None
         step = self._next
         if step is StopStep.CANCEL and not hears:
+            if doubt and now < self._due + DOUBT_SECONDS:
+                return None
             step = StopStep.SIGTERM
         steps = list(STOP_STEPS)
         following = steps.index(step) + 1

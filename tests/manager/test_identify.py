@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import faspmgr
-from faspmgr.manager import owner
+from faspmgr.manager import Job, Result, owner
 from tests.live import MakeAscp, message, wait_until
 from tests.manager.peers import Peer
 from tests.manager.transfers import asyncio_only, run
@@ -126,6 +127,28 @@ def test_a_look_at_the_owner_that_takes_long(scripted_ascp: MakeAscp, monkeypatc
     monkeypatch.setattr(owner, "strangers", slow)
     path = scripted_ascp("wire = began(); wire.sendall(stop() + DONE)")
     assert run([path], grace=20).verdict == "done"
+
+
+def test_a_stop_during_that_look_is_heard_as_cancel(scripted_ascp: MakeAscp, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = threading.Event()
+
+    def slow(*args: Any) -> dict[Any, int]:
+        looking.set()
+        time.sleep(0.3)
+        return {}
+
+    monkeypatch.setattr(owner, "strangers", slow)
+    path = scripted_ascp("wire = began(); assert b'CANCEL' in wire.recv(1000); wire.sendall(error(28)); sys.exit(1)")
+
+    async def stopped() -> Result:
+        job = Job([path], grace=20)
+        running = asyncio.ensure_future(job.run())
+        await asyncio.to_thread(looking.wait)
+        job.stop("enough")
+        return await running
+
+    result = asyncio.run(stopped())
+    assert (result.verdict, result.error and result.error.code) == ("failed", 28)
 
 
 # -- whose it is, where the system tells

@@ -56,6 +56,20 @@ def test_a_kill_leaves_out_the_steps_before_it() -> None:
     assert schedule(Stopping(10.0), kill_at=0.0) == [(0, SIGKILL), (5, GIVEN_UP)]
 
 
+def test_a_connection_that_is_being_looked_at_may_hear_a_cancel() -> None:
+    """But it is waited for a second only: connections of others are looked at, too."""
+    stopping = Stopping(10.0)
+    stopping.begin(5.0)
+    assert stopping.advance(5.0, False, doubt=True) is stopping.advance(5.9, False, doubt=True) is None
+    assert stopping.advance(5.9, True) is CANCEL
+    stopping = Stopping(10.0)
+    stopping.begin(5.0)
+    assert stopping.advance(6.0, False, doubt=True) is SIGTERM
+    stopping = Stopping(10.0)
+    stopping.begin_with_kill(5.0)
+    assert stopping.advance(5.0, False, doubt=True) is SIGKILL
+
+
 def test_stopping_begins_once() -> None:
     stopping = Stopping(10.0)
     assert stopping.advance(0.0, True) is None
