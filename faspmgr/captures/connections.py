@@ -38,6 +38,7 @@ from typing import Any, cast, get_args
 import attrs
 
 from faspmgr.errors import CaptureError
+from faspmgr.jsontext import to_json
 from faspmgr.tracking import Failure
 from faspmgr.verdicts import Verdict
 
@@ -146,8 +147,8 @@ class ConnectionsWriter:
 
     def result(self, result: RunResult) -> None:
         """The run is over."""
-        error = result.error and {"code": result.error.code, "description": _cleaned(result.error.description)}
-        about = {"verdict": result.verdict, "reason": _cleaned(result.reason), "interrupted": result.interrupted}
+        error = result.error and {"code": result.error.code, "description": result.error.description[:MAX_TEXT_CHARS]}
+        about = {"verdict": result.verdict, "reason": result.reason[:MAX_TEXT_CHARS], "interrupted": result.interrupted}
         self._write("result", {**about, "error": error})
 
     def close(self) -> None:
@@ -163,17 +164,12 @@ class ConnectionsWriter:
         if self._file is None or self.error:
             return
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        line = json.dumps({"type": type, **about, "time": time}, separators=(",", ":")).encode() + b"\n"
+        line = to_json({"type": type, **about, "time": time}, ascii=True).encode() + b"\n"
         try:
             if self._file.write(line) != len(line):
                 raise OSError("a line could not be written whole")
         except OSError as error:
             self.error = error
-
-
-def _cleaned(text: str) -> str:
-    """Text as any reader of JSON accepts it, and not too long."""
-    return text[:MAX_TEXT_CHARS].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 # -- reading

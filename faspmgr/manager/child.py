@@ -15,7 +15,7 @@ How the signal is asked for
     function does not touch what has a lock: it calls into the C library, which was loaded beforehand, and asks for a
     number; the collector is off meanwhile, and the GIL is not let go. The ways around it are worse: ``setpriv`` is not
     everywhere and runs a file that is no program in a shell, and a Python in between takes longer to start than ascp.
-No exit status that nobody knows
+No exit status that cannot be known
     Where the signal SIGCHLD is ignored, or another part of the program has waited for all of its children, the status
     is lost. Popen reports 0 then, which is success. Here it is None.
 """
