@@ -7,6 +7,7 @@ of those that take long.
 
 import _signal  # type: ignore[import-not-found]
 import os
+import sys
 
 INTERRUPTED = 130
 
@@ -26,8 +27,20 @@ def main() -> None:
         finally:
             if handled:
                 _signal.signal(_signal.SIGINT, _end)
+                _flush()
+                # What has ended has its status: a Ctrl-C while the interpreter ends must not give it another one.
+                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except (OSError, ValueError):  # the reader has gone, or the stream was closed
+            pass
 
 
 def _end(_number: int, _frame: object) -> None:

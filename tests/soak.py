@@ -41,6 +41,8 @@ from tests.launcher import FASPMGR, SIMULATOR, variables  # noqa: E402
 from tests.live import processes_with  # noqa: E402
 
 MARK = "FASPMGR_SOAK"
+OWN = str(os.getpid())
+"""Value of the mark, as two soaks may run at once."""
 FAULTS = (
     "fail=16@50%", "fail=16@connect", "fail=19@session", "fail=28@50%", "fail-file=5@1", "hang@40%", "hang@connect",
     "silent-exit@connect", "silent-exit@30%", "die@30%", "die@1000", "die-kill@60%", "garbage@20%", "no-connect",
@@ -154,7 +156,7 @@ async def run_here(plan: Plan) -> tuple[int, str, dict[str, Any]]:
         retry=plan.retry,
         sessions=plan.sessions,
         retry_wait=0.05,
-        environment={**plan.environment, MARK: "1"},
+        environment={**plan.environment, MARK: OWN},
         record=plan.record,
         **plan.limits,
     )
@@ -192,7 +194,7 @@ async def run_program(plan: Plan) -> tuple[int, str, dict[str, Any]]:
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     process = await asyncio.create_subprocess_exec(
         *FASPMGR, *arguments, "--", *plan.argv,
-        env=variables({**plan.environment, MARK: "1"}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=variables({**plan.environment, MARK: OWN}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
     async def act() -> None:
@@ -272,6 +274,13 @@ def main() -> None:
     parser.add_argument("--program", action="store_true", help="each run is a process of its own")
     arguments = parser.parse_args()
 
+    factory: Any = None
+    if arguments.loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(asyncio.sleep(0))  # uvloop keeps a pipe of its own from its first loop on
     before = descriptors()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
@@ -283,16 +292,11 @@ def main() -> None:
         ascp.chmod(0o755)
         os.environ["PYTHONPATH"] = str(ROOT)
         seeds = range(arguments.seed, arguments.seed + arguments.runs)
-        factory: Any = None
-        if arguments.loop == "uvloop":
-            import uvloop
-
-            factory = uvloop.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:
             bad = runner.run(soak(seeds, str(ascp), Path(folder), run_program if arguments.program else run_here))
         time.sleep(1)
         left = [
-            *(f"process {line}" for line in processes_with(f"{MARK}=1")),
+            *(f"process {line}" for line in processes_with(f"{MARK}={OWN}")),
             *(f"file {path}" for path in temporary.rglob("*")),
         ]
     left += [f"descriptor {name}" for name in (collections.Counter(descriptors()) - collections.Counter(before))]
