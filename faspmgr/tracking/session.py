@@ -138,8 +138,9 @@ class Session:
         self.written_usec: int | None = None
         """Microseconds; when bytes_written last grew. None if never."""
 
-        # The job, where it was calculated beforehand.
-        self._job_bytes: int | None = None
+        self.job_bytes: int | None = None
+        """Bytes; the job's size as it was calculated beforehand."""
+        # Count of the job's files, where they were counted beforehand.
         self._job_files: int | None = None
 
         self.filelist = Files(keep_files)
@@ -210,7 +211,7 @@ class Session:
         self._apply_rates(event)
         self.bandwidth_kbps = _latest(event.bw_measurement, self.bandwidth_kbps)
         self.path_mtu = _latest(event.pmtu, self.path_mtu)
-        self._job_bytes = _latest(event.pre_transfer_bytes, self._job_bytes)
+        self.job_bytes = _latest(event.pre_transfer_bytes, self.job_bytes)
         self._job_files = _latest(event.pre_transfer_files, self._job_files)
 
     def _apply_rates(self, event: SessionEvent | NotificationEvent) -> None:
@@ -247,10 +248,10 @@ class Session:
         files = self.filelist
         if files.clustered or files.has_parts:
             return 0
-        if self.state == "done" and self._job_bytes is not None:
-            return min(self._job_bytes, self.bytes_written + files.bytes_before)
+        if self.state == "done" and self.job_bytes is not None:
+            return min(self.job_bytes, self.bytes_written + files.bytes_before)
         if self.negotiated is None:
-            return self.bytes_written if self._job_bytes is None else min(self._job_bytes, self.bytes_written)
+            return self.bytes_written if self.job_bytes is None else min(self.job_bytes, self.bytes_written)
         return 0
 
     def _apply_totals(self, event: FileEvent | EndEvent) -> None:
@@ -387,14 +388,9 @@ class Session:
         return max(0, self.bytes_done - self.filelist.bytes_before)
 
     @property
-    def job_bytes(self) -> int | None:
-        """Bytes; the job's size as it was calculated beforehand."""
-        return self._job_bytes
-
-    @property
     def expected_bytes(self) -> int | None:
         """Bytes; the job's size where it was calculated beforehand. Never less than the files seen so far."""
-        return None if self._job_bytes is None else max(self._job_bytes, self.filelist.estimated_bytes, self.bytes_done)
+        return None if self.job_bytes is None else max(self.job_bytes, self.filelist.estimated_bytes, self.bytes_done)
 
     @property
     def expected_files(self) -> int | None:

@@ -240,7 +240,7 @@ class Transfer:
 
     @property
     def state(self) -> SessionState:
-        """That of the session which is least far; once all have ended failed, lost or done, in this order."""
+        """That of the session which is least far; once all have ended that of the worst, see verdicts.badness."""
         return self._now.state
 
     @property
@@ -250,7 +250,7 @@ class Transfer:
 
     @property
     def error(self) -> Failure | None:
-        """Of the first session that failed, if the transfer failed."""
+        """That of the session whose state is the transfer's; None unless it failed."""
         return self._now.error
 
     # -- how far it is
