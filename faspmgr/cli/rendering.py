@@ -76,7 +76,7 @@ def renderer(form: str, select: Selection, types: set[str]) -> Render:
         types: the message types that come up, in upper case; empty for all. The columns of a table depend on them.
     """
     if form == "jsonl":
-        return lambda events: messages_to_json_lines([shown for event in events if (shown := select.values(event))])
+        return lambda events: messages_to_json_lines(filter(None, map(select.values, events)))
     if form == "text":
         return lambda events: output.to_bytes(
             _text_line(event.type, shown, select) for event in events if (shown := select.values(event))
