@@ -136,7 +136,7 @@ def _batch_to_lines(messages: list[Mapping[str, Any]]) -> bytes:
     except TypeError:  # a surrogate, or an integer of more than 64 bits
         lines = []
     text = b"".join(lines)
-    # Inside of a list or an object may be a float, which orjson writes in another way: 1e16 for 1e+16.
+    # Inside of a list or an object may be a float, which orjson writes in another way: 0.00001 for 1e-05.
     if len(lines) == len(messages) == text.count(b"{") and b"[" not in text:
         return text
     if len(messages) == 1:
