@@ -32,9 +32,9 @@ _REPLACEMENT = "\ufffd"
 BATCH = 32
 """So many lines are joined at a time. With more, memory is given back to the system and taken again for each piece of a
 file, which takes longer than the writing."""
-MAX_PREPARED = 256
-MAX_NAMES_CHARS = 5_000
-"""So many of a program's messages are prepared for, and so long may their names be: a stream cannot fill memory."""
+MAX_PREPARED = 64
+MAX_NAMES_CHARS = 3_000
+"""For so many sets of names, and for none that is longer, something is kept: a hostile stream cannot fill memory."""
 
 T = TypeVar("T")
 

@@ -80,7 +80,7 @@ class Table:
             rest: header of a last column, a JSON object with the fields that have no other; None for no such column.
         """
         self._cell, self._separator, self._empty = (_csv_cell, ",", '""') if form == "csv" else (_tsv_cell, "\t", "")
-        self._columns = columns
+        self._columns = dict.fromkeys(columns)
         self._rest = rest is not None
         self._plans = Prepared(self._plan)
         header = [*columns] if rest is None else [*columns, rest]
@@ -109,9 +109,10 @@ class Table:
     def _plan(self, names: tuple[str, ...]) -> tuple[str, list[str], list[str]]:
         """Say for messages with these names: a row with ``%s`` for each cell that is not empty, the names of the fields
         in these cells, and of those in the last column."""
-        placed = [name for name in self._columns if name in names]
-        left = [name for name in names if name not in placed] if self._rest else []
-        cells = ["%s" if name in names else "" for name in self._columns]
+        there = set(names)
+        placed = [name for name in self._columns if name in there]
+        left = [name for name in names if name not in self._columns] if self._rest else []
+        cells = ["%s" if name in there else "" for name in self._columns]
         if self._rest:
             cells.append("%s" if left else "")
         return self._separator.join(cells), placed, left
