@@ -120,8 +120,9 @@ jobs_option = click.option(
     type=click.IntRange(0, MAX_JOBS),
     default=1,
     callback=_parse_jobs,
-    help="Read N of several FILEs at the same time, each in a process of its own: 1 (default) to 256, or 0 for as"
-    " many as there are cores. The output is the same.",
+    show_default=True,
+    help="Read N of several FILEs at the same time, each in a process of its own; 0 for as many as there are cores."
+    " The output is the same.",
 )
 """The option --jobs, as the number of processes; 1 where the system cannot fork."""
 
