@@ -366,9 +366,11 @@ def _line(name: str, against: str, cells: Iterable[str]) -> str:
 
 
 def _cells(figure: Figure) -> str:
-    ratio = f"{figure['ratio']:#8.3g}" if "ratio" in figure else " " * 8
+    ratio = figure.get("ratio")
+    digits = 3 if ratio is None or ratio < 1 else 2 if ratio < 10 else 1
+    shown = " " * 8 if ratio is None else f"{ratio:8.{digits}f}"
     missed = " " if figure.get("reached", True) else "!"
-    return f"{figure['value']:11.2f}{ratio} {missed}{figure.get('wanted', ''):<7}"
+    return f"{figure['value']:11.2f}{shown} {missed}{figure.get('wanted', ''):<7}"
 
 
 if __name__ == "__main__":
