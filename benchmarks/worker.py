@@ -3,6 +3,8 @@
 ``worker.py rounds CAPTURE LINES BASE_LINES`` reads the name of a job from each line of standard input, does it, and
 prints its seconds. Any other task prints JSON, once; ``growth`` and ``memory`` read a stream from standard input.
 What only some tasks need is imported there, and what faspmgr exports when it is first used: it would count as memory.
+
+Seconds are those of the processor: a core that others use as well must not make long jobs look slower than short ones.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ def _rounds(capture: Path, lines: Path, base_lines: Path) -> None:
     gc.freeze()  # what the jobs read from is not to be looked at by each collection in them
     for name in sys.stdin:
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         jobs[name.rstrip("\n")]()
-        print(time.perf_counter() - start, flush=True)
+        print(time.process_time() - start, flush=True)
 
 
 def _jobs(data: bytes, lines: list[bytes], base_lines: list[bytes]) -> dict[str, Callable[[], None]]:
@@ -173,11 +175,11 @@ def _nanoseconds_per_byte(inputs: list[bytes], step: int) -> list[float]:
     while rounds < 3 or time.perf_counter() < end:
         for index, data in enumerate(inputs):
             parser = faspmgr.Parser()
-            start = time.perf_counter()
+            start = time.process_time()
             for offset in range(0, len(data), step):
                 parser.feed(data[offset : offset + step])
             parser.close()
-            best[index] = min(best[index], time.perf_counter() - start)
+            best[index] = min(best[index], time.process_time() - start)
         rounds += 1
     return [seconds / len(data) * 1e9 for seconds, data in zip(best, inputs)]
 

@@ -13,7 +13,7 @@ require 'aspera/ascp/management'
 
 reader = Aspera::Ascp::Management.new
 count = 0
-start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+start = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
 File.open(file, 'r:UTF-8') do |stream|
   while (line = stream.gets)
     message = reader.process_line(line.chomp)
@@ -23,4 +23,4 @@ File.open(file, 'r:UTF-8') do |stream|
     Aspera::Ascp::Management.event_native_to_snake(message) if form == 'typed'
   end
 end
-puts count, Process.clock_gettime(Process::CLOCK_MONOTONIC) - start
+puts count, Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - start
