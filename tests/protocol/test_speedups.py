@@ -20,7 +20,7 @@ needs_module = pytest.mark.skipif(not MODULE.exists(), reason="the extension mod
 
 def twin(before: str = "", **environment: str) -> str:
     """The twin that a new process has, with FASPMGR_PURE as given."""
-    code = f"{before}\nfrom faspmgr.protocol import speedups; print(speedups.NAME, bool(speedups._speedups))"
+    code = f"{before}\nfrom faspmgr.protocol import speedups; print(speedups.NAME, speedups.COMPILED)"
     done = run("-c", code, program=(sys.executable,), environment={"FASPMGR_PURE": "", **environment})
     assert (done.status, done.err) == (0, "")
     return done.out
