@@ -42,7 +42,7 @@ from faspmgr.verdicts import ExitStatus
 AHEAD = 2
 """For each process that reads, how many files may have been read whose turn has not come."""
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends or interrupts this process."""
 
 LENGTH_BYTES = 8
@@ -74,6 +74,7 @@ def spread(
     once_line = f"{once}\n".encode()
     with _Workers(source.files, jobs, work) as workers:
         for worker in itertools.chain(source.interruption.watch(workers), workers.remaining()):
+            workers.remove(worker)
             answer = json.loads(worker.answer) if worker.answer.endswith(b"\n") else {}
             if "result" in answer:
                 is_first = joined
@@ -117,15 +118,17 @@ class _Worker:
     status: int = 0
 
     def words(self) -> str:
-        """How the process ended."""
-        if os.WIFSIGNALED(self.status):
-            return f"the process that read it was ended by {signal.Signals(os.WTERMSIG(self.status)).name}"
-        return f"the process that read it ended with status {os.WEXITSTATUS(self.status)}"
+        """How the process ended that gave no result."""
+        status = os.waitstatus_to_exitcode(self.status)
+        return "the process that read it " + (
+            f"was killed by signal {-status}" if status < 0 else f"exited with {status}"
+        )
 
 
 class _Workers:
-    """Starts processes, and gives the files in their order, each when it was read. A signal may break in anywhere:
-    only where a process is waited for it is not put off.
+    """Starts processes, and gives the files in their order, each when it was read, until it is removed.
+
+    A signal breaks in only where a process is waited for.
 
     Attributes:
         stopped: no more processes are started; those that run report what they have.
@@ -168,15 +171,19 @@ class _Workers:
                 if not self._started:
                     break
                 if self._started[0].pipe is None:
-                    return self._started.popleft()
+                    return self._started[0]
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 ready = self._selector.select()
                 signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
                 for key, _events in ready:
                     self._receive(self._running[key.fd])
             if self._waiting:
-                return self._waiting.popleft()
+                return self._waiting[0]
         raise StopIteration
+
+    def remove(self, worker: _Worker) -> None:
+        """Go on to the next one. Not done by __next__, as a signal may break in when it returns."""
+        (self._started if self._started else self._waiting).remove(worker)
 
     def remaining(self) -> Iterator[_Worker]:
         """Stop, and give all that have not been given yet; none where all have been."""

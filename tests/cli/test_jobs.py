@@ -17,6 +17,7 @@ from typing import IO
 
 import pytest
 
+from tests.cli.terminal import invoke
 from tests.launcher import TIMEOUT, Outcome, finish, run, shell, start
 from tests.live import message, wait_until
 
@@ -28,7 +29,7 @@ WRITE = b"FASPMGR 4\nType: WRITE\nSize: 3\n\nabc\n\n"
 def files(tmp_path: Path) -> list[Path]:
     """Files of all kinds: one that is not there first, and one given twice."""
     contents = {
-        "clean": STOP * 20_000,
+        "clean": STOP * 6_000,
         "bad": b"FASPMGR 2\nType: NOP\nnonsense\n\n" * 5_000,
         "empty": b"",
         "write1": STOP + WRITE,
@@ -64,7 +65,7 @@ def test_the_output_is_that_of_one_process(args: str, jobs: int, files: list[Pat
 def test_what_is_said_once_for_all_files_is_said_once(files: list[Path]) -> None:
     absent, clean, bad, empty, write1, write2, *_ = files
     result = run("decode", "--jobs", "2", "--format", "fasp", write1, clean, write2)
-    assert result.data == STOP * 20_002
+    assert result.data == STOP * 6_002
     assert result.errors == [
         f"{write1}:6: version 4, not 2; accepted all the same: FASPMGR 4",
         "faspmgr: each WRITE with data is left out, as the data are not kept",
@@ -84,7 +85,7 @@ def test_check_counts_all_files(files: list[Path]) -> None:
     # A file that is given twice is read twice.
     assert result.lines == [
         f"{absent}: 0 messages, no problem, not read to its end",
-        f"{clean}: 40,000 messages, no problem",
+        f"{clean}: 12,000 messages, no problem",
         f"{bad}: 5,000 messages, 5,000 problems",
     ]
     report = json.loads(run("check", "--json", "--jobs", "3", bad, clean, bad).out)
@@ -94,7 +95,7 @@ def test_check_counts_all_files(files: list[Path]) -> None:
 def test_standard_input_among_the_files_is_read_in_its_turn(files: list[Path]) -> None:
     data = message("DONE")
     assert run("decode", "--jobs", "2", "--format", "fasp", files[1], "-", files[1], stdin=data).data == (
-        STOP * 20_000 + data + STOP * 20_000
+        STOP * 6_000 + data + STOP * 6_000
     )
     assert run("decode", "--jobs", "2", "--format", "fasp", stdin=data).data == data
 
@@ -102,6 +103,14 @@ def test_standard_input_among_the_files_is_read_in_its_turn(files: list[Path]) -
 @pytest.mark.parametrize("number", ["-1", "257", "x"])
 def test_an_invalid_number_of_jobs(number: str) -> None:
     assert run("check", "--jobs", number).status == 2
+
+
+def test_where_no_process_can_be_forked_files_are_read_one_after_the_other(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fork")
+    result = invoke("check", "--jobs", "2", files[1], files[1])
+    assert result.text == f"{files[1]}: 12,000 messages, no problem\n"
 
 
 # -- while files are read: they are named pipes, which end when we say so
@@ -247,7 +256,7 @@ def test_a_process_that_is_killed_is_reported_and_the_others_go_on(args: str, re
     for pipe in begun.pipes:
         pipe.close()
     result, (first, second) = begun.end(), begun.paths
-    reason = "the process that read it was ended by SIGKILL"
+    reason = "the process that read it was killed by signal 9"
     assert result.errors[0] == f"{first}: {reason}"
     if args == "check":
         assert result.lines == [
@@ -302,7 +311,7 @@ def test_an_output_that_cannot_be_kept(files: list[Path]) -> None:
     assert result.errors[0] == f"{bad}: the temporary directory cannot hold its output: File too large"
     assert result.lines == [
         f"{bad}: 0 messages, no problem, not read to its end",
-        f"{clean}: 20,000 messages, no problem",
+        f"{clean}: 6,000 messages, no problem",
         f"{unfinished}: 0 messages, 1 problem",
     ]
 
