@@ -37,6 +37,7 @@ import attrs
 
 from faspmgr.cli import output
 from faspmgr.cli.reading import Reading
+from faspmgr.errors import CommandError
 from faspmgr.verdicts import ExitStatus
 
 AHEAD = 2
@@ -293,7 +294,7 @@ def _work(work: Work, worker: _Worker, sender: int, parent: int) -> NoReturn:
         try:
             source, result = work(worker.file)
             answer = {"status": source.status, "errors": source.errors, "result": result}
-        except _SpoolError as error:
+        except CommandError as error:
             answer = {"failure": str(error)}
         with open(sender, "wb") as pipe:
             pipe.write(json.dumps(answer).encode() + b"\n")
@@ -304,12 +305,11 @@ def _work(work: Work, worker: _Worker, sender: int, parent: int) -> NoReturn:
         os._exit(1)
 
 
-class _SpoolError(Exception):
-    """The output cannot be kept until its turn. No OSError, which is one of the file that is read or of a stream."""
-
-
 class _Spool(io.RawIOBase):
-    """A standard stream of the process of a file."""
+    """A standard stream of the process of a file.
+
+    It raises CommandError where the output cannot be kept: an OSError is one of the file that is read.
+    """
 
     def __init__(self, file: IO[bytes], is_error: int, parent: int) -> None:
         self._file = file
@@ -327,5 +327,5 @@ class _Spool(io.RawIOBase):
             while piece:
                 piece = piece[self._file.write(piece) :]
         except OSError as error:
-            raise _SpoolError(f"the temporary directory cannot hold its output: {error.strerror}") from error
+            raise CommandError(f"the temporary directory cannot hold its output: {error.strerror}") from error
         return len(data)
