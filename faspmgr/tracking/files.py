@@ -108,36 +108,35 @@ class FileState:
 
     # What follows is worked out by apply.
 
-    is_part: bool | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    is_part: bool | None = attrs.field(default=None, eq=False, repr=False)
     """True for a part of a file that several sessions share, False for a whole or resumed file, None while a StartByte
     may still mean either."""
-    bytes_done: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    bytes_done: int = attrs.field(default=0, eq=False, repr=False)
     """Bytes at the destination, never more than bytes_total."""
-    bytes_before: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    bytes_before: int = attrs.field(default=0, eq=False, repr=False)
     """Of bytes_done, those that were there before this session: of a resumed file up to start_byte, of a skipped one
     all."""
-    bytes_total: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    bytes_total: int | None = attrs.field(default=None, eq=False, repr=False)
     """Bytes that are at the destination when the file is finished: those of the range, else the size. Of a part whose
     end is not known yet the most that it can be."""
-    estimated_bytes: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    estimated_bytes: int = attrs.field(default=0, eq=False, repr=False)
     """What the file adds to the job: its total, or where that is not known what is there of it."""
 
     # Does written come from Written? Has the count of a resumed file what was there before in it? Bytes sent over the
     # network since the first message, None where the stream does not say.
-    _exact: bool = attrs.field(default=False, init=False, eq=False, repr=False)
-    _counts_before: bool = attrs.field(default=True, init=False, eq=False, repr=False)
-    _sent: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    _exact: bool = attrs.field(default=False, eq=False, repr=False)
+    _counts_before: bool = attrs.field(default=True, eq=False, repr=False)
+    _sent: int | None = attrs.field(default=None, eq=False, repr=False)
 
     # The sums that the file is counted in, and what it is a part of where several sessions know it: see Files and
     # inventory.py. None for a file by itself.
-    totals: Totals | None = attrs.field(default=None, init=False, eq=False, repr=False)
-    shared: Shared | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    totals: Totals | None = attrs.field(default=None, eq=False, repr=False)
+    shared: Shared | None = attrs.field(default=None, eq=False, repr=False)
 
     def apply(
         self,
         event: FileEvent,
         usec: int | None = None,
-        *,
         written: int | None = None,
         sent: int | None = None,
         clustered: bool | None = None,
@@ -151,39 +150,54 @@ class FileState:
             sent: bytes by which TransferBytes of the session has grown with this message; None where it is not there.
             clustered: whether the session is one of several, as far as SESSION tells.
         """
-        kind = event.__class__
-        size = event.size
-        if size is not None and (size or self.size is None or kind is not SkipEvent):  # SKIP says 0, whatever it is
-            self.size = size
-        if event.start_byte is not None:
-            self.start_byte = event.start_byte
-        if event.end_byte is not None:
-            self.end_byte = event.end_byte
-        self.elapsed_usec = event.elapsed_usec if usec is None else usec
-        if kind is StopEvent and self._was_there:
-            self.state, self.is_part = "skipped", False
+        kind = type(event)
+        size, start, end, exact = event.size, event.start_byte, event.end_byte, event.written
+        if size is None or (not size and kind is SkipEvent and self.size is not None):  # SKIP says 0, whatever it is
+            size = self.size
         else:
-            self._count(event.written, written, sent)
-            if self.start_byte and self.is_part is None:
-                self._tell_part_from_resume(clustered)
-            if kind is not StatsEvent:
-                self._finish(event, clustered)
-        self._work_out(clustered)
+            self.size = size
+        if start is None:
+            start = self.start_byte
+        else:
+            self.start_byte = start
+        if end is None:
+            end = self.end_byte
+        else:
+            self.end_byte = end
+        self.elapsed_usec = event.elapsed_usec if usec is None else usec
+        if start and kind is StopEvent and self._was_there:
+            self.state, self.is_part = "skipped", False
+            self._work_out(clustered)
+            return
 
-    def _count(self, exact: int | None, grown: int | None, sent: int | None) -> None:
-        """Count what was written and sent of this file.
-
-        What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what moved
-        before reading began, or other files, in it.
-        """
+        # What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what moved
+        # before reading began, or other files, in it.
         if exact is not None:
             self._exact = True
             if exact > self.written:
                 self.written = exact
-        elif grown and not self._exact and (self.size is None or grown <= self.size):
-            self.written += grown
+        elif written and not self._exact and (size is None or written <= size):
+            self.written += written
         if sent is not None:
             self._sent = sent if self._sent is None else self._sent + sent
+
+        if start and self.is_part is None:
+            self._tell_part_from_resume(clustered)
+        if kind is not StatsEvent:
+            self._finish(event, clustered)
+        if start or end is not None or self.is_part:
+            self._work_out(clustered)
+            return
+
+        # A whole file, from its first byte to its last: almost every one is.
+        done = self.written
+        if size is None:
+            self.bytes_done = self.estimated_bytes = done
+        else:
+            self.bytes_done = size if done > size or self.state == "done" else done
+            self.bytes_total = self.estimated_bytes = size
+        if self.state == "skipped":
+            self.bytes_before = self.bytes_done
 
     def _tell_part_from_resume(self, clustered: bool | None) -> None:
         """Is StartByte where a resumed file goes on, or where the part of this session begins?
@@ -279,7 +293,7 @@ class FileState:
         return shown
 
 
-_SHOWN = tuple(field.name for field in attrs.fields(FileState) if field.init)
+_SHOWN = tuple(field.name for field in attrs.fields(FileState) if field.eq)
 
 
 class Shared(Protocol):

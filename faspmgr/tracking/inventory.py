@@ -49,6 +49,8 @@ class Names:
     def room_for(self, inventory: Inventory) -> bool:
         """Make room for one more name, where other lists are in the way."""
         if self.count >= self.limit:
+            if len(self.inventories) == 1 and inventory in self.inventories:
+                return False
             oldest = next((each for each in self.inventories if each is not inventory), None)
             if oldest is None:
                 return False
@@ -69,15 +71,26 @@ class Inventory:
         self.totals = Totals()
         """Sums over the files that several sessions know."""
         self._names = names
-        self._by_name: dict[str, SharedFile | tuple[FileState, Session]] = {}
+        self._by_name: dict[str, SharedFile | FileState] = {}
+        # The sessions, by the sums over the files that each alone knows: they tell whose file one is.
+        self._sessions: dict[Totals, Session] = {}
         self._closed = False
 
-    def enlist(self, file: FileState, session: Session) -> bool:
+    def join(self, session: Session) -> None:
+        """List the files that a session begins with from now on."""
+        self._sessions[session.filelist.own] = session
+        session.join(self.enlist)
+
+    def leave(self, session: Session) -> None:
+        """List the files of a session no longer."""
+        del self._sessions[session.filelist.own]
+        session.leave()
+
+    def enlist(self, file: FileState) -> bool:
         """List a file that a session begins with.
 
         Args:
             file: gets the size that other sessions have told.
-            session: whose file it is.
 
         Returns:
             False where there is no room for it.
@@ -86,12 +99,14 @@ class Inventory:
         if known is None:
             if self._closed or not self._names.room_for(self):
                 return False
-            self._by_name[file.name] = (file, session)
+            self._by_name[file.name] = file
             return True
-        if not isinstance(known, SharedFile):
-            other, its_session = known
-            if its_session is session or other.totals is not its_session.filelist.own:
-                self._by_name[file.name] = (file, session)  # begun anew, or of a session that has left
+        session = self._session_of(file)
+        assert session is not None
+        if isinstance(known, FileState):
+            other, its_session = known, self._session_of(known)
+            if its_session is None or its_session is session:
+                self._by_name[file.name] = file  # begun anew, or of a session that has left
                 return True
             known = self._by_name[file.name] = SharedFile(self.totals)
             its_session.filelist.share(other)
@@ -102,6 +117,10 @@ class Inventory:
         session.filelist.share(file)
         known.add(file, session)
         return True
+
+    def _session_of(self, file: FileState) -> Session | None:
+        """The session that alone knows a file; None where it has forgotten it or has left."""
+        return None if file.totals is None else self._sessions.get(file.totals)
 
     def close(self) -> None:
         """Forget the names; what was merged so far stays so."""

@@ -105,7 +105,9 @@ class Tracker:
         member = None
         if known is not None:
             session_id = event.session_id
-            member = known.latest if session_id is None else known.by_id.get(session_id)
+            member = known.latest  # which almost every message is of
+            if session_id is not None and (member is None or session_id != member.session.id):
+                member = known.by_id.get(session_id)
         kind = event.__class__
         if member is None:
             if kind is OtherEvent:
@@ -118,7 +120,9 @@ class Tracker:
         known.latest = member
         session = member.session
         session.apply(event)
-        member.transfer.changed()
+        transfer = member.transfer
+        if transfer.sums is not None:
+            transfer.changed()
         if kind is InitEvent or kind is SessionEvent:
             self._regroup(member, event)
         return session
