@@ -191,13 +191,12 @@ class FileState:
 
         # A whole file, from its first byte to its last: almost every one is.
         done = self.written
-        if size is None:
-            self.bytes_done = self.estimated_bytes = done
-        else:
-            self.bytes_done = size if done > size or self.state == "done" else done
-            self.bytes_total = self.estimated_bytes = size
-        if self.state == "skipped":
-            self.bytes_before = self.bytes_done
+        if size is not None and (done > size or self.state == "done"):
+            done = size
+        self.bytes_done = done
+        self.bytes_total = size
+        self.estimated_bytes = done if size is None else size
+        self.bytes_before = done if self.state == "skipped" else 0
 
     def _tell_part_from_resume(self, clustered: bool | None) -> None:
         """Is StartByte where a resumed file goes on, or where the part of this session begins?
