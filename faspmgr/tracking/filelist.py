@@ -89,25 +89,23 @@ class Files:
         file = self.in_progress.get(name)
         # Another FaspFileID shows that it is another file of the same name.
         if file is None or (file_id and file_id != file.fasp_file_id and file.fasp_file_id):
-            file = self._start(name, event, file_id, usec)
+            file = self._start(name, file, event, usec)
         done, before, estimate = file.bytes_done, file.bytes_before, file.estimated_bytes
 
         written = sent = None
         if file_bytes is not None:
-            written = file_bytes - self._file_bytes
-            if written < 0:
-                written = 0
+            known = self._file_bytes
+            written = file_bytes - known if file_bytes > known else 0
         if transfer_bytes is not None:
-            sent = transfer_bytes - self._transfer_bytes
-            if sent < 0:
-                sent = 0
+            known = self._transfer_bytes
+            sent = transfer_bytes - known if transfer_bytes > known else 0
         file.apply(event, usec, written, sent, self.clustered)
         state = file.state
         if state != "skipped":  # what moved meanwhile is another file's
-            if written:
-                self._file_bytes += written
-            if sent:
-                self._transfer_bytes += sent
+            if written and file_bytes is not None:
+                self._file_bytes = file_bytes
+            if sent and transfer_bytes is not None:
+                self._transfer_bytes = transfer_bytes
 
         totals = file.totals
         assert totals is not None
@@ -171,8 +169,8 @@ class Files:
 
     # -- steps
 
-    def _start(self, name: str, event: FileEvent, file_id: str | None, usec: int) -> FileState:
-        old = self.in_progress.get(name)  # another file of this name: of that one no more will come
+    def _start(self, name: str, old: FileState | None, event: FileEvent, usec: int) -> FileState:
+        """Begin with a file; old is another one of this name, of which no more will come."""
         if old is None and self._keep is not None and len(self.in_progress) >= MAX_FILES_IN_PROGRESS:
             old = next(iter(self.in_progress.values()))
         if old is not None:
@@ -180,7 +178,7 @@ class Files:
         file = FileState(name)
         file.started_usec = usec
         file.arg_index = event.fasp_file_arg_index
-        file.fasp_file_id = file_id
+        file.fasp_file_id = event.fasp_file_id
         file.totals = totals = self.own
         totals.active += 1
         if self.enlist is None or not self.enlist(file):

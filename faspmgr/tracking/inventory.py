@@ -49,8 +49,6 @@ class Names:
     def room_for(self, inventory: Inventory) -> bool:
         """Make room for one more name, where other lists are in the way."""
         if self.count >= self.limit:
-            if len(self.inventories) == 1 and inventory in self.inventories:
-                return False
             oldest = next((each for each in self.inventories if each is not inventory), None)
             if oldest is None:
                 return False
@@ -74,7 +72,9 @@ class Inventory:
         self._by_name: dict[str, SharedFile | FileState] = {}
         # The sessions, by the sums over the files that each alone knows: they tell whose file one is.
         self._sessions: dict[Totals, Session] = {}
-        self._closed = False
+        # Whether no more names are listed: there is no room, and will be none, as a list grows only while the names of
+        # all others are fewer.
+        self._full = False
 
     def join(self, session: Session) -> None:
         """List the files that a session begins with from now on."""
@@ -97,7 +97,10 @@ class Inventory:
         """
         known = self._by_name.get(file.name)
         if known is None:
-            if self._closed or not self._names.room_for(self):
+            if self._full:
+                return False
+            if not self._names.room_for(self):
+                self._full = True
                 return False
             self._by_name[file.name] = file
             return True
@@ -127,7 +130,7 @@ class Inventory:
         self._names.count -= len(self._by_name)
         self._names.inventories.pop(self, None)
         self._by_name.clear()
-        self._closed = True
+        self._full = True
 
 
 class SharedFile:

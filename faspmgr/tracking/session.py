@@ -163,16 +163,48 @@ class Session:
             event: the next message of this session. One that is not about its state is only counted.
         """
         self.event_count += 1
-        kind = event.__class__
-        transitions = TRANSITIONS.get(kind)
-        if transitions is None:
+        kind = type(event)
+        if kind not in TRANSITIONS:
             return
+        transitions = TRANSITIONS[kind]
         if self.state in transitions:
             self.state = transitions[self.state]
             self.error = None
-        update = self._UPDATES.get(kind)
-        if update is not None:
-            update(self, event)
+        if not isinstance(event, _COUNTED):
+            if kind in _UPDATES:
+                _UPDATES[kind](self, event)
+            return
+
+        # Nearly all messages are about a file. The counters that these and the end of a session have in common are the
+        # highest seen.
+        usec = event.elapsed_usec
+        if usec is None or usec < self.elapsed_usec:
+            usec = self.elapsed_usec
+        else:
+            self.elapsed_usec = usec
+        sent = event.transfer_bytes
+        if sent is not None and sent > self.bytes_transferred:
+            self.bytes_transferred = sent
+            self.transferred_usec = usec
+        written = event.file_bytes
+        if not isinstance(written, int):
+            written = None
+        elif written > self.bytes_written:
+            self.bytes_written = written
+            self.written_usec = usec
+        lost = event.loss
+        if lost is not None and lost > self.bytes_lost:
+            self.bytes_lost = lost
+        delay = event.delay
+        if delay is not None:
+            self.rtt_ms = delay
+        if usec >= self._next_sample_usec:
+            self._remember(usec)
+
+        if isinstance(event, FileEvent):
+            self.filelist.apply(event, usec, written, sent)
+        else:
+            self._apply_end(event)
 
     def lose(self, before: Session | None = None) -> None:
         """No more events will come: a session that has not ended is lost.
@@ -219,37 +251,6 @@ class Session:
         self.policy = _latest(event.adaptive, self.policy)
         self.priority = _latest(event.priority, self.priority)
 
-    def _apply_counters(self, event: FileEvent | EndEvent) -> None:
-        """The counters that STATS, STOP, SKIP, FILEERROR, DONE and ERROR have in common, each the highest seen; then
-        what is of a file, or of the end."""
-        usec = event.elapsed_usec
-        if usec is None or usec < self.elapsed_usec:
-            usec = self.elapsed_usec
-        else:
-            self.elapsed_usec = usec
-        sent = event.transfer_bytes
-        if sent is not None and sent > self.bytes_transferred:
-            self.bytes_transferred = sent
-            self.transferred_usec = usec
-        written = event.file_bytes
-        if not isinstance(written, int):
-            written = None
-        elif written > self.bytes_written:
-            self.bytes_written = written
-            self.written_usec = usec
-        lost = event.loss
-        if lost is not None and lost > self.bytes_lost:
-            self.bytes_lost = lost
-        delay = event.delay
-        if delay is not None:
-            self.rtt_ms = delay
-        if usec >= self._next_sample_usec:
-            self._remember(usec)
-        if isinstance(event, FileEvent):
-            self.filelist.apply(event, usec, written, sent)
-        else:
-            self._apply_end(event)
-
     def _apply_end(self, event: EndEvent) -> None:
         self.end = event
         self.ended_in = next(_moments)
@@ -286,19 +287,6 @@ class Session:
         while len(samples) > 2 and usec - samples[1][0] >= RATE_WINDOW_USEC:
             samples.popleft()
         self._next_sample_usec = usec + RATE_STEP_USEC
-
-    # What to do with each event, once the state has changed.
-    _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
-        InitEvent: _apply_init,
-        SessionEvent: _apply_session,
-        NotificationEvent: _apply_notification,
-        StatsEvent: _apply_counters,
-        StopEvent: _apply_counters,
-        SkipEvent: _apply_counters,
-        FileErrorEvent: _apply_counters,
-        DoneEvent: _apply_counters,
-        ErrorEvent: _apply_counters,
-    }
 
     # -- what it is
 
@@ -479,3 +467,12 @@ class Session:
 
 def _latest(new: Any, old: Any) -> Any:
     return old if new is None else new
+
+
+# What to do with an event without counters, once the state has changed.
+_UPDATES: Mapping[type[Event], Callable[[Session, Any], None]] = {
+    InitEvent: Session._apply_init,
+    SessionEvent: Session._apply_session,
+    NotificationEvent: Session._apply_notification,
+}
+_COUNTED = (FileEvent, EndEvent)
