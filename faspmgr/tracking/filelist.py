@@ -88,35 +88,26 @@ class Files:
             name = file_id or ""  # an excerpt; it is one file that has a size, whatever its name
         file = self.in_progress.get(name)
         # Another FaspFileID shows that it is another file of the same name.
-        if file is None or (file_id and file_id != file.fasp_file_id and file.fasp_file_id):
+        if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
             file = self._start(name, file, event, usec)
-        done, before, estimate = file.bytes_done, file.bytes_before, file.estimated_bytes
 
         written = sent = None
+        written_before, sent_before = self._file_bytes, self._transfer_bytes
         if file_bytes is not None:
-            known = self._file_bytes
-            written = file_bytes - known if file_bytes > known else 0
-        if transfer_bytes is not None:
-            known = self._transfer_bytes
-            sent = transfer_bytes - known if transfer_bytes > known else 0
-        file.apply(event, usec, written, sent, self.clustered)
-        state = file.state
-        if state != "skipped":  # what moved meanwhile is another file's
-            if written and file_bytes is not None:
+            written = 0
+            if file_bytes > written_before:
+                written = file_bytes - written_before
                 self._file_bytes = file_bytes
-            if sent and transfer_bytes is not None:
+        if transfer_bytes is not None:
+            sent = 0
+            if transfer_bytes > sent_before:
+                sent = transfer_bytes - sent_before
                 self._transfer_bytes = transfer_bytes
-
-        totals = file.totals
-        assert totals is not None
-        if file.bytes_done != done:
-            totals.bytes += file.bytes_done - done
-        if file.bytes_before != before:
-            totals.before += file.bytes_before - before
-        if file.estimated_bytes != estimate:
-            totals.estimate += file.estimated_bytes - estimate
-        if state != "transferring":
-            self._finish(file, totals)
+        file.apply(event, usec, written, sent, self.clustered)
+        if file.state != "transferring":
+            if file.state == "skipped":  # what moved meanwhile is another file's
+                self._file_bytes, self._transfer_bytes = written_before, sent_before
+            self._finish(file)
         if file.shared is not None:
             file.shared.changed()
 
@@ -210,9 +201,11 @@ class Files:
         del self.in_progress[file.name]
         self.by_name.pop(file.name, None)
 
-    def _finish(self, file: FileState, totals: Totals) -> None:
+    def _finish(self, file: FileState) -> None:
         """Count a finished file, and drop what is not to be kept."""
         del self.in_progress[file.name]
+        totals = file.totals
+        assert totals is not None
         totals.active -= 1
         if file.is_part:
             self.has_parts = True

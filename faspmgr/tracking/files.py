@@ -167,36 +167,48 @@ class FileState:
         self.elapsed_usec = event.elapsed_usec if usec is None else usec
         if start and kind is StopEvent and self._was_there:
             self.state, self.is_part = "skipped", False
-            self._work_out(clustered)
-            return
+        else:
+            # What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what
+            # moved before reading began, or other files, in it.
+            if exact is not None:
+                self._exact = True
+                if exact > self.written:
+                    self.written = exact
+            elif written and not self._exact and (size is None or written <= size):
+                self.written += written
+            if sent is not None:
+                self._sent = sent if self._sent is None else self._sent + sent
+            if start and self.is_part is None:
+                self._tell_part_from_resume(clustered)
+            if kind is not StatsEvent:
+                self._finish(event, clustered)
 
-        # What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what moved
-        # before reading began, or other files, in it.
-        if exact is not None:
-            self._exact = True
-            if exact > self.written:
-                self.written = exact
-        elif written and not self._exact and (size is None or written <= size):
-            self.written += written
-        if sent is not None:
-            self._sent = sent if self._sent is None else self._sent + sent
-
-        if start and self.is_part is None:
-            self._tell_part_from_resume(clustered)
-        if kind is not StatsEvent:
-            self._finish(event, clustered)
+        # The bytes that follow from the counts. Almost every file is whole: from its first byte to its last.
         if start or end is not None or self.is_part:
-            self._work_out(clustered)
-            return
+            done, total, before = self._bytes_of_piece(clustered)
+        else:
+            done, total, before = self.written, size, 0
+            if size is not None and (done > size or self.state == "done"):
+                done = size
+        if self.state == "skipped":
+            before = done
+        self.bytes_total = total
+        estimate = done if total is None else total
 
-        # A whole file, from its first byte to its last: almost every one is.
-        done = self.written
-        if size is not None and (done > size or self.state == "done"):
-            done = size
-        self.bytes_done = done
-        self.bytes_total = size
-        self.estimated_bytes = done if size is None else size
-        self.bytes_before = done if self.state == "skipped" else 0
+        # The sums change where a number has changed.
+        totals = self.totals
+        if done != self.bytes_done:
+            if totals is not None:
+                totals.bytes += done - self.bytes_done
+            self.bytes_done = done
+        if estimate != self.estimated_bytes:
+            if totals is not None:
+                totals.estimate += estimate - self.estimated_bytes
+            self.estimated_bytes = estimate
+        if before != self.bytes_before:
+            if totals is not None:
+                totals.before += before - self.bytes_before
+            self.bytes_before = before
 
     def _tell_part_from_resume(self, clustered: bool | None) -> None:
         """Is StartByte where a resumed file goes on, or where the part of this session begins?
@@ -219,7 +231,7 @@ class FileState:
         if isinstance(event, StopEvent):
             self.state = "done"
             self.checksum, self.checksum_type = event.file_checksum, event.file_checksum_type
-            if self.is_part is None and not self.is_range:
+            if self.is_part is None and (self.end_byte is None or not self.is_range):
                 self.is_part = self._stopped_short(clustered)
         elif isinstance(event, SkipEvent):
             self.state = "skipped"
@@ -242,8 +254,8 @@ class FileState:
             return True
         return 0 < self.written < self.size and (self._exact or clustered is True)
 
-    def _work_out(self, clustered: bool | None) -> None:
-        """Work out the bytes from the counts."""
+    def _bytes_of_piece(self, clustered: bool | None) -> tuple[int, int | None, int]:
+        """bytes_done, bytes_total and bytes_before of a part, a range or a resumed file."""
         start, size, written = self.start_byte or 0, self.size, self.written
         before = 0
         end = self.end_byte
@@ -263,13 +275,7 @@ class FileState:
                 done = start
         if total is not None and (done > total or self.state == "done"):
             done = total
-        self.bytes_done, self.bytes_total = done, total
-        self.estimated_bytes = done if total is None else total
-        self.bytes_before = done if self.state == "skipped" or before > done else before
-
-    def is_named_by(self, event: FileEvent) -> bool:
-        """False where the event is about another file of the same name, as its FaspFileID shows."""
-        return not event.fasp_file_id or not self.fasp_file_id or event.fasp_file_id == self.fasp_file_id
+        return done, total, min(before, done)
 
     @property
     def is_range(self) -> bool:

@@ -46,17 +46,6 @@ class Names:
         # The lists that have names, the oldest first.
         self.inventories: dict[Inventory, None] = {}
 
-    def room_for(self, inventory: Inventory) -> bool:
-        """Make room for one more name, where other lists are in the way."""
-        if self.count >= self.limit:
-            oldest = next((each for each in self.inventories if each is not inventory), None)
-            if oldest is None:
-                return False
-            oldest.close()
-        self.inventories[inventory] = None
-        self.count += 1
-        return True
-
 
 class Inventory:
     """The files of one transfer by name.
@@ -72,8 +61,8 @@ class Inventory:
         self._by_name: dict[str, SharedFile | FileState] = {}
         # The sessions, by the sums over the files that each alone knows: they tell whose file one is.
         self._sessions: dict[Totals, Session] = {}
-        # Whether no more names are listed: there is no room, and will be none, as a list grows only while the names of
-        # all others are fewer.
+        # True once no more names are listed: the list was closed, or has all the names there may be. It will not get
+        # room again, as only its own end makes some.
         self._full = False
 
     def join(self, session: Session) -> None:
@@ -97,11 +86,12 @@ class Inventory:
         """
         known = self._by_name.get(file.name)
         if known is None:
-            if self._full:
+            names = self._names
+            if self._full or (names.count >= names.limit and not self._make_room()):
                 return False
-            if not self._names.room_for(self):
-                self._full = True
-                return False
+            names.count += 1
+            if not self._by_name:
+                names.inventories[self] = None
             self._by_name[file.name] = file
             return True
         session = self._session_of(file)
@@ -119,6 +109,15 @@ class Inventory:
         file.size = known.size
         session.filelist.share(file)
         known.add(file, session)
+        return True
+
+    def _make_room(self) -> bool:
+        """Let the oldest other list give up its names; where there is none, this one has all the names there may be."""
+        oldest = next((each for each in self._names.inventories if each is not self), None)
+        if oldest is None:
+            self._full = True
+            return False
+        oldest.close()
         return True
 
     def _session_of(self, file: FileState) -> Session | None:

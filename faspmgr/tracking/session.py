@@ -284,7 +284,8 @@ class Session:
         """Remember how far the session is at this place on its clock, and forget what the rate does not need."""
         samples = self._samples
         samples.append((usec, self.bytes_transferred or self.bytes_written))
-        while len(samples) > 2 and usec - samples[1][0] >= RATE_WINDOW_USEC:
+        start = usec - RATE_WINDOW_USEC
+        while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()
         self._next_sample_usec = usec + RATE_STEP_USEC
 
