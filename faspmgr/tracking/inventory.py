@@ -84,24 +84,25 @@ class Inventory:
         Returns:
             False where there is no room for it.
         """
-        known = self._by_name.get(file.name)
+        name, by_name = file.name, self._by_name
+        known = by_name.get(name)
         if known is None:
             names = self._names
             if self._full or (names.count >= names.limit and not self._make_room()):
                 return False
             names.count += 1
-            if not self._by_name:
+            if not by_name:
                 names.inventories[self] = None
-            self._by_name[file.name] = file
+            by_name[name] = file
             return True
         session = self._session_of(file)
         assert session is not None
         if isinstance(known, FileState):
             other, its_session = known, self._session_of(known)
             if its_session is None or its_session is session:
-                self._by_name[file.name] = file  # begun anew, or of a session that has left
+                by_name[name] = file  # begun anew, or of a session that has left
                 return True
-            known = self._by_name[file.name] = SharedFile(self.totals)
+            known = by_name[name] = SharedFile(self.totals)
             its_session.filelist.share(other)
             known.add(other, its_session)
         if not known.has_room(session):

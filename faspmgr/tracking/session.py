@@ -163,20 +163,21 @@ class Session:
             event: the next message of this session. One that is not about its state is only counted.
         """
         self.event_count += 1
-        kind = type(event)
-        if kind not in TRANSITIONS:
-            return
-        transitions = TRANSITIONS[kind]
-        if self.state in transitions:
-            self.state = transitions[self.state]
-            self.error = None
-        if not isinstance(event, _COUNTED):
-            if kind in _UPDATES:
-                _UPDATES[kind](self, event)
-            return
+        # Nearly all messages are about a file of a session whose files move, which changes no state.
+        if self.state != "transferring" or not isinstance(event, FileEvent):
+            kind = type(event)
+            transitions = TRANSITIONS.get(kind)
+            if transitions is None:
+                return
+            if self.state in transitions:
+                self.state = transitions[self.state]
+                self.error = None
+            if not isinstance(event, _COUNTED):
+                if kind in _UPDATES:
+                    _UPDATES[kind](self, event)
+                return
 
-        # Nearly all messages are about a file. The counters that these and the end of a session have in common are the
-        # highest seen.
+        # The counters that these and the end of a session have in common, each the highest seen.
         usec = event.elapsed_usec
         if usec is None or usec < self.elapsed_usec:
             usec = self.elapsed_usec
