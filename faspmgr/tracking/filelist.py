@@ -91,13 +91,11 @@ class Files:
         if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
             file = self._start(name, file, event, usec)
 
-        written = sent = None
         written_before, sent_before = self._file_bytes, self._transfer_bytes
-        if file_bytes is not None:
-            written = 0
-            if file_bytes > written_before:
-                written = file_bytes - written_before
-                self._file_bytes = file_bytes
+        written, sent = 0, None
+        if file_bytes is not None and file_bytes > written_before:
+            written = file_bytes - written_before
+            self._file_bytes = file_bytes
         if transfer_bytes is not None:
             sent = 0
             if transfer_bytes > sent_before:

@@ -184,13 +184,14 @@ class FileState:
                 self._finish(event, clustered)
 
         # The bytes that follow from the counts. Almost every file is whole: from its first byte to its last.
+        state = self.state
         if start or end is not None or self.is_part:
             done, total, before = self._bytes_of_piece(clustered)
         else:
             done, total, before = self.written, size, 0
-            if size is not None and (done > size or self.state == "done"):
+            if size is not None and (done > size or state == "done"):
                 done = size
-        if self.state == "skipped":
+        if state == "skipped":
             before = done
         self.bytes_total = total
         estimate = done if total is None else total
@@ -232,7 +233,7 @@ class FileState:
             self.state = "done"
             self.checksum, self.checksum_type = event.file_checksum, event.file_checksum_type
             if self.is_part is None and (self.end_byte is None or not self.is_range):
-                self.is_part = self._stopped_short(clustered)
+                self.is_part = clustered is not False and self._stopped_short(clustered)
         elif isinstance(event, SkipEvent):
             self.state = "skipped"
             self.written = self.size or 0
@@ -248,7 +249,7 @@ class FileState:
 
     def _stopped_short(self, clustered: bool | None) -> bool:
         """True where STOP tells that only a part of the file was to move: the first part has no StartByte."""
-        if clustered is False or not self.size:
+        if not self.size:
             return False
         if clustered and self.start_byte:
             return True
