@@ -124,7 +124,7 @@ class Transfer:
 
     def _forget_part(self, session: Session) -> None:
         part = self._part_of.pop(session, None)
-        if part is not None and self._latest_of_part[part] is session:
+        if part is not None and self._latest_of_part.get(part) is session:
             del self._latest_of_part[part]
 
     # -- which sessions count
