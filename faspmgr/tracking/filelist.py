@@ -160,20 +160,16 @@ class Files:
 
     def _start(self, name: str, old: FileState | None, event: FileEvent, usec: int) -> FileState:
         """Begin with a file; old is another one of this name, of which no more will come."""
-        if old is None and self._keep is not None and len(self.in_progress) >= MAX_FILES_IN_PROGRESS:
+        if len(self.in_progress) >= MAX_FILES_IN_PROGRESS and old is None and self._keep is not None:
             old = next(iter(self.in_progress.values()))
         if old is not None:
             self._forget(old)
-        file = FileState(name)
-        file.started_usec = usec
-        file.arg_index = event.fasp_file_arg_index
-        file.fasp_file_id = event.fasp_file_id
-        file.totals = totals = self.own
-        totals.active += 1
+        file = FileState(name, usec, event.fasp_file_arg_index, event.fasp_file_id, self.own)
         if self.enlist is None or not self.enlist(file):
-            totals.active -= 1
-            file.totals = totals = self.unlisted
-            totals.active += 1
+            file.totals = self.unlisted
+        totals = file.totals
+        assert totals is not None
+        totals.active += 1
         self.in_progress[name] = file
         if self._keep != 0:
             self.by_name.pop(name, None)  # so that by_name is in the order of the starts

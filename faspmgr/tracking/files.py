@@ -71,7 +71,7 @@ class Failure:
         return f"{self.code} {self.name}: {self.description or self.meaning}"
 
 
-@attrs.define
+@attrs.define(init=False)
 class FileState:
     """One file of a session.
 
@@ -93,45 +93,78 @@ class FileState:
     """
 
     name: str
-    state: FileStatus = "transferring"
-    size: int | None = None
-    written: int = 0
-    start_byte: int | None = None
-    end_byte: int | None = None
-    started_usec: int | None = None
-    elapsed_usec: int | None = None
-    error: Failure | None = None
-    checksum: str | None = None
-    checksum_type: str | None = None
-    arg_index: int | None = None
-    fasp_file_id: str | None = None
+    state: FileStatus
+    size: int | None
+    written: int
+    start_byte: int | None
+    end_byte: int | None
+    started_usec: int | None
+    elapsed_usec: int | None
+    error: Failure | None
+    checksum: str | None
+    checksum_type: str | None
+    arg_index: int | None
+    fasp_file_id: str | None
 
     # What follows is worked out by apply.
 
-    is_part: bool | None = attrs.field(default=None, eq=False, repr=False)
+    is_part: bool | None = attrs.field(eq=False, repr=False)
     """True for a part of a file that several sessions share, False for a whole or resumed file, None while a StartByte
     may still mean either."""
-    bytes_done: int = attrs.field(default=0, eq=False, repr=False)
+    bytes_done: int = attrs.field(eq=False, repr=False)
     """Bytes at the destination, never more than bytes_total."""
-    bytes_before: int = attrs.field(default=0, eq=False, repr=False)
+    bytes_before: int = attrs.field(eq=False, repr=False)
     """Of bytes_done, those that were there before this session: of a resumed file up to start_byte, of a skipped one
     all."""
-    bytes_total: int | None = attrs.field(default=None, eq=False, repr=False)
+    bytes_total: int | None = attrs.field(eq=False, repr=False)
     """Bytes that are at the destination when the file is finished: those of the range, else the size. Of a part whose
     end is not known yet the most that it can be."""
-    estimated_bytes: int = attrs.field(default=0, eq=False, repr=False)
+    estimated_bytes: int = attrs.field(eq=False, repr=False)
     """What the file adds to the job: its total, or where that is not known what is there of it."""
 
     # Does written come from Written? Has the count of a resumed file what was there before in it? Bytes sent over the
     # network since the first message, None where the stream does not say.
-    _exact: bool = attrs.field(default=False, eq=False, repr=False)
-    _counts_before: bool = attrs.field(default=True, eq=False, repr=False)
-    _sent: int | None = attrs.field(default=None, eq=False, repr=False)
+    _exact: bool = attrs.field(eq=False, repr=False)
+    _counts_before: bool = attrs.field(eq=False, repr=False)
+    _sent: int | None = attrs.field(eq=False, repr=False)
 
     # The sums that the file is counted in, and what it is a part of where several sessions know it: see Files and
     # inventory.py. None for a file by itself.
-    totals: Totals | None = attrs.field(default=None, eq=False, repr=False)
-    shared: Shared | None = attrs.field(default=None, eq=False, repr=False)
+    totals: Totals | None = attrs.field(eq=False, repr=False)
+    shared: Shared | None = attrs.field(eq=False, repr=False)
+
+    # By hand, as half the time of a small file's first message would go into what attrs makes of the defaults above.
+    def __init__(
+        self,
+        name: str,
+        started_usec: int | None = None,
+        arg_index: int | None = None,
+        fasp_file_id: str | None = None,
+        totals: Totals | None = None,
+    ) -> None:
+        self.name = name
+        self.state = "transferring"
+        self.size = None
+        self.written = 0
+        self.start_byte = None
+        self.end_byte = None
+        self.started_usec = started_usec
+        self.elapsed_usec = None
+        self.error = None
+        self.checksum = None
+        self.checksum_type = None
+        self.arg_index = arg_index
+        self.fasp_file_id = fasp_file_id
+        self.is_part = None
+        self.bytes_done = 0
+        self.bytes_before = 0
+        self.bytes_total = None
+        self.estimated_bytes = 0
+        self._exact = False
+        self._counts_before = True
+        self._sent = None
+        self.totals = totals
+        self.shared = None
 
     def apply(
         self,

@@ -79,7 +79,8 @@ class Inventory:
         """List a file that a session begins with.
 
         Args:
-            file: gets the size that other sessions have told.
+            file: not counted yet; gets the sums of its session that it counts in from now on, and the size that other
+                sessions have told.
 
         Returns:
             False where there is no room for it.
@@ -108,7 +109,7 @@ class Inventory:
         if not known.has_room(session):
             return False
         file.size = known.size
-        session.filelist.share(file)
+        file.totals = session.filelist.shared
         known.add(file, session)
         return True
 
