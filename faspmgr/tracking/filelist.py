@@ -91,20 +91,20 @@ class Files:
         if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
             file = self._start(name, file, event, usec)
 
-        written_before, sent_before = self._file_bytes, self._transfer_bytes
         written, sent = 0, None
-        if file_bytes is not None and file_bytes > written_before:
-            written = file_bytes - written_before
+        if file_bytes is not None and file_bytes > self._file_bytes:
+            written = file_bytes - self._file_bytes
             self._file_bytes = file_bytes
         if transfer_bytes is not None:
             sent = 0
-            if transfer_bytes > sent_before:
-                sent = transfer_bytes - sent_before
+            if transfer_bytes > self._transfer_bytes:
+                sent = transfer_bytes - self._transfer_bytes
                 self._transfer_bytes = transfer_bytes
         file.apply(event, usec, written, sent, self.clustered)
         if file.state != "transferring":
             if file.state == "skipped":  # what moved meanwhile is another file's
-                self._file_bytes, self._transfer_bytes = written_before, sent_before
+                self._file_bytes -= written
+                self._transfer_bytes -= sent or 0
             self._finish(file)
         if file.shared is not None:
             file.shared.changed()

@@ -117,8 +117,7 @@ class Tracker:
         session.apply(event)
         if member.transfer.sums is not None:
             member.transfer.changed()
-        kind = type(event)
-        if kind is InitEvent or kind is SessionEvent:
+        if session.negotiated is event or session.init is event:
             self._regroup(member, event)
         return session
 
