@@ -1,6 +1,7 @@
 """The state of one file of a session.
 
-What stands here changes the state of a file and nothing else; it does not know sessions, transfers or streams.
+What stands here changes the state of a file, and the sums that the file is counted in, and nothing else; it does not
+know sessions, transfers or streams.
 
 What the numbers mean
     ``written`` of a file is the highest count seen, so that one which goes backwards (a peer that starts again, two
@@ -133,7 +134,7 @@ class FileState:
     totals: Totals | None = attrs.field(eq=False, repr=False)
     shared: Shared | None = attrs.field(eq=False, repr=False)
 
-    # By hand, as half the time of a small file's first message would go into what attrs makes of the defaults above.
+    # Written by hand: one that attrs makes takes twice as long, and every file begins here.
     def __init__(
         self,
         name: str,

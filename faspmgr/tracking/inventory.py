@@ -61,26 +61,24 @@ class Inventory:
         self._by_name: dict[str, SharedFile | FileState] = {}
         # The sessions, by the sums over the files that each alone knows: they tell whose file one is.
         self._sessions: dict[Totals, Session] = {}
-        # True once no more names are listed: the list was closed, or has all the names there may be. It will not get
-        # room again, as only its own end makes some.
+        # True once no more names are listed: it was closed, or has all the names there may be, so that no other list
+        # could make room. One that comes later closes this one.
         self._full = False
 
-    def join(self, session: Session) -> None:
-        """List the files that a session begins with from now on."""
+    def add(self, session: Session) -> None:
+        """Know a session, whose files will be listed."""
         self._sessions[session.filelist.own] = session
-        session.join(self.enlist)
 
-    def leave(self, session: Session) -> None:
-        """List the files of a session no longer."""
+    def remove(self, session: Session) -> None:
+        """Know a session no longer, which is about to leave."""
         del self._sessions[session.filelist.own]
-        session.leave()
 
     def enlist(self, file: FileState) -> bool:
         """List a file that a session begins with.
 
         Args:
-            file: not counted yet; gets the sums of its session that it counts in from now on, and the size that other
-                sessions have told.
+            file: of a session that was added, and not counted yet. Where other sessions know it as well, it gets the
+                size that they have told, and the sums that such files are counted in.
 
         Returns:
             False where there is no room for it.
@@ -189,10 +187,11 @@ class SharedFile:
                 self.size = file.size
         done, estimate = self._done_and_estimate(files)
         state = self._state_of(files, complete=self.size is None or done >= estimate)
-        totals = self._totals
-        totals.add(self._bytes, 0, self._estimate, self._state, sign=-1)
-        self._bytes, self._estimate, self._state = done, estimate, state
-        totals.add(done, 0, estimate, state)
+        if (done, estimate, state) != (self._bytes, self._estimate, self._state):
+            totals = self._totals
+            totals.add(self._bytes, 0, self._estimate, self._state, sign=-1)
+            self._bytes, self._estimate, self._state = done, estimate, state
+            totals.add(done, 0, estimate, state)
 
     def _done_and_estimate(self, files: list[FileState]) -> tuple[int, int]:
         """Bytes: what is there, and what there will be."""

@@ -88,7 +88,8 @@ class Transfer:
     def add(self, session: Session) -> None:
         """Add a session."""
         self.sessions.append(session)
-        self._inventory.join(session)
+        self._inventory.add(session)
+        session.join(self._inventory.enlist)
         self.sums = None
 
     def remove(self, session: Session) -> None:
@@ -98,7 +99,8 @@ class Transfer:
             ValueError: it is not one of this transfer.
         """
         self.sessions.remove(session)
-        self._inventory.leave(session)
+        self._inventory.remove(session)
+        session.leave()
         if not self.sessions:
             self._inventory.close()
         self._forget_part(session)
