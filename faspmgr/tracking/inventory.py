@@ -71,7 +71,7 @@ class Inventory:
 
     def remove(self, session: Session) -> None:
         """Know a session no longer, which is about to leave."""
-        del self._sessions[session.filelist.own]
+        self._sessions.pop(session.filelist.own, None)
 
     def enlist(self, file: FileState) -> bool:
         """List a file that a session begins with.

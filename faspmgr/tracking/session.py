@@ -71,6 +71,9 @@ TRANSITIONS: Mapping[type[Event] | None, Mapping[SessionState, SessionState]] = 
 }
 """For each event, and with None for the end of the stream: from which state to which. What is not named stays."""
 
+_COUNTED = (FileEvent, EndEvent)
+"""The events that have the counters of the session."""
+
 RATE_WINDOW_USEC = 5_000_000
 """The present rate is that of so many latest microseconds of the session's own clock."""
 RATE_STEP_USEC = 250_000
@@ -173,11 +176,12 @@ class Session:
                 self.state = transitions[self.state]
                 self.error = None
             if not isinstance(event, _COUNTED):
-                if kind in _UPDATES:
-                    _UPDATES[kind](self, event)
+                update = self._UPDATES.get(kind)
+                if update is not None:
+                    update(self, event)
                 return
 
-        # The counters that these and the end of a session have in common, each the highest seen.
+        # The counters that messages about files and the end of a session have in common; each is the highest seen.
         usec = event.elapsed_usec
         if usec is None or usec < self.elapsed_usec:
             usec = self.elapsed_usec
@@ -289,6 +293,13 @@ class Session:
         while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()
         self._next_sample_usec = usec + RATE_STEP_USEC
+
+    # What to do with an event without counters, once the state has changed.
+    _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
+        InitEvent: _apply_init,
+        SessionEvent: _apply_session,
+        NotificationEvent: _apply_notification,
+    }
 
     # -- what it is
 
@@ -469,12 +480,3 @@ class Session:
 
 def _latest(new: Any, old: Any) -> Any:
     return old if new is None else new
-
-
-# What to do with an event without counters, once the state has changed.
-_UPDATES: Mapping[type[Event], Callable[[Session, Any], None]] = {
-    InitEvent: Session._apply_init,
-    SessionEvent: Session._apply_session,
-    NotificationEvent: Session._apply_notification,
-}
-_COUNTED = (FileEvent, EndEvent)

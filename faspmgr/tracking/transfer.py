@@ -71,7 +71,7 @@ class Transfer:
         """All sessions, in order of appearance."""
         # The files that its sessions know.
         self._inventory = Inventory(Names() if names is None else names)
-        # The sums; None when something has changed since they were worked out.
+        # The sums; None when something has changed since they were worked out. Tracker looks at it for each event.
         self.sums: _Sums | None = None
         # For the sessions whose XferId and node name a part: the latest session of each part, and the part of each.
         self._latest_of_part: dict[_Part, Session] = {}
