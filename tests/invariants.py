@@ -69,6 +69,12 @@ def read_by_line(data: bytes, max_frame_bytes: int = 1 << 20) -> Outcome:
     return Outcome(frames, problems)
 
 
+def was_matched(result: Frame | Event) -> bool:
+    """Was the message matched with a learnt layout? Nothing else shows it: then its places follow from its begin, and
+    an event keeps no frame."""
+    return isinstance(result._places if isinstance(result, Frame) else result._origin, tuple)
+
+
 def single_bytes(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 

@@ -43,8 +43,9 @@ class Event:
     session_id: str | None = None
     user_str: str | None = None
     extra: dict[str, str] = attrs.field(factory=dict)
-    # The frame that the event was made of; None for one made by hand. For the order and the spelling in to_frame.
-    _frame: Frame | None = attrs.field(default=None, eq=False)
+    # What to_frame needs beside the values: the frame that the event was made of, with its order and spelling. Only the
+    # names in the order of the wire where that tells all, see layouts.py; None for an event made by hand.
+    _origin: Frame | tuple[str, ...] | None = attrs.field(default=None, eq=False)
 
     @classmethod
     def from_frame(cls, frame: Frame) -> Event:
@@ -69,11 +70,14 @@ class Event:
             ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
         """
         names = ATTRIBUTES[self.__class__]
+        origin = self._origin
+        spelt = origin.fields if isinstance(origin, Frame) else {}
         texts: dict[str, str] = {}
-        for wire, text in self._frame.fields.items() if self._frame else ():
+        for wire in origin if isinstance(origin, tuple) else spelt:
             value = getattr(self, names[wire]) if wire in names else None
             if value is not None:
-                texts[wire] = text if _says(wire, text, value) else encode(FIELDS[wire], value)
+                text = spelt.get(wire)
+                texts[wire] = text if text is not None and _says(wire, text, value) else encode(FIELDS[wire], value)
             elif wire in self.extra:
                 texts[wire] = self.extra[wire]
         for wire, name in names.items():
@@ -81,7 +85,7 @@ class Event:
             if value is not None and wire not in texts:
                 texts[wire] = encode(FIELDS[wire], value)
         texts.update((wire, text) for wire, text in self.extra.items() if wire not in texts)
-        return Frame(self.type, texts, self._frame.version if self._frame else VERSION)
+        return Frame(self.type, texts, origin.version if isinstance(origin, Frame) else VERSION)
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
         """Make a dict of the event that is ready for JSON.
@@ -475,7 +479,7 @@ def make_event(frame: Frame, report: Report | None = None) -> Event:
             extra[wire] = text
     if cls is OtherEvent:
         values["type"] = frame.type
-    return cls(extra=extra, frame=frame, **values)
+    return cls(extra=extra, origin=frame, **values)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -336,12 +336,13 @@ def _decode_rate(text: str) -> int | str:
     return text if _PERCENT.fullmatch(text) else _decode_integer(text)
 
 
+_BOOLEANS = {"Yes": True, "No": False}
+
+
 def _decode_boolean(text: str) -> bool:
-    if text == "Yes":
-        return True
-    if text == "No":
-        return False
-    raise ValueError("neither Yes nor No")
+    if text not in _BOOLEANS:
+        raise ValueError("neither Yes nor No")
+    return _BOOLEANS[text]
 
 
 def _decode_paths(text: str) -> tuple[str, ...]:
@@ -413,6 +414,9 @@ def _word_decoder(words: frozenset[str]) -> Callable[[str], str]:
     return decode_word
 
 
+_POLICY_WORDS = WIRE_POLICIES | {"Unset"}
+
+
 def _text(value: Any) -> str:
     return str(value)
 
@@ -436,7 +440,7 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "range": _decode_range,
     "rate": _decode_rate,
     "boolean": _decode_boolean,
-    "policy": _word_decoder(WIRE_POLICIES | {"Unset"}),
+    "policy": _word_decoder(_POLICY_WORDS),
     "token": _text,
     "path": unescape_path,
     "paths": _decode_paths,
@@ -467,6 +471,22 @@ def decoder(field: Field) -> Callable[[str], Any]:
     """
     words = TOKENS.get(field.wire)
     return _word_decoder(words) if words else _DECODERS[field.kind]
+
+
+def words_of(field: Field) -> Mapping[str, Any]:
+    """Give the values of a field that has only a few, by their texts on the wire; empty for any other.
+
+    Args:
+        field: a row of the table.
+
+    Example:
+        >>> words_of(FIELDS["Encryption"])
+        {'Yes': True, 'No': False}
+    """
+    if field.kind == "boolean":
+        return _BOOLEANS
+    words = _POLICY_WORDS if field.kind == "policy" else TOKENS.get(field.wire, frozenset())
+    return {word: word for word in sorted(words)}
 
 
 def encode(field: Field, value: Any) -> str:

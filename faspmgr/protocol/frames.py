@@ -2,9 +2,6 @@
 
 What may stand here: the message as text. What its texts mean is said by fields.py and events.py, how it is found in a
 stream by grammar.py and tokenizer.py.
-
-A Frame that the tokenizer matched with a learnt layout keeps names and texts as they are and makes its dict of fields
-when somebody asks for it: making typed events does not need it, and it costs as much as all the rest of the work.
 """
 
 from __future__ import annotations
@@ -32,6 +29,7 @@ class Frame:
 
     Attributes:
         type: as given.
+        fields: as given; texts are decoded from UTF-8 with surrogateescape, paths still escaped.
         version: as given.
 
     Example:
@@ -39,36 +37,21 @@ class Frame:
         b'FASPMGR 2\\nType: CANCEL\\n\\n'
     """
 
-    __slots__ = ("_fields", "_names", "_places", "texts", "type", "version")
+    __slots__ = ("_places", "fields", "type", "version")
 
     def __init__(
         self,
         type: str,
-        fields: dict[str, str] | None,
+        fields: dict[str, str],
         version: int = VERSION,
-        names: tuple[str, ...] = (),
-        texts: tuple[str, ...] = (),
         places: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> None:
-        # names, texts and places are the tokenizer's. The first two come in place of fields, which is None then.
         self.type = type
-        self._fields = fields
+        self.fields = fields
         self.version = version
-        self._names = names
-        # The texts as a learnt layout has cut them; they stay as they are when fields is changed.
-        self.texts = texts
-        # Byte and line of the header, where the fields follow line by line; or a list of those of the header and of
-        # each field; None for a frame that comes from no stream.
+        # The tokenizer's: byte and line of the header, where the fields follow line by line; or a list of those of the
+        # header and of each field; None for a frame that comes from no stream.
         self._places = places
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The fields without ``Type``, text by name on the wire, in wire order: decoded from UTF-8 with
-        surrogateescape, paths still escaped.
-        """
-        if self._fields is None:
-            self._fields = dict(zip(self._names, self.texts))
-        return self._fields
 
     def place_of(self, index: int) -> tuple[int, int]:
         """Where a field stands in the stream.

@@ -1,15 +1,16 @@
-"""Learnt layouts: why most messages cost one regular-expression match, and how an event is made of one.
+"""Learnt layouts: why most messages cost so little, and how an event or a frame is made of one.
 
 An ascp writes every STATS of a session with the same fields in the same order. Once a message without any problem has
-been seen a few times, its list of names becomes one regular expression, and the next message of that layout is cut
-into its texts by one match. For its event a plan is made once: which texts become integers, and in which order the
-class takes its values. Then an event costs one ``map(int, ...)``, one rearrangement and one constructor. What this
-gains is measured in benchmarks/.
+been seen a few times, its list of names becomes a layout. The next message of that layout is cut into its texts by one
+regular expression, and a plan says at once what becomes of them: which are integers, and where in the event they go.
+With the compiled twin (_speedups.c) the plan is followed there, and no text is cut out first.
 
 What may stand here
     Only what a layout can say by itself. A layout matches nothing but what the grammar would accept without a problem,
-    and its plan gives the event that ``events.make_event`` would give; everything else is left to those two. A CR is
-    not the layout's concern: the tokenizer uses none for a message that holds one.
+    and makes what ``events.make_event`` would make; everything else is left to those two. That includes a text which is
+    not the one that the wire has for its value, such as ``007``: so that of a message which matched nothing needs to be
+    kept but the order of its names. A CR is not the layout's concern: the tokenizer uses none for a message that holds
+    one.
 
 Limits
     The number and the size of layouts are bounded, so a hostile stream can neither fill memory nor have a regular
@@ -18,15 +19,17 @@ Limits
 
 from __future__ import annotations
 
+import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
+from typing import Any, Generic, TypeVar
 
 import attrs
 
-from faspmgr.protocol.events import ATTRIBUTES, EVENT_CLASSES, Event
-from faspmgr.protocol.fields import FIELDS
-from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.events import ATTRIBUTES, EVENT_CLASSES, Event, OtherEvent
+from faspmgr.protocol.fields import FIELDS, Field, decoder, encode, words_of
+from faspmgr.protocol.frames import VERSION, Frame
 
 MAX_LAYOUTS = 32
 MAX_CANDIDATES = 256
@@ -37,91 +40,253 @@ SIGHTINGS = 3
 """A regular expression costs as much as some hundred matches gain: a layout must recur before it is learnt."""
 
 HEADER = "FASPMGR 2\n"
-_PATTERNS = {"integer": "([0-9]{1,19})", "range": "([0-9]{1,19})"}  # 19 digits always fit into 64 bits
-_PLAIN_KINDS = {"integer", "range", "string", "path"}
+
+T = TypeVar("T")
 
 
-class Layout:
-    """One kind of message: its type, and its field names in the order of the wire.
+class Kind(enum.IntEnum):
+    """Which texts of a field a layout matches. _speedups.c has the same numbers."""
 
-    Args:
-        type: text behind ``Type:``.
-        names: names on the wire, without Type.
+    TEXT = 0
+    PATH = 1
+    INTEGER = 2
+    WORD = 3
+    CALL = 4
+
+
+_PATTERNS = {
+    Kind.TEXT: "(.*+)",  # the second + means that nothing is tried again, and saves the memory of where
+    Kind.PATH: "([^\n\x1b]*+)",  # without an escape to undo
+    Kind.INTEGER: "(0|[1-9][0-9]{0,18}+)",  # 19 digits always fit into 64 bits
+    Kind.CALL: "(.*+)",
+}
+_KINDS = {
+    "integer": Kind.INTEGER,
+    "range": Kind.INTEGER,
+    "path": Kind.PATH,
+    "string": Kind.TEXT,
+    "secret": Kind.TEXT,
+    "token": Kind.TEXT,
+}
+
+
+@attrs.frozen
+class Value:
+    """What becomes of the text of one field.
 
     Attributes:
-        pattern: cuts a whole message, from its header to its empty line, into the texts of its fields.
-        line_count: lines of the message, with header, Type and the empty line.
-        make_event: makes the event of a Frame that the pattern has cut, or returns None when a text needs to be looked
-            at. None for a layout with fields that always do.
+        name: on the wire.
+        attribute: where the value goes; None where the text goes into the dict, by its name.
+        kind: which texts match.
+        words: the few texts that match, and their values; of kind WORD.
+        convert: makes the value, or raises ValueError where the text does not match after all; of kind CALL.
     """
 
-    __slots__ = ("line_count", "make_event", "names", "pattern", "type")
+    name: str
+    attribute: str | None = None
+    kind: Kind = Kind.TEXT
+    words: Mapping[str, Any] = {}
+    convert: Callable[[str], Any] | None = None
 
-    def __init__(self, type: str, names: tuple[str, ...]) -> None:
-        self.type = type
-        self.names = names
-        kinds = (FIELDS[name].kind if name in FIELDS else "" for name in names)
-        lines = (f"\n{re.escape(name)}: {_PATTERNS.get(kind, '(.*)')}" for name, kind in zip(names, kinds))
-        self.pattern = re.compile(f"{HEADER}Type: {re.escape(type)}{''.join(lines)}\n\n")
-        self.line_count = len(names) + 3
-        self.make_event = _plan(type, names)
+    @property
+    def pattern(self) -> str:
+        """A regular expression for the texts, with one group."""
+        return f"({'|'.join(map(re.escape, self.words))})" if self.kind is Kind.WORD else _PATTERNS[self.kind]
 
 
-def _plan(type: str, names: tuple[str, ...]) -> Callable[[Frame], Event | None] | None:
-    """How the events of a layout are made at once: see Layout.make_event."""
-    cls = EVENT_CLASSES.get(type)
-    if cls is None:
-        return None
+@attrs.frozen
+class Layout(Generic[T]):
+    """One kind of message, and what is made of it.
+
+    Attributes:
+        message_type: text behind ``Type:``.
+        values: for each field, in the order of the wire.
+        cls: class of what is made.
+        dict: attribute that gets a new dict, with the texts of the fields that have no attribute.
+        place: attribute that gets byte and line of the message; None for none.
+        constants: attributes that are the same in each.
+    """
+
+    message_type: str
+    values: tuple[Value, ...]
+    cls: type[T]
+    dict: str
+    place: str | None
+    constants: Mapping[str, Any]
+
+    @property
+    def start(self) -> str:
+        """The first two lines of a message, without the last LF."""
+        return f"{HEADER}Type: {self.message_type}"
+
+    @property
+    def line_count(self) -> int:
+        """Lines of a message, with header, Type and the empty line."""
+        return len(self.values) + 3
+
+
+def frame_layout(type: str, names: tuple[str, ...]) -> Layout[Frame]:
+    """Say how messages of this type, with these fields, become frames."""
+    values = tuple(Value(name) for name in names)
+    return Layout(type, values, Frame, "fields", "_places", {"type": type, "version": VERSION})
+
+
+def event_layout(type: str, names: tuple[str, ...]) -> Layout[Event]:
+    """Say how messages of this type, with these fields, become events."""
+    cls = EVENT_CLASSES.get(type, OtherEvent)
     attributes = ATTRIBUTES[cls]
-    if not all(name in attributes and FIELDS[name].kind in _PLAIN_KINDS for name in names):
-        return None
-
-    kinds = [FIELDS[name].kind for name in names]
-    # The pattern of the layout lets only digits through for these two kinds, and no more than fit into 64 bits.
-    integers = [index for index, kind in enumerate(kinds) if kind in ("integer", "range")]
-    paths = [index for index, kind in enumerate(kinds) if kind == "path"]
-
-    # The values at hand, in this order: the texts, the integers, None, the empty extra, the frame.
-    place = {attributes[name]: index for index, name in enumerate(names)}
-    place.update((attributes[names[index]], len(names) + nth) for nth, index in enumerate(integers))
-    none = len(names) + len(integers)
-    place["extra"], place["_frame"] = none + 1, none + 2
-    # The same in the order of the class's attributes; one that the layout does not have gets the None.
-    arrange = itemgetter(*(place.get(attribute.name, none) for attribute in attrs.fields(cls)))
-    pick = itemgetter(*integers, 0, 0)  # two more, so that it always gives a tuple
-
-    def make_event(frame: Frame) -> Event | None:
-        texts = frame.texts
-        for index in paths:
-            if "\x1b" in texts[index]:  # an escape to undo
-                return None
-        return cls(*arrange((*texts, *map(int, pick(texts)[:-2]), None, {}, frame)))
-
-    return make_event
+    constants: dict[str, Any] = {attributes[name]: None for name in attributes if name not in names}
+    constants["_origin"] = names
+    if cls is OtherEvent:
+        constants["type"] = type
+    return Layout(type, tuple(_value(name, attributes.get(name)) for name in names), cls, "extra", None, constants)
 
 
-class Layouts:
+def _value(name: str, attribute: str | None) -> Value:
+    field = FIELDS.get(name)
+    if field is None:
+        return Value(name, attribute)
+    words = words_of(field)
+    if words:
+        return Value(name, attribute, Kind.WORD, words)
+    kind = _KINDS.get(field.kind, Kind.CALL)
+    return Value(name, attribute, kind, convert=_exact(field) if kind is Kind.CALL else None)
+
+
+def _exact(field: Field) -> Callable[[str], Any]:
+    """Make a decoder that refuses also a text which is not the one that its value has on the wire."""
+    decode = decoder(field)
+
+    def decode_exact(text: str) -> Any:
+        value = decode(text)
+        if encode(field, value) != text:
+            raise ValueError("another spelling")
+        return value
+
+    return decode_exact
+
+
+class Layouts(Generic[T]):
     """What has been learnt from one stream.
 
+    Args:
+        make_layout: frame_layout or event_layout.
+
     Attributes:
-        by_start: the layouts by their first two lines, without the last LF.
+        known: the layouts, in the order in which they were learnt.
     """
 
-    def __init__(self) -> None:
-        self.by_start: dict[str, list[Layout]] = {}
+    def __init__(self, make_layout: Callable[[str, tuple[str, ...]], Layout[T]]) -> None:
+        self.known: list[Layout[T]] = []
+        self._make_layout = make_layout
         # How often each type and its names were seen, up to SIGHTINGS.
         self._sightings: dict[tuple[str, ...], int] = {}
-        self._learnt = 0
 
-    def learn(self, type: str, fields: dict[str, str]) -> None:
-        """Note a message that was read line by line and was clean: version 2, no problem, its Type in front."""
-        if not 0 < len(fields) <= MAX_NAMES or len(type) > MAX_TYPE_CHARS or self._learnt == MAX_LAYOUTS:
-            return
+    def learn(self, type: str, fields: dict[str, str]) -> Layout[T] | None:
+        """Note a message that was read line by line and was clean: version 2, no problem, its Type in front.
+
+        Returns:
+            Its layout, if it was learnt with this message.
+        """
+        if not 0 < len(fields) <= MAX_NAMES or len(type) > MAX_TYPE_CHARS or len(self.known) == MAX_LAYOUTS:
+            return None
         key = (type, *fields)
         count = self._sightings.get(key, 0) + 1
         if count == 1 and len(self._sightings) == MAX_CANDIDATES:
-            return
+            return None
         self._sightings[key] = count
-        if count == SIGHTINGS:
-            self._learnt += 1
-            self.by_start.setdefault(f"{HEADER}Type: {type}", []).append(Layout(type, tuple(fields)))
+        if count != SIGHTINGS:
+            return None
+        layout = self._make_layout(type, tuple(fields))
+        self.known.append(layout)
+        return layout
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The twin in Python
+
+
+class Matcher(Generic[T]):
+    """Reads the messages of one layout.
+
+    Attributes:
+        pattern: cuts a whole message, from its header to its empty line, into the texts of its fields.
+        line_count: as of the layout.
+        make: makes what the layout says, of the texts, and of byte and line of the message. None where a text does not
+            match after all.
+    """
+
+    __slots__ = ("line_count", "make", "pattern")
+
+    def __init__(self, layout: Layout[T]) -> None:
+        lines = (f"\n{re.escape(value.name)}: {value.pattern}" for value in layout.values)
+        self.pattern = re.compile(f"{HEADER}Type: {re.escape(layout.message_type)}{''.join(lines)}\n\n")
+        self.line_count = layout.line_count
+        self.make: Callable[[tuple[str, ...], int, int], T | None] = (
+            _frame_maker(layout) if layout.place else _event_maker(layout)
+        )
+
+
+def _frame_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], Any]:
+    names = [value.name for value in layout.values]
+
+    def make(texts: tuple[str, ...], offset: int, line: int) -> Frame:
+        return Frame(layout.message_type, dict(zip(names, texts)), VERSION, (offset, line))
+
+    return make
+
+
+def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], Any]:
+    cls: Callable[..., Event] = layout.cls
+    values = layout.values
+    integers = [at for at, value in enumerate(values) if value.kind is Kind.INTEGER and value.attribute]
+    pick = itemgetter(*integers, 0, 0)  # two more, so that it always gives a tuple
+    others = [(at, value.words.__getitem__ if value.words else value.convert) for at, value in enumerate(values)]
+    converts = [(at, convert) for at, convert in others if convert]
+    texts_only = [(at, value.name) for at, value in enumerate(values) if value.attribute is None]
+
+    # The values at hand, in this order: the texts, the integers, what was converted, the constants, the dict.
+    at_hand = [value.attribute for value in values]
+    at_hand += [values[at].attribute for at in integers]
+    at_hand += [values[at].attribute for at, _ in converts]
+    at_hand += [*layout.constants, layout.dict]
+    place = {name: at for at, name in enumerate(at_hand) if name}  # of two the later one
+    arrange = itemgetter(*(place[attribute.name] for attribute in attrs.fields(layout.cls)))
+    constants = tuple(layout.constants.values())
+
+    def make(texts: tuple[str, ...], offset: int, line: int) -> Event | None:
+        try:
+            converted = [convert(texts[at]) for at, convert in converts] if converts else ()
+        except ValueError:
+            return None
+        rest = {name: texts[at] for at, name in texts_only} if texts_only else {}
+        return cls(*arrange((*texts, *map(int, pick(texts)[:-2]), *converted, *constants, rest)))
+
+    return make
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The compiled twin
+
+
+def compiled(layout: Layout[Any]) -> tuple[Any, ...]:
+    """Give a layout as the compiled twin wants it: the arguments of ``_speedups.Unread._learn``."""
+
+    def slot(attribute: str | None) -> Any:
+        return None if attribute is None else getattr(layout.cls, attribute)
+
+    names = [value.name for value in layout.values]
+    behind = [f"\n{name}: ".encode() for name in names[1:]] + [b"\n\n"]
+    fields = tuple(
+        (
+            value.kind,
+            value.name,
+            slot(value.attribute),
+            tuple((word.encode(), of_word) for word, of_word in value.words.items()) or value.convert,
+            bytes_behind,
+        )
+        for value, bytes_behind in zip(layout.values, behind)
+    )
+    head = f"{layout.start}\n{names[0]}: ".encode("utf-8", "surrogateescape")
+    constants = tuple((slot(name), value) for name, value in layout.constants.items())
+    return layout.cls, head, layout.line_count, slot(layout.dict), slot(layout.place), constants, fields

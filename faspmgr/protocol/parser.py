@@ -2,10 +2,10 @@
 
 ::
 
-    bytes ──tokenizer──▶ Frame ──layouts or events──▶ Event
+    bytes ──grammar──▶ Frame ──events──▶ Event
+      └──────────learnt layouts────────────▲
 
-A frame that a learnt layout has cut becomes an event by the plan of that layout; any other, and one that the plan
-leaves alone, becomes one field by field.
+A message of a learnt layout becomes an event at once; any other is read line by line and becomes one field by field.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from faspmgr.protocol.events import Event, make_event
 from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.layouts import Layout
+from faspmgr.protocol.layouts import event_layout
 from faspmgr.protocol.problems import Problem, excerpt
 from faspmgr.protocol.tokenizer import StreamReader
 
@@ -38,11 +38,9 @@ class Parser(StreamReader[Event]):
         [StopEvent(file='a.txt', size=42)]
     """
 
-    def _make(self, frame: Frame, layout: Layout | None) -> Event:
-        if layout is not None and layout.make_event is not None:
-            event = layout.make_event(frame)
-            if event is not None:
-                return event
+    _make_layout = staticmethod(event_layout)
+
+    def _make(self, frame: Frame) -> Event:
         return make_event(frame, self._report_value)
 
     def _report_value(self, frame: Frame, index: int, wire: str, reason: str) -> None:

@@ -10,7 +10,7 @@ What it must do
 How fast
     Time grows with the bytes, whatever they are and in whatever pieces they come: a byte is looked at a bounded number
     of times, also when a message arrives one byte at a time and when a line never ends. A clean message in a layout
-    seen before costs one search for its end and one regular-expression match (layouts.py); any other goes by lines.
+    seen before costs one search for its end and one match (layouts.py); any other goes by lines.
     A CR costs only the message that it stands in, and a run of empty lines hardly more than one of them.
 Worst case
     Memory is bounded by max_frame_bytes plus the piece just fed. A longer message is reported and dropped, with all
@@ -23,23 +23,26 @@ The plan
     once, without waiting, while the grammar has a message open, and where there is no LF LF but a CR, which could be
     part of an end, or more bytes than a message may have. It is back to waiting as soon as the message is closed.
 
-    ``StreamReader._match_messages`` is the fast path. It could be left out without any difference in the results, and
-    whatever takes its place has to stop, as it does, in front of the first message that is not clean.
+    ``StreamReader._match_messages`` is the fast path, and _speedups.c its compiled twin. It could be left out without
+    any difference in the results. Each of the two stops in front of the first message that is not clean.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from faspmgr.callbacks import check_callbacks
 from faspmgr.errors import ProtocolError
-from faspmgr.protocol.frames import VERSION, Frame
+from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
-from faspmgr.protocol.layouts import HEADER, Layout, Layouts
+from faspmgr.protocol.layouts import HEADER, Layout, Layouts, Matcher, compiled, frame_layout
 from faspmgr.protocol.problems import Problem
+from faspmgr.protocol.speedups import COMPILED, UNREAD, Unread
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -54,7 +57,7 @@ _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 T = TypeVar("T")
 
 
-class StreamReader(Generic[T]):
+class StreamReader(Unread, Generic[T]):
     """The common core of Tokenizer and Parser: cuts messages, and makes of each Frame what the subclass wants."""
 
     def __init__(
@@ -63,11 +66,12 @@ class StreamReader(Generic[T]):
         max_frame_bytes: int = MAX_FRAME_BYTES,
         on_problem: Callable[[Problem], None] | None = None,
     ) -> None:
+        super().__init__()
         check_callbacks(on_problem=on_problem)
         if max_frame_bytes < 1:
             raise ValueError("max_frame_bytes must be positive")
         self._strict = strict
-        self._max = max_frame_bytes
+        self._max = min(max_frame_bytes, sys.maxsize)
         self._on_problem = on_problem
 
         # The latest problems, and how many there were.
@@ -80,15 +84,11 @@ class StreamReader(Generic[T]):
         self._results: list[T] = []
 
         self._grammar = Grammar(self._report, max_frame_bytes)
-        self._layouts = Layouts()
+        self._layouts = Layouts(self._make_layout)
+        # What reads them, by their first two lines; empty where the compiled twin does.
+        self._matchers: dict[str, list[Matcher[T]]] = {}
 
-        # Bytes that were fed and not yet read.
-        self._buffer = bytearray()
-        # Place of buffer[0] in the stream: byte, from 0, and line, from 1.
-        self._offset = 0
-        self._line = 1
-        # Bytes of the stream before which no unread LF LF starts, and no unread LF.
-        self._end_searched = 0
+        # Byte of the stream before which no unread LF is.
         self._line_searched = 0
         # The last CR of the stream so far, as a byte of the stream; -1 when there was none.
         self._last_cr = -1
@@ -128,13 +128,17 @@ class StreamReader(Generic[T]):
             ValueError: after close().
             TypeError: for what is not bytes-like.
         """
-        self._check_open()
-        if not isinstance(data, (bytes, bytearray)):
+        if self._closed or self._raised:
+            self._check_open()
+        if data.__class__ is not bytes:
             data = bytes(memoryview(data))
+        results: list[T] = []
+        if self._append(data, results):
+            return results
+        self._results = results
         cr = data.rfind(b"\r")
         if cr >= 0:
-            self._last_cr = self._offset + len(self._buffer) + cr
-        self._buffer += data
+            self._last_cr = self._offset + len(self._buffer) - len(data) + cr
         return self._deliver(self._read)
 
     def feed_line(self, line: bytes, offset: int, number: int) -> list[T]:
@@ -188,11 +192,28 @@ class StreamReader(Generic[T]):
         self._closed = True
         return self._deliver(self._read_end)
 
+    # -- copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, **{name: getattr(self, name) for name in UNREAD}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._matchers = {}
+        for layout in self._layouts.known:
+            self._begin_to_match(layout)
+
     # -- what subclasses say
 
-    def _make(self, frame: Frame, layout: Layout | None) -> T:
-        """Make the result of a frame. layout: the one that has cut it, None for a frame that was read by lines."""
-        raise NotImplementedError
+    @staticmethod
+    @abstractmethod
+    def _make_layout(type: str, names: tuple[str, ...]) -> Layout[T]:
+        """Say what is made of the messages of this type, with these fields."""
+
+    @abstractmethod
+    def _make(self, frame: Frame) -> T:
+        """Make the result of a message that was read by lines."""
 
     def _report(self, problem: Problem) -> None:
         self._problems.append(problem)
@@ -212,6 +233,7 @@ class StreamReader(Generic[T]):
             raise ValueError("this stream was closed")
 
     def _deliver(self, step: Callable[[], None]) -> list[T]:
+        self._note_passed()
         try:
             step()
         except ProtocolError as error:
@@ -251,6 +273,7 @@ class StreamReader(Generic[T]):
         finally:
             self._offset += start
             del buffer[:start]
+            self._ready = not (grammar.message or grammar.payload or self._mid_line or self._last_cr >= self._offset)
 
     def _skip_payload(self, start: int) -> int:
         end = min(start + self._grammar.payload, len(self._buffer))
@@ -283,9 +306,15 @@ class StreamReader(Generic[T]):
     def _accept(self, frame: Frame | None) -> None:
         """Accept what the grammar has made of a line."""
         if frame is not None:
-            if self._grammar.clean:
-                self._layouts.learn(frame.type, frame.fields)
-            self._results.append(self._make(frame, None))
+            if self._grammar.clean and (layout := self._layouts.learn(frame.type, frame.fields)):
+                self._begin_to_match(layout)
+            self._results.append(self._make(frame))
+
+    def _begin_to_match(self, layout: Layout[T]) -> None:
+        if COMPILED:
+            self._learn(*compiled(layout))
+        else:
+            self._matchers.setdefault(layout.start, []).append(Matcher(layout))
 
     def _read_line_at(self, start: int, end: int) -> int:
         """Read the line in buffer[start:end], behind which a LF stands; return where to go on."""
@@ -312,7 +341,27 @@ class StreamReader(Generic[T]):
 
         first_end: behind the first LF LF.
         """
-        buffer, grammar = self._buffer, self._grammar
+        if not COMPILED:
+            return self._read_window(start, first_end)
+        start = self._read_clean(start, self._last_cr >= self._offset + start, self._results)
+        self._note_passed()
+        return self._read_lines(start, first_end)
+
+    def _note_passed(self) -> None:
+        """Tell the grammar of messages that went by without it."""
+        if self._passed:
+            self._passed = False
+            self._grammar.pass_clean()
+
+    def _read_lines(self, start: int, end: int) -> int:
+        """Read all lines of buffer[start:end], or up to the data of a WRITE; return where to go on."""
+        while start < end and not self._grammar.payload:
+            start = self._read_line_at(start, self._buffer.find(b"\n", start))
+        return start
+
+    def _read_window(self, start: int, first_end: int) -> int:
+        """As _read_messages, without the compiled twin."""
+        buffer = self._buffer
         stop = max(first_end, buffer.rfind(b"\n\n", start, start + self._window) + 2)
         text = buffer[start:stop].decode("utf-8", "surrogateescape")
         one_to_one = len(text) == stop - start  # characters and bytes; the rule, as most streams are ASCII
@@ -331,10 +380,9 @@ class StreamReader(Generic[T]):
             else:
                 # Anything else goes by lines up to the next LF LF, behind which no message is open.
                 end, at = buffer.find(b"\n\n", start, stop) + 2, text.find("\n\n", at) + 2
-                while start < end:
-                    start = self._read_line_at(start, buffer.find(b"\n", start))
-                    if grammar.payload:
-                        return start
+                start = self._read_lines(start, end)
+                if self._grammar.payload:
+                    return start
                 at += start - end  # empty lines behind it were read with it
             if 0 <= cr < at:
                 cr = text.find("\r", at)
@@ -345,12 +393,12 @@ class StreamReader(Generic[T]):
         Here nearly all of the time is spent. start: where text[at] stands in the buffer. one_to_one: each character of
         text is one byte. Returns where it stopped, in the text and in the buffer.
         """
-        by_start, make, results = self._layouts.by_start, self._make, self._results
+        matchers_of, results = self._matchers, self._results
         begin = offset = self._offset + start
         line, header, longest = self._line, len(HEADER), self._max
-        while layouts := by_start.get(text[at : text.find("\n", at + header)]):
-            for layout in layouts:
-                match = layout.pattern.match(text, at)
+        while matchers := matchers_of.get(text[at : text.find("\n", at + header)]):
+            for matcher in matchers:
+                match = matcher.pattern.match(text, at)
                 if match:
                     break
             else:
@@ -359,10 +407,12 @@ class StreamReader(Generic[T]):
             size = end - at if one_to_one else len(text[at:end].encode("utf-8", "surrogateescape"))
             if end > limit or size - 1 > longest:  # the empty line does not count
                 break
-            frame = Frame(layout.type, None, VERSION, layout.names, match.groups(), (offset, line))
-            results.append(make(frame, layout))
+            result = matcher.make(match.groups(), offset, line)
+            if result is None:
+                break
+            results.append(result)
             offset += size
-            line += layout.line_count
+            line += matcher.line_count
             at = end
         if offset > begin:
             self._line = line
@@ -383,5 +433,7 @@ class Tokenizer(StreamReader[Frame]):
         [Frame('NOP', {}, version=2)]
     """
 
-    def _make(self, frame: Frame, layout: Layout | None) -> Frame:
+    _make_layout = staticmethod(frame_layout)
+
+    def _make(self, frame: Frame) -> Frame:
         return frame

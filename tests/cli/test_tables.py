@@ -42,7 +42,7 @@ FORMS = ["csv", "tsv"]
 def test_every_stream_has_the_same_columns(form: str, captures: list[Path]) -> None:
     headers = {tuple(table(invoke("decode", "--format", form, path), form)[0]) for path in captures}
     (header,) = headers
-    known = {name for cls in EVENT_CLASSES.values() for name in cls.__match_args__} - {"extra", "_frame", "frame"}
+    known = {name for cls in EVENT_CLASSES.values() for name in cls.__match_args__} - {"extra", "_origin", "origin"}
     assert header == ("type", *(name for name in BY_NAME if name in known), "extra")
 
 

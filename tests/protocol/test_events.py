@@ -111,7 +111,7 @@ def examples_of_the_document(path: Path) -> list[bytes]:
 def values(event: Event) -> dict[str, tuple[type, Any]]:
     """The attributes of an event, with their types: True is not 1 here."""
     found = {attribute.name: getattr(event, attribute.name) for attribute in attrs.fields(type(event))}
-    return {name: (type(value), value) for name, value in found.items() if name != "_frame"}
+    return {name: (type(value), value) for name, value in found.items() if name != "_origin"}
 
 
 def test_the_fixtures_are_the_examples_of_the_document(fixtures: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_listed_field_is_an_attribute(type: str, wire: str) -> None:
 @pytest.mark.parametrize("cls", [*EVENT_CLASSES.values(), OtherEvent])
 def test_attributes_agree_with_the_field_table(cls: type[Event]) -> None:
     for attribute in attrs.fields(cls):
-        if attribute.name in ("extra", "_frame") or (cls is OtherEvent and attribute.name == "type"):
+        if attribute.name in ("extra", "_origin") or (cls is OtherEvent and attribute.name == "type"):
             continue
         assert attribute.type == ANNOTATIONS[BY_NAME[attribute.name].kind], attribute.name
         assert attribute.default is None
@@ -318,7 +318,7 @@ def test_nothing_is_lost_between_frame_and_event(frame: Frame) -> None:
     assert event.to_frame() == frame
     assert event.type == frame.type
     assert Event.from_frame(event.to_frame()) == event
-    by_hand = attrs.evolve(event, frame=None)
+    by_hand = attrs.evolve(event, origin=None)
     assert Event.from_frame(by_hand.to_frame()) == event
     for again in (copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
         assert again == event
@@ -401,7 +401,7 @@ def test_any_source_that_was_read_is_written(text: str) -> None:
     frame = Frame("SESSION", {"Source": text})
     event = Event.from_frame(frame)
     assert event.to_frame() == frame
-    assert Event.from_frame(attrs.evolve(event, frame=None).to_frame()) == event
+    assert Event.from_frame(attrs.evolve(event, origin=None).to_frame()) == event
 
 
 # -- equality

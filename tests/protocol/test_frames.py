@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
+from tests.invariants import was_matched
 
 STATS = b"FASPMGR 2\nType: STATS\nFile: a: b.txt\nSize: 6162042\nCookie: \n\n"
 
 
 def learnt() -> Frame:
-    """A frame as the tokenizer makes it of a layout it has learnt: without a dict of fields, for the time being."""
+    """A frame as the tokenizer makes it of a layout it has learnt."""
     frame = Tokenizer().feed(STATS * 4)[-1]
-    assert frame.texts
+    assert was_matched(frame)
     return frame
 
 
