@@ -164,12 +164,11 @@ class Files:
             old = next(iter(self.in_progress.values()))
         if old is not None:
             self._forget(old)
-        file = FileState(name, usec, event.fasp_file_arg_index, event.fasp_file_id, self.own)
+        file = FileState(name, usec, event.fasp_file_arg_index, event.fasp_file_id)
+        file.totals = self.own
         if self.enlist is None or not self.enlist(file):
             file.totals = self.unlisted
-        totals = file.totals
-        assert totals is not None
-        totals.active += 1
+        file.totals.active += 1
         self.in_progress[name] = file
         if self._keep != 0:
             self.by_name.pop(name, None)  # so that by_name is in the order of the starts

@@ -141,7 +141,6 @@ class FileState:
         started_usec: int | None = None,
         arg_index: int | None = None,
         fasp_file_id: str | None = None,
-        totals: Totals | None = None,
     ) -> None:
         self.name = name
         self.state = "transferring"
@@ -164,7 +163,7 @@ class FileState:
         self._exact = False
         self._counts_before = True
         self._sent = None
-        self.totals = totals
+        self.totals = None
         self.shared = None
 
     def apply(
