@@ -23,6 +23,8 @@ Render = Callable[[list[Event]], bytes]
 NO_DATA = b"\n\n"
 """What stands behind a version 4 WRITE of no bytes."""
 
+LEFT_OUT = "faspmgr: each WRITE with data is left out, as the data are not kept"
+
 
 @click.command("decode")
 @options.files_argument
@@ -41,6 +43,7 @@ NO_DATA = b"\n\n"
     "--fields", "names", metavar="NAME,…", multiple=True, help="Only these fields; 'faspmgr describe' lists them."
 )
 @options.reading_options
+@options.jobs_option
 @options.show_secrets_option
 def command(
     files: tuple[str, ...],
@@ -51,6 +54,7 @@ def command(
     follow: bool,
     unwrap: str | None,
     strict: bool,
+    jobs: int,
     show_secrets: bool,
 ) -> int:
     """Decode the messages of each FILE, or of standard input, to standard output.
@@ -64,21 +68,38 @@ def command(
       faspmgr decode --type STATS --fields file,written capture.fasp
       nc -l 4000 | faspmgr decode --format text
     """
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
     wanted = {part.upper() for part in _parts(types)}
     raw = raw or form == "fasp"
     asked = tuple(dict.fromkeys(_field_name(part, raw) for part in _parts(names)))
     select = _Selection(raw, not show_secrets, asked)
-    render = _renderer(form, select, wanted)
     # Types that were asked for, are unknown, and have not come yet.
     missing = {name for name in wanted if name not in EVENT_CLASSES}
-    for _file, events in source.batches(Parser):
-        if wanted:
-            events = [event for event in events if event.type.upper() in wanted]
-            missing = missing and missing.difference(event.type.upper() for event in events)
-        if select.names:
-            events = [event for event in events if select.values(event)]
-        output.write_bytes(render(events))
+
+    def read(source: Reading) -> None:
+        nonlocal missing
+        render = _renderer(form, select, wanted)
+        for _file, events in source.batches(Parser):
+            if wanted:
+                events = [event for event in events if event.type.upper() in wanted]
+                missing = missing and missing.difference(event.type.upper() for event in events)
+            if select.names:
+                events = [event for event in events if select.values(event)]
+            output.write_bytes(render(events))
+
+    def read_alone(file: str) -> tuple[Reading, list[str]]:
+        source = Reading((file,), unwrap=unwrap, strict=strict)
+        read(source)
+        return source, list(missing)
+
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
+    if source.can_spread(jobs):
+        from faspmgr.cli.jobs import spread  # only where it was asked for
+
+        header = len(_renderer(form, select, wanted)([]))
+        for _file, left in spread(source, jobs, read_alone, lambda data: data[header:], once=LEFT_OUT):
+            missing.intersection_update(left)
+    else:
+        read(source)
     for name in sorted(missing):  # only a hint: a newer ascp may have added the type
         click.echo(f"faspmgr: no message of type {printable(name)}{did_you_mean(name, EVENT_CLASSES)}", err=True)
     return source.status
@@ -177,7 +198,7 @@ class _Wire:
         # The data were skipped when the message was read. Without them, what follows would be read as the data.
         if not self._logged:
             self._logged = True
-            click.echo("faspmgr: each WRITE with data is left out, as the data are not kept", err=True)
+            click.echo(LEFT_OUT, err=True)
         return b""
 
 
