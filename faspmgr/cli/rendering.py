@@ -25,6 +25,8 @@ Render = Callable[[list[Event]], bytes]
 NO_DATA = b"\n\n"
 """What stands behind a version 4 WRITE of no bytes."""
 
+LEFT_OUT = "faspmgr: each WRITE with data is left out, as the data are not kept"
+
 
 @attrs.frozen
 class Selection:
@@ -110,7 +112,7 @@ class _Wire:
         # The data were skipped when the message was read. Without them, what follows would be read as the data.
         if not self._logged:
             self._logged = True
-            click.echo("faspmgr: each WRITE with data is left out, as the data are not kept", err=True)
+            click.echo(LEFT_OUT, err=True)
         return b""
 
 

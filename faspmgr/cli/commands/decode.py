@@ -9,7 +9,7 @@ import click
 
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading
-from faspmgr.cli.rendering import Selection, renderer
+from faspmgr.cli.rendering import LEFT_OUT, Selection, renderer
 from faspmgr.cli.text import did_you_mean, printable
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES
@@ -33,6 +33,7 @@ from faspmgr.protocol.parser import Parser
     "--fields", "names", metavar="NAME,…", multiple=True, help="Only these fields; 'faspmgr describe' lists them."
 )
 @options.reading_options
+@options.jobs_option
 @options.show_secrets_option
 def command(
     files: tuple[str, ...],
@@ -43,6 +44,7 @@ def command(
     follow: bool,
     unwrap: str | None,
     strict: bool,
+    jobs: int,
     show_secrets: bool,
 ) -> int:
     """Decode the messages of each FILE, or of standard input, to standard output.
@@ -56,18 +58,36 @@ def command(
       faspmgr decode --type STATS --fields file,written capture.fasp
       nc -l 4000 | faspmgr decode --format text
     """
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
     wanted = {part.upper() for part in _parts(types)}
     raw = raw or form == "fasp"
     asked = tuple(dict.fromkeys(_field_name(part, raw) for part in _parts(names)))
-    render = renderer(form, Selection(raw, not show_secrets, asked), wanted)
+    select = Selection(raw, not show_secrets, asked)
     # Types that were asked for, are unknown, and have not come yet.
     missing = {name for name in wanted if name not in EVENT_CLASSES}
-    for _file, events in source.batches(Parser):
-        if wanted:
-            events = [event for event in events if event.type.upper() in wanted]
-            missing = missing and missing.difference(event.type.upper() for event in events)
-        output.write_bytes(render(events))
+
+    def read(source: Reading) -> None:
+        nonlocal missing
+        render = renderer(form, select, wanted)
+        for _file, events in source.batches(Parser):
+            if wanted:
+                events = [event for event in events if event.type.upper() in wanted]
+                missing = missing and missing.difference(event.type.upper() for event in events)
+            output.write_bytes(render(events))
+
+    def read_alone(file: str) -> tuple[Reading, list[str]]:
+        source = Reading((file,), unwrap=unwrap, strict=strict)
+        read(source)
+        return source, list(missing)
+
+    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict)
+    if source.can_spread(jobs):
+        from faspmgr.cli.jobs import spread  # only where it was asked for
+
+        header = len(renderer(form, select, wanted)([]))
+        for _file, left in spread(source, jobs, read_alone, lambda data: data[header:], once=LEFT_OUT):
+            missing.intersection_update(left)
+    else:
+        read(source)
     for name in sorted(missing):  # only a hint: a newer ascp may have added the type
         click.echo(f"faspmgr: no message of type {printable(name)}{did_you_mean(name, EVENT_CLASSES)}", err=True)
     return source.status
