@@ -239,12 +239,14 @@ def test_no_reference_is_lost() -> None:
         gc.collect()
         return [sys.getallocatedblocks(), *map(sys.getrefcount, watched)]
 
-    for _ in range(50):
-        round_()
-    before = counts()
-    for _ in range(200):  # 6,800 messages, 400 readers, 6,000 wrong calls
-        round_()
-    assert [after - then for then, after in zip(before, counts())] == pytest.approx([0] * len(before), abs=100)
+    def growth() -> list[int]:
+        before = counts()
+        for _ in range(100):  # 3,400 messages, 200 readers, 3,000 wrong calls
+            round_()
+        return [after - then for then, after in zip(before, counts())]
+
+    growth()
+    assert min(growth(), growth(), growth()) == pytest.approx([0] * (1 + len(watched)), abs=50)
 
 
 # -- what is done to it
