@@ -126,23 +126,21 @@ def outcome(call: Any) -> Any:
 
 def exact(value: Any) -> Any:
     """A value as plain lists that are equal only where all the types in it are, too, and the order of its dicts."""
-    name = type(value).__name__
-    if isinstance(value, dict):
-        return [name, [(exact(key), exact(item)) for key, item in value.items()]]
-    if isinstance(value, (list, tuple)):
-        return [name, [exact(item) for item in value]]
-    if name == "Frame":
+    cls = type(value)
+    if cls is str or cls is int or value is None:
+        return value
+    if cls is dict:
+        return ["dict", [exact(item) for pair in value.items() for item in pair]]
+    if cls is list or cls is tuple:
+        return [cls.__name__, [exact(item) for item in value]]
+    if cls.__name__ == "Frame":
         told = [value.type, value.fields, value.version, value._places]
         places = [value.place_of(index) for index in range(len(value.fields))]
-        return [name, exact(told), exact(places), outcome(value.encode), repr(value)]
-    if attrs.has(type(value)):
-        told = [getattr(value, field.name) for field in attrs.fields(type(value))]
-        if name.endswith("Event"):
-            told += [
-                value.type,
-                outcome(lambda: value.to_frame().encode()),
-                value.to_dict(),
-                value.to_dict(redact=False),
-            ]
-        return [name, [exact(item) for item in told], repr(value)]
-    return [name, value]
+        return ["Frame", exact(told), exact(places), outcome(value.encode), repr(value)]
+    if attrs.has(cls):
+        told = [getattr(value, field.name) for field in attrs.fields(cls)]
+        if cls.__name__.endswith("Event"):
+            frame = outcome(lambda: value.to_frame().encode())
+            told += [value.type, frame, value.to_dict(), value.to_dict(redact=False)]
+        return [cls.__name__, [exact(item) for item in told], repr(value)]
+    return [cls.__name__, value]
