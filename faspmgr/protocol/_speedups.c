@@ -518,7 +518,7 @@ read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int
 static PyObject *
 get_buffer(Unread *self)
 {
-    if (self->buffer == NULL || !PyByteArray_CheckExact(self->buffer)) {
+    if (self->buffer == NULL || !PyByteArray_Check(self->buffer)) {
         PyErr_SetString(PyExc_TypeError, "_buffer must be a bytearray");
         return NULL;
     }
@@ -564,7 +564,7 @@ static Py_ssize_t
 read_from(Unread *self, PyObject *buffer, Py_ssize_t start, int has_cr, PyObject *results)
 {
     Py_buffer view;
-    if (PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE) < 0) {
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
         return -1;
     }
     Py_ssize_t size = -1;
@@ -671,7 +671,7 @@ append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *result
     int has_cr = memchr(PyBytes_AS_STRING(data), '\r', (size_t)PyBytes_GET_SIZE(data)) != NULL;
     int waits = 0;
     Py_buffer view;
-    if (PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE) < 0) {
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
         return -1;
     }
     Py_ssize_t stop = read_begin(self, view.buf, view.len, has_cr, results, &waits);

@@ -358,9 +358,7 @@ def test_wrong_fields(fields: list[Any], error: type[Exception]) -> None:
         learn(unread(), *fields)
 
 
-@pytest.mark.parametrize(
-    "instead", [None, b"A: x\n\n", memoryview(b"A"), type("Array", (bytearray,), {})(b"A"), "gone"]
-)
+@pytest.mark.parametrize("instead", [None, b"A: x\n\n", memoryview(b"A"), "gone"])
 def test_another_buffer(instead: Any) -> None:
     reader = unread()
     if instead == "gone":
@@ -371,6 +369,28 @@ def test_another_buffer(instead: Any) -> None:
         reader._append(b"A: x\n\n", [])
     with pytest.raises(TypeError):
         reader._read_clean(0, False, [])
+
+
+class Lying(bytearray):
+    """What it shows is not what it has; from 3.12 on a class in Python can do that."""
+
+    def __buffer__(self, _: int) -> memoryview:
+        return memoryview(shown)
+
+
+shown = bytearray(b"A: x\n\n" * 100 + b"A:")
+
+
+def test_a_buffer_that_shows_something_else() -> None:
+    for real in (b"", b"A: y\n\n", b"A: y\n\n" * 10_000):
+        reader = unread()
+        learn(reader)
+        reader._buffer = Lying(real)
+        results: list[Any] = []
+        reader._append(b"A: y\n\n", results)
+        reader._append(b"", results)
+        reader._read_clean(0, False, results)
+        assert {result.rest["x"] for result in results} <= {"x", "y"}
 
 
 @pytest.mark.parametrize("arguments", [(), (b"",), (b"", [], 1), ("", []), (bytearray(), []), (None, []), (b"", ())])
