@@ -1,50 +1,158 @@
-"""Coverage-guided fuzzing of the protocol with atheris; by hand, and in CI with a fixed budget.
+"""Fuzzing of the protocol, by hand and in CI: guided by coverage with atheris, or with mutations and nothing else.
 
     python tests/fuzz.py -atheris_runs=20000
     python tests/fuzz.py -max_total_time=600 my-corpus/
     python tests/fuzz.py crash-0123abcd
+    python tests/fuzz.py --mutations 600
 
-Takes the options of libFuzzer. Without a file or folder it starts from the fixtures and keeps nothing but a crash. The
-last four bytes of an input say where it is cut and how long a message may be; the rest is the stream.
+The first three take the options of libFuzzer. Without a file or folder it starts from the fixtures and keeps nothing
+but a crash. The last four bytes of an input say where it is cut and how long a message may be; the rest is the stream.
+
+``--mutations SECONDS`` needs no atheris and compares the compiled twin with the one in Python, and only that: for a
+_speedups.c that was built with sanitizers. The input in hand is in the file crash-mutation, which is left behind where
+the process does not come to its end.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import random
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = [1 << 20, 500, 60, 20]
+PIECES = [
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\n",
+    b"\0",
+    b"\x1b",
+    b"\xff",
+    b"\xc3",
+    b": ",
+    b"FASPMGR 2\n",
+    b"noise\n",
+    b"0",
+    b"9" * 19,
+]
+
+
+def split(data: bytes) -> tuple[bytes, list[int], int]:
+    """Give the stream of an input, where it is cut, and how long a message may be."""
+    stream, tail = data[:-4], data[-4:].rjust(4, b"\0")
+    return stream, [part * len(stream) // 256 for part in tail[:3]], LIMITS[tail[3] % len(LIMITS)]
+
+
+def captures() -> list[Path]:
+    return sorted((ROOT / "fixtures").rglob("*.fasp"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# With atheris
 
 
 def fuzz(arguments: list[str]) -> None:
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["faspmgr"]):
         invariants = importlib.import_module("tests.invariants")
+        twins = importlib.import_module("tests.twins")
+    if twins.WITHOUT:
+        print(f"!!! {twins.WITHOUT}: the twins are not compared", file=sys.stderr)
 
     def one_input(data: bytes) -> None:
-        stream, tail = data[:-4], data[-4:].rjust(4, b"\0")
-        cuts = [part * len(stream) // 256 for part in tail[:3]]
-        invariants.check(stream, cuts, LIMITS[tail[3] % len(LIMITS)])
+        stream, cuts, max_frame_bytes = split(data)
+        invariants.check(stream, cuts, max_frame_bytes)
+        if not twins.WITHOUT:
+            twins.compare(stream, cuts, max_frame_bytes)
 
     atheris.Setup([sys.argv[0], "-max_len=3000", *arguments], one_input)
     atheris.Fuzz()
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# With mutations
+
+
+def mutated(chance: random.Random, seeds: list[bytes]) -> bytes:
+    """Some messages of a stream, several times so that their layouts are learnt, with a few things done to them."""
+    messages: list[bytes] = []
+    for _ in range(chance.randint(1, 3)):
+        whole = chance.choice(seeds).split(b"\n\n")
+        start = chance.randrange(len(whole))
+        messages += whole[start : start + chance.randint(1, 4)] * chance.randint(1, 5)
+    if chance.random() < 0.5:
+        chance.shuffle(messages)
+    data = bytearray(b"\n\n".join([*messages[:40], b""]))
+    for _ in range(chance.choice([0, 1, 1, 2, 4, 8])):
+        at, end = chance.randint(0, len(data)), chance.randint(1, 30)
+        way = chance.randrange(6)
+        if way == 0 and at < len(data):
+            data[at] ^= 1 << chance.randrange(8)
+        elif way == 1:
+            data[at:at] = chance.choice(PIECES)
+        elif way == 2:
+            del data[at : at + end]
+        elif way == 3:
+            data[at:at] = data[at : at + end] * chance.randint(1, 3)
+        elif way == 4:
+            data[at : at + 1] = chance.randbytes(chance.randint(1, 4))
+        else:
+            lines = data.split(b"\n")
+            one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+            lines[one], lines[other] = lines[other], lines[one]
+            data = bytearray(b"\n".join(lines))
+    return bytes(data) + chance.randbytes(3) + bytes([chance.choice([0, 0, 0, 1, 2, 3])])
+
+
+def simulated() -> Iterator[bytes]:
+    """Streams that nobody wrote down."""
+    command = [sys.executable, "-m", "faspmgr", "simulate", "--seed", "1"]
+    for options in (
+        ["--files", "20", "--fail", "2", "--skip", "2"],
+        ["--sessions", "2", "--loss", "0.1", "--checksum", "md5"],
+    ):
+        yield subprocess.run([*command, *options], cwd=ROOT, capture_output=True, check=True).stdout[:20_000]
+
+
+def mutations(seconds: float) -> int:
+    twins = importlib.import_module("tests.twins")
+    if twins.WITHOUT:
+        sys.exit(f"fuzz.py: {twins.WITHOUT}")
+    seeds = [*simulated(), *(path.read_bytes()[:20_000] for path in captures())]
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    keep = Path("crash-mutation")
+    count = size = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        data = mutated(chance, seeds)
+        keep.write_bytes(data)
+        twins.compare(*split(data))
+        count, size = count + 1, size + len(data)
+    keep.unlink()
+    print(f"{count:,} inputs of {size // count:,} bytes, seed {seed}: the twins are equal")
+    return 0
+
+
 def main(arguments: list[str]) -> int:
+    sys.path.insert(0, str(ROOT))
+    if arguments[:1] == ["--mutations"]:
+        return mutations(float(arguments[1]))
     if importlib.util.find_spec("atheris") is None:
         sys.exit("fuzz.py needs atheris: pip install atheris")
-    sys.path.insert(0, str(ROOT))
     if any(not argument.startswith("-") for argument in arguments):
         fuzz(arguments)
         return 0
     # libFuzzer writes what it finds into the first folder it is given, and ends the process when it is through.
-    folders = sorted({str(path.parent) for path in (ROOT / "fixtures").rglob("*.fasp")})
+    folders = sorted({str(path.parent) for path in captures()})
     with TemporaryDirectory() as corpus:
         return subprocess.call([sys.executable, __file__, *arguments, corpus, *folders])
 

@@ -7,6 +7,8 @@ What may stand here
 What it must do
     Give what the twin in Python gives (tokenizer.StreamReader._match_messages), object for object, or stop in front of
     the message. Neither read nor write beyond the buffer, whatever is in it. Lose no reference, also after an error.
+    A function that is called from here may do anything, also to the reader: then the results may be of no use, and
+    nothing worse. The same holds for wrong arguments, and for attributes that were set to anything.
 How fast
     A byte is looked at once or twice for each layout that begins as the message does. No frame, no tuple of texts, no
     call of a constructor: values go right into the slots of a new object. A value that is the same text as the one
@@ -25,14 +27,20 @@ descriptor tells, which the stable ABI does not have. */
 
 #define MAX_FIELDS 128   /* layouts.MAX_NAMES is handed over as a check: see layout_new */
 #define LATEST_BYTES 48  /* a longer value is not remembered; a UUID has 36 */
-#define MAX_DIGITS 19    /* as many as fit into 64 bits with a sign, if the number does */
+#define MAX_DIGITS 19    /* they always fit into 64 bits */
 #define ESC 0x1b
+
+/* Where there is no GIL, one thread at a time may be in a reader; another one may enter while a function is called. */
+#ifndef Py_BEGIN_CRITICAL_SECTION
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+#endif
 
 /* Which texts a field may have here, and what becomes of them. The numbers are those of layouts.Kind. */
 enum kind {
     TEXT,    /* any: str */
     PATH,    /* any without ESC: str */
-    INTEGER, /* digits without a leading zero, up to 2**63 - 1: int */
+    INTEGER, /* digits without a leading zero, as many as always fit into 64 bits: int */
     WORD,    /* one of a few: what stands for it */
     CALL,    /* any that a function accepts: what it returns. It raises ValueError for others */
 };
@@ -72,8 +80,15 @@ typedef struct {
     const char *text;
     Py_ssize_t size;
     int same; /* as Field.latest */
-    long long number;
+    unsigned long long number; /* INTEGER: the value; WORD: its index */
 } Value;
+
+/* Sum of a place in the stream and a size. Where somebody has set a place that is too large, it wraps around. */
+static long long
+plus(long long place, long long size)
+{
+    return (long long)((unsigned long long)place + (unsigned long long)size);
+}
 
 /* -- matching: nothing is made, no reference changes */
 
@@ -88,10 +103,10 @@ match_integer(const char *at, const char *end, Value *value)
         }
         number = number * 10 + (unsigned long long)(*at++ - '0');
     }
-    if (at == start || (*start == '0' && at - start > 1) || number > (unsigned long long)LLONG_MAX) {
+    if (at == start || (*start == '0' && at - start > 1)) {
         return NULL;
     }
-    value->number = (long long)number;
+    value->number = number;
     return at;
 }
 
@@ -133,7 +148,7 @@ match_value(const Field *field, const char *at, const char *end, Value *value)
         if (index < 0) {
             return NULL;
         }
-        value->number = index;
+        value->number = (unsigned long long)index;
     }
     return stop;
 }
@@ -177,10 +192,10 @@ make_value(const Field *field, const Value *value)
 {
     switch (field->kind) {
     case INTEGER:
-        return field->slot ? PyLong_FromLongLong(value->number) : make_text(value);
+        return field->slot ? PyLong_FromUnsignedLongLong(value->number) : make_text(value);
     case WORD:
         if (field->slot) {
-            return Py_NewRef(PyTuple_GET_ITEM(PyTuple_GET_ITEM(field->argument, value->number), 1));
+            return Py_NewRef(PyTuple_GET_ITEM(PyTuple_GET_ITEM(field->argument, (Py_ssize_t)value->number), 1));
         }
         return make_text(value);
     case CALL: {
@@ -290,15 +305,16 @@ set_constants(Layout *layout, PyObject *constants)
         return -1;
     }
     for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(constants); index++) {
-        PyObject *descriptor, *value;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(constants, index), "OO", &descriptor, &value)) {
+        PyObject *pair = PyTuple_GET_ITEM(constants, index);
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "constants must be pairs of a slot and a value");
             return -1;
         }
-        Py_ssize_t slot = slot_of(layout->cls, descriptor);
+        Py_ssize_t slot = slot_of(layout->cls, PyTuple_GET_ITEM(pair, 0));
         if (slot < 0) {
             return -1;
         }
-        layout->constants[index] = (Constant){slot, Py_NewRef(value)};
+        layout->constants[index] = (Constant){slot, Py_NewRef(PyTuple_GET_ITEM(pair, 1))};
         layout->constant_count++;
     }
     return 0;
@@ -324,6 +340,10 @@ set_field(Layout *layout, Field *field, PyObject *given)
 {
     int kind;
     PyObject *name, *descriptor, *argument, *behind;
+    if (!PyTuple_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "a field must be a tuple");
+        return -1;
+    }
     if (!PyArg_ParseTuple(given, "iUOOS", &kind, &name, &descriptor, &argument, &behind)) {
         return -1;
     }
@@ -380,6 +400,15 @@ layout_new(PyObject *args)
     Py_ssize_t count = PyTuple_GET_SIZE(fields);
     if (count > MAX_FIELDS) {
         PyErr_Format(PyExc_ValueError, "more than %d fields", MAX_FIELDS);
+        return NULL;
+    }
+    if (PyBytes_GET_SIZE(head) == 0) { /* each message has bytes, or reading never ends */
+        PyErr_SetString(PyExc_ValueError, "no head");
+        return NULL;
+    }
+    /* Its objects are made without its constructor: object.__new__ would have done nothing else either. */
+    if (((PyTypeObject *)cls)->tp_new != PyBaseObject_Type.tp_new || !PyType_IS_GC((PyTypeObject *)cls)) {
+        PyErr_Format(PyExc_TypeError, "not a plain class with slots: %R", cls);
         return NULL;
     }
     Layout *layout = PyMem_Calloc(1, sizeof(Layout) + (size_t)count * sizeof(Field));
@@ -442,12 +471,14 @@ find_layout(Unread *self, const char *at, const char *end, Value *values)
     return NULL;
 }
 
-/* Read as many messages as follow one another in text[:size]. Give how many bytes they have, -1 with an exception. */
+/* Read as many messages as follow one another in text[:size]. Give how many bytes they have. -1 with an exception: then
+   they count as unread. */
 static Py_ssize_t
 read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int has_cr, PyObject *results)
 {
     Value values[MAX_FIELDS];
     const char *at = text, *behind;
+    long long line = self->line;
     Layout *before = NULL;
     while ((behind = find_layout(self, at, text + size, values)) != NULL && behind - at - 1 <= self->longest) {
         if (has_cr && memchr(at, '\r', (size_t)(behind - at)) != NULL) {
@@ -458,7 +489,7 @@ read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int
             before->follower = self->guess;
         }
         before = layout;
-        PyObject *object = make(layout, values, offset + (at - text), self->line);
+        PyObject *object = make(layout, values, plus(offset, at - text), line);
         if (object == NULL) {
             if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
                 return -1;
@@ -472,30 +503,26 @@ read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int
             return -1;
         }
         self->guess = layout->follower;
-        self->line += layout->lines;
-        self->passed = 1;
+        line = plus(line, layout->lines);
         at = behind;
+    }
+    if (at > text) {
+        self->line = line;
+        self->passed = 1;
     }
     return at - text;
 }
 
-/* Read buffer[start:]. Give where it stopped, -1 with an exception. */
-static Py_ssize_t
-read_buffer(Unread *self, Py_ssize_t start, int has_cr, PyObject *results)
+/* Give the buffer, a new reference: another one may be set meanwhile. What is in it is only looked at through a
+   Py_buffer. While that is held the bytearray keeps its size and its place, whatever a function does that is called. */
+static PyObject *
+get_buffer(Unread *self)
 {
-    Py_buffer view; /* while it is held the bytearray keeps its size, whatever a function does that is called */
-    if (PyObject_GetBuffer(self->buffer, &view, PyBUF_SIMPLE) < 0) {
-        return -1;
+    if (self->buffer == NULL || !PyByteArray_Check(self->buffer)) {
+        PyErr_SetString(PyExc_TypeError, "_buffer must be a bytearray");
+        return NULL;
     }
-    Py_ssize_t size = -1;
-    if (start < 0 || start > view.len || !PyList_Check(results)) {
-        PyErr_SetString(PyExc_ValueError, "not a part of the buffer, or no list");
-    }
-    else {
-        size = read_text(self, (const char *)view.buf + start, view.len - start, self->offset + start, has_cr, results);
-    }
-    PyBuffer_Release(&view);
-    return size < 0 ? -1 : start + size;
+    return Py_NewRef(self->buffer);
 }
 
 PyDoc_STRVAR(learn_doc,
@@ -513,17 +540,43 @@ PyDoc_STRVAR(learn_doc,
 static PyObject *
 unread_learn(Unread *self, PyObject *args)
 {
-    Layout **layouts = PyMem_Realloc(self->layouts, (size_t)(self->layout_count + 1) * sizeof(Layout *));
-    if (layouts == NULL) {
-        return PyErr_NoMemory();
-    }
-    self->layouts = layouts;
-    Layout *layout = layout_new(args);
+    Layout *layout = layout_new(args); /* first: it may call what learns another one */
     if (layout == NULL) {
         return NULL;
     }
-    self->layouts[self->layout_count++] = layout;
+    Layout **layouts;
+    Py_BEGIN_CRITICAL_SECTION(self);
+    layouts = PyMem_Realloc(self->layouts, (size_t)(self->layout_count + 1) * sizeof(Layout *));
+    if (layouts != NULL) {
+        self->layouts = layouts;
+        self->layouts[self->layout_count++] = layout;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (layouts == NULL) {
+        layout_free(layout);
+        return PyErr_NoMemory();
+    }
     Py_RETURN_NONE;
+}
+
+/* Read buffer[start:]. Give where it stopped, -1 with an exception. */
+static Py_ssize_t
+read_from(Unread *self, PyObject *buffer, Py_ssize_t start, int has_cr, PyObject *results)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
+        return -1;
+    }
+    Py_ssize_t size = -1;
+    if (start < 0 || start > view.len) {
+        PyErr_SetString(PyExc_ValueError, "not a part of the buffer");
+    }
+    else {
+        const char *text = (const char *)view.buf + start;
+        size = read_text(self, text, view.len - start, plus(self->offset, start), has_cr, results);
+    }
+    PyBuffer_Release(&view);
+    return size < 0 ? -1 : start + size;
 }
 
 PyDoc_STRVAR(read_doc,
@@ -537,16 +590,26 @@ PyDoc_STRVAR(read_doc,
 static PyObject *
 unread_read_clean(Unread *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 3) {
-        PyErr_SetString(PyExc_TypeError, "start, has_cr and results are needed");
+    if (count != 3 || !PyList_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "start, has_cr and a list are needed");
         return NULL;
     }
     Py_ssize_t start = PyLong_AsSsize_t(args[0]);
-    int has_cr = PyObject_IsTrue(args[1]);
-    if (PyErr_Occurred()) {
+    if (start == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    Py_ssize_t stop = read_buffer(self, start, has_cr, args[2]);
+    int has_cr = PyObject_IsTrue(args[1]);
+    if (has_cr < 0) {
+        return NULL;
+    }
+    Py_ssize_t stop = -1;
+    Py_BEGIN_CRITICAL_SECTION(self);
+    PyObject *buffer = get_buffer(self);
+    if (buffer != NULL) {
+        stop = read_from(self, buffer, start, has_cr, args[2]);
+        Py_DECREF(buffer);
+    }
+    Py_END_CRITICAL_SECTION();
     return stop < 0 ? NULL : PyLong_FromSsize_t(stop);
 }
 
@@ -563,23 +626,61 @@ has_end(const char *text, Py_ssize_t size)
     return 0;
 }
 
-static int
-append(PyObject *buffer, PyObject *data)
+/* Read what is clean at the begin of text[:size], and say in `waits` whether nothing is left that could be read now. Give
+   how many bytes were read, -1 with an exception. */
+static Py_ssize_t
+read_begin(Unread *self, const char *text, Py_ssize_t size, int has_cr, PyObject *results, int *waits)
 {
-    Py_ssize_t before = PyByteArray_GET_SIZE(buffer);
-    if (PyByteArray_Resize(buffer, before + PyBytes_GET_SIZE(data)) < 0) {
-        return -1;
+    Py_ssize_t stop = 0;
+    unsigned long long searched = 0;
+    if (self->end_searched > self->offset) {
+        searched = (unsigned long long)self->end_searched - (unsigned long long)self->offset;
+        searched = searched > (unsigned long long)size ? (unsigned long long)size : searched;
     }
-    memcpy(PyByteArray_AS_STRING(buffer) + before, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
-    return 0;
+    if (has_end(text + searched, size - (Py_ssize_t)searched)) {
+        stop = read_text(self, text, size, self->offset, has_cr, results);
+        if (stop < 0) {
+            return -1;
+        }
+        text += stop;
+        size -= stop;
+        self->offset = plus(self->offset, stop);
+        if (has_end(text, size)) {
+            return stop;
+        }
+    }
+    /* As in StreamReader._read, where there is no LF LF. */
+    self->end_searched = plus(self->offset, size - 1);
+    int can_wait = size == 0 || (*text != '\n' && !(has_cr && memchr(text, '\r', (size_t)size) != NULL));
+    *waits = can_wait && size <= self->longest;
+    return stop;
 }
 
+/* Give 1 where nothing is left that could be read now, else 0; -1 with an exception. */
 static int
-drop_front(PyObject *buffer, Py_ssize_t size)
+append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *results)
 {
-    Py_ssize_t rest = PyByteArray_GET_SIZE(buffer) - size;
-    memmove(PyByteArray_AS_STRING(buffer), PyByteArray_AS_STRING(buffer) + size, (size_t)rest);
-    return PyByteArray_Resize(buffer, rest);
+    PyObject *same = PySequence_InPlaceConcat(buffer, data);
+    if (same == NULL) {
+        return -1;
+    }
+    Py_DECREF(same);
+    if (!self->ready) {
+        return 0;
+    }
+    int has_cr = memchr(PyBytes_AS_STRING(data), '\r', (size_t)PyBytes_GET_SIZE(data)) != NULL;
+    int waits = 0;
+    Py_buffer view;
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
+        return -1;
+    }
+    Py_ssize_t stop = read_begin(self, view.buf, view.len, has_cr, results, &waits);
+    Py_ssize_t rest = view.len - stop;
+    if (stop > 0) {
+        memmove(view.buf, (char *)view.buf + stop, (size_t)rest);
+    }
+    PyBuffer_Release(&view);
+    return stop < 0 || PyByteArray_Resize(buffer, rest) < 0 ? -1 : waits;
 }
 
 PyDoc_STRVAR(append_doc,
@@ -591,37 +692,19 @@ PyDoc_STRVAR(append_doc,
 static PyObject *
 unread_append(Unread *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 2 || !PyBytes_Check(args[0]) || !PyByteArray_Check(self->buffer)) {
+    if (count != 2 || !PyBytes_Check(args[0]) || !PyList_Check(args[1])) {
         PyErr_SetString(PyExc_TypeError, "bytes and a list are needed");
         return NULL;
     }
-    PyObject *buffer = self->buffer, *data = args[0];
-    if (append(buffer, data) < 0) {
-        return NULL;
+    int waits = -1;
+    Py_BEGIN_CRITICAL_SECTION(self);
+    PyObject *buffer = get_buffer(self);
+    if (buffer != NULL) {
+        waits = append_and_read(self, buffer, args[0], args[1]);
+        Py_DECREF(buffer);
     }
-    if (!self->ready) {
-        Py_RETURN_FALSE;
-    }
-    int has_cr = memchr(PyBytes_AS_STRING(data), '\r', (size_t)PyBytes_GET_SIZE(data)) != NULL;
-    Py_ssize_t size = PyByteArray_GET_SIZE(buffer);
-    long long searched = self->end_searched - self->offset;
-    searched = searched < 0 ? 0 : searched > size ? size : searched;
-    if (has_end(PyByteArray_AS_STRING(buffer) + searched, size - (Py_ssize_t)searched)) {
-        Py_ssize_t stop = read_buffer(self, 0, has_cr, args[1]);
-        if (stop < 0 || drop_front(buffer, stop) < 0) {
-            return NULL;
-        }
-        self->offset += stop;
-        size -= stop;
-        if (has_end(PyByteArray_AS_STRING(buffer), size)) {
-            Py_RETURN_FALSE;
-        }
-    }
-    /* As in StreamReader._read, where there is no LF LF. */
-    self->end_searched = self->offset + size - 1;
-    const char *rest = PyByteArray_AS_STRING(buffer);
-    int can_wait = size == 0 || (*rest != '\n' && !(has_cr && memchr(rest, '\r', (size_t)size) != NULL));
-    return PyBool_FromLong(can_wait && size <= self->longest);
+    Py_END_CRITICAL_SECTION();
+    return waits < 0 ? NULL : PyBool_FromLong(waits);
 }
 
 static PyObject *
@@ -701,6 +784,12 @@ module_exec(PyObject *module)
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
     {0, NULL},
 };
 
