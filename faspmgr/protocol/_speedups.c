@@ -779,10 +779,8 @@ append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *result
     /* As in StreamReader._read, where there is no LF LF. */
     const char *rest = PyByteArray_AS_STRING(buffer);
     size = PyByteArray_GET_SIZE(buffer);
-    if (is_clean ? find_end(rest, size) : cut) {
-        return 0;
-    }
-    if (size > place.longest || (size > 0 && *rest == '\n') || (has_cr && memchr(rest, '\r', (size_t)size) != NULL)) {
+    if (size > place.longest || (size > 0 && *rest == '\n') || (has_cr && memchr(rest, '\r', (size_t)size) != NULL) ||
+        (is_clean ? find_end(rest, size) : cut)) {
         return 0;
     }
     return set_number(&self->end_searched, plus(place.offset, size - 1)) < 0 ? -1 : 1;
@@ -815,7 +813,10 @@ unread_append(Unread *self, PyObject *const *args, Py_ssize_t count)
 static PyObject *
 unread_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    Unread *self = (Unread *)type->tp_alloc(type, 0);
+    /* object.__new__ and not tp_alloc: only that one prepares the attributes of a subclass for quick access, in 3.11. */
+    PyObject *nothing = PyTuple_New(0);
+    Unread *self = nothing == NULL ? NULL : (Unread *)PyBaseObject_Type.tp_new(type, nothing, NULL);
+    Py_XDECREF(nothing);
     if (self == NULL) {
         return NULL;
     }
