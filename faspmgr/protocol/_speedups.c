@@ -509,7 +509,9 @@ get_number(PyObject *attribute, long long *number)
         PyErr_SetString(PyExc_AttributeError, "an attribute of the reader was deleted");
         return -1;
     }
+    Py_INCREF(attribute); /* its __index__ may set another one */
     *number = PyLong_AsLongLong(attribute);
+    Py_DECREF(attribute);
     return *number == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
