@@ -1,311 +1,376 @@
-"""All benchmarks: ``python benchmarks/run.py`` prints a table, ``--json`` gives JSON instead, ``--short`` is quick.
+"""All benchmarks: ``python benchmarks/run.py`` prints tables, ``--json`` the same as JSON, ``--short`` is quick.
 
-Times vary from machine to machine; what is to be reached are ratios, measured in one run: each of our figures stands
-beside what orjson and msgspec take for the same events as JSON Lines. Each figure is the best of some rounds, which
-take turns so that a busy moment does not hit one of them alone.
+Times vary from machine to machine; what is to be reached are ratios, measured in one run, on one core where the system
+lets us choose. Each figure is the best of some rounds, in which all that is compared takes turns, so that a busy moment
+does not hit one of them alone. The base is msgspec decoding the STATS and STOP messages of the stream, each a line of
+JSON, into one Struct that has exactly their fields (by_line.py); the stream is described in streams.py.
+
+Everything of ours is measured in child processes (worker.py): once as installed, and once with FASPMGR_PURE=1, which
+leaves the compiled extension alone. Those are the two twins, and the two halves of the tables.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import resource
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+import attrs
 import streams
 
-import faspmgr
+HERE = Path(__file__).parent
+COMPILED, PURE = "compiled", "pure Python"
+TWINS = {COMPILED: {"FASPMGR_PURE": ""}, PURE: {"FASPMGR_PURE": "1"}}
+"""The environment of each twin."""
+FILES = 60_000
+"""Of the stream for throughput and whole commands; a fifth with --short, as everywhere."""
 
-WANTED = {
-    "frames": ("orjson", 0.42),
-    "typed events": ("msgspec", 0.11),
+Figure = dict[str, Any]
+"""A value, its ratio to that of another row, what is wanted of it, and whether that is reached."""
+Section = dict[str, dict[str, Any]]
+"""Rows by their names. Each has the Figure of each twin, and "against": what the ratios are to."""
+
+
+@attrs.frozen
+class Ratio:
+    """A row against another one."""
+
+    of: str
+    """That other row."""
+    quantity: str = "time"
+    """Of "speed" it is to reach at least what is wanted, of "time" at most."""
+    compiled: float | None = None
+    """What is wanted."""
+    pure: float | None = None
+    """What is wanted without the extension."""
+
+
+RATIOS = {
+    # pure: what it was before there was an extension, less a tenth, as no two runs are the same.
+    "typed events": Ratio("base", "speed", 1.0, 0.10),
+    "typed events and Tracker": Ratio("base", "time", 5, 18.7),
+    "frames with fields": Ratio("orjson", "speed", 1.0, 0.27),
+    "typed events, 2 KB pieces": Ratio("typed events", "speed", 0.8, 0.8),
+    "decode": Ratio("orjson by line", "time", 2.5, 13.2),
+    "decode, to a file": Ratio("orjson by line"),
+    "summary": Ratio("base by line", "time", 5.5, 14.3),
+    "Ruby client, texts": Ratio("typed events"),
+    "Ruby client, typed": Ratio("typed events"),
+    "Go kit": Ratio("typed events"),
+    "faspmgr --version": Ratio("import attrs, click", "time", 2, 2),
 }
-"""Figures that have a peer, and how many times as fast as it they shall at least be."""
-MEGABYTE = 1_000_000
+MEMORY_MB = 64
+GROWTH = 1.1
+WORST_GROWTH = 2
+"""If the time for a byte grew with the length, this would be about 5."""
 
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.track is not None:
-        _track(arguments.track)
-        return
-    size = (4 if arguments.short else 20) * MEGABYTE
-    long = (100 if arguments.short else 1000) * MEGABYTE
-    rounds = 3 if arguments.short else 5
-    results = {
-        "throughput": _throughput(size, rounds),
-        "end to end": _end_to_end(size, rounds),
-        "growth": _growth(long),
-        "worst cases": _worst_cases(),
-        "start-up": _startup(rounds * 3),
-    }
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    scale = 5 if arguments.short else 1
+    rounds = 5 if arguments.short else 7
+    twins = [twin for twin in TWINS if _child(twin, "twin") == twin]
+    peers, left_out = _peers(arguments.ruby, arguments.go)
+    results: dict[str, Any] = {"python": sys.version.split()[0], "platform": sys.platform, "twins": twins}
+    with tempfile.TemporaryDirectory() as folder:
+        stream = streams.Recorded.make(Path(folder), FILES // scale)
+        results["stream"] = {"messages": stream.events, "bytes": stream.bytes}
+        results["peers left out"] = left_out
+        results["sections"] = {
+            "throughput, us a message": _throughput(twins, stream, peers, rounds),
+            "commands less start-up, us": _commands(twins, stream, rounds),
+            "start-up, ms": _startup(twins, rounds),
+            "growth, us a message": (growth := _growth(twins, 1000 // (10 if arguments.short else 1)))[0],
+            "memory, MB": growth[1] | _memory(twins, scale),
+            "worst cases, ns a byte": _worst_cases(twins, 1_000_000 // scale),
+        }
+    results["not reached"] = [
+        f"{name}, {twin}"
+        for section in results["sections"].values()
+        for name, row in section.items()
+        for twin in twins
+        if not row[twin].get("reached", True)
+    ]
     print(json.dumps(results, indent=2) if arguments.json else _tables(results))
+    if arguments.check and results["not reached"]:
+        sys.exit(1)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--short", action="store_true", help="a fifth of the data, 100 MB instead of 1 GB")
-    parser.add_argument("--track", type=int, metavar="BYTES", help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help="exit with 1 when something that is wanted is not reached")
+    parser.add_argument("--ruby", type=Path, metavar="PATH", help="a copy of the vendor's Ruby client: its reader too")
+    parser.add_argument(
+        "--go", type=Path, metavar="PROGRAM", help="a reader made with the Go kit: docs/topics/performance.md"
+    )
     return parser.parse_args()
+
+
+# -- rounds and children
+
+
+def _best(jobs: Mapping[Any, Callable[[], float]], rounds: int) -> dict[Any, float]:
+    """The best of each job's seconds; the jobs take turns."""
+    best = dict.fromkeys(jobs, float("inf"))
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            best[name] = min(best[name], job())
+    return best
+
+
+def _child(twin: str, *arguments: str, source: IO[bytes] | None = None) -> Any:
+    """What a worker of its own prints."""
+    argv = [sys.executable, str(HERE / "worker.py"), *arguments]
+    done = subprocess.run(argv, stdin=source, stdout=subprocess.PIPE, env=os.environ | TWINS[twin], check=True)
+    return json.loads(done.stdout)
+
+
+def _child_with_stream(twin: str, task: str, files: int) -> Any:
+    with streams.piped(files) as source:
+        return _child(twin, task, source=source)
+
+
+@contextmanager
+def _worker(twin: str, stream: streams.Recorded) -> Iterator[Callable[[str], float]]:
+    """A worker that does a job when it is asked to, and gives its seconds."""
+    argv = [sys.executable, str(HERE / "worker.py"), "rounds"]
+    argv += map(str, (stream.capture, stream.lines, stream.base_lines))
+    pipe, environment = subprocess.PIPE, os.environ | TWINS[twin]
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, bufsize=1, env=environment) as process:
+        assert process.stdin
+        assert process.stdout
+        names, seconds = process.stdin, process.stdout
+
+        def do(name: str) -> float:
+            names.write(f"{name}\n")
+            return float(seconds.readline())
+
+        yield do
+        names.close()
+
+
+def _command(argv: list[str], twin: str = PURE, output: Path = Path(os.devnull)) -> float:
+    """The seconds of a whole command."""
+    with output.open("wb") as file:
+        start = time.perf_counter()
+        subprocess.run(argv, stdout=file, env=os.environ | TWINS[twin], check=True)
+        return time.perf_counter() - start
+
+
+# -- figures
+
+
+def _figure(value: float, ratio: float | None, limit: float | None, at_least: bool = False) -> Figure:
+    """limit: of the ratio, or of the value where there is none."""
+    figure: Figure = {"value": value}
+    measured = value
+    if ratio is not None:
+        figure["ratio"] = measured = ratio
+    if limit is not None:
+        figure["wanted"] = f"{'>=' if at_least else '<='} {limit:g}"
+        figure["reached"] = measured >= limit if at_least else measured <= limit
+    return figure
+
+
+def _section(values: dict[str, dict[str, float]], ratios: dict[str, Ratio] = RATIOS) -> Section:
+    """Rows of the values of each twin."""
+    rows: Section = {}
+    for twin, own in values.items():
+        for name, value in own.items():
+            ratio = ratios.get(name)
+            if ratio is None:
+                rows.setdefault(name, {})[twin] = _figure(value, None, None)
+                continue
+            speed = ratio.quantity == "speed"
+            measured = own[ratio.of] / value if speed else value / own[ratio.of]
+            row = rows.setdefault(name, {"against": f"{ratio.quantity} of {ratio.of}"})
+            row[twin] = _figure(value, measured, ratio.compiled if twin == COMPILED else ratio.pure, speed)
+    return rows
 
 
 # -- messages per second
 
 
-def _throughput(size: int, rounds: int) -> dict[str, Any]:
-    import msgspec  # here, so that the processes whose memory is measured do not load it
-    import orjson
-
-    pieces = list(streams.transfer(size))
-    events = [event for piece in pieces for event in faspmgr.parse(piece)]
-    lines = [orjson.dumps(event.to_dict()) for event in events]
-    struct = msgspec.defstruct("Event", [(name, kind, None) for name, kind in _members(events).items()])
-    decode = msgspec.json.Decoder(struct).decode
-
-    def tokenize() -> None:
-        tokenizer = faspmgr.Tokenizer()
-        for piece in pieces:
-            tokenizer.feed(piece)
-
-    def parse() -> None:
-        parser = faspmgr.Parser()
-        for piece in pieces:
-            parser.feed(piece)
-
-    def track() -> None:
-        tracker = faspmgr.Tracker()
-        for event in events:
-            tracker.update(event)
-
-    def to_json() -> None:
-        for event in events:
-            json.dumps(event.to_dict())
-
-    def peer(load: Callable[[bytes], Any]) -> Callable[[], None]:
-        def read() -> None:
-            for line in lines:
-                load(line)
-
-        return read
-
-    jobs = {
-        "orjson": peer(orjson.loads),
-        "msgspec": peer(decode),
-        "frames": tokenize,
-        "typed events": parse,
-        "tracking (of events)": track,
-        "JSON (of events)": to_json,
-    }
-    best = _best(jobs, rounds)
-    report = {name: {"microseconds": seconds / len(events) * 1e6} for name, seconds in best.items()}
-    for name, (other, wanted) in WANTED.items():
-        report[name].update(ratio=best[other] / best[name], wanted=wanted)
-    return {"events": len(events), "bytes": sum(map(len, pieces)), **report}
+def _throughput(twins: list[str], stream: streams.Recorded, peers: dict[str, list[str]], rounds: int) -> Section:
+    own = {"base": stream.base_events, "orjson": stream.events, **dict.fromkeys(_OWN, stream.events)}
+    with ExitStack() as stack:
+        jobs: dict[Any, Callable[[], float]] = {}
+        for twin in twins:
+            do = stack.enter_context(_worker(twin, stream))
+            jobs |= {(name, twin): partial(do, name) for name in own}
+        jobs |= {name: partial(_peer_seconds, argv, stream) for name, argv in peers.items()}
+        best = _best(jobs, rounds)
+    return _section(
+        {
+            twin: {name: best[name, twin] / count * 1e6 for name, count in own.items()}
+            | {name: best[name] / stream.events * 1e6 for name in peers}
+            for twin in twins
+        }
+    )
 
 
-def _members(events: Iterable[faspmgr.Event]) -> dict[str, type]:
-    """The members of a msgspec structure for these events: every key that comes up, and its type."""
-    members: dict[str, type] = {}
-    for event in events:
-        for name, value in event.to_dict().items():
-            members.setdefault(name, type(value))
-    return members
+_OWN = ("frames with fields", "typed events", "typed events, 2 KB pieces", "typed events and Tracker")
 
 
-def _best(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    best = dict.fromkeys(jobs, float("inf"))
-    for _ in range(rounds):
-        for name, job in jobs.items():
-            gc.collect()
-            start = time.perf_counter()
-            job()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
+def _peers(ruby: Path | None, go: Path | None) -> tuple[dict[str, list[str]], list[str]]:
+    """The peers that there are, as commands that the path of a stream is put in for FILE, and why others are not."""
+    peers, left_out = {}, []
+    interpreter = shutil.which("ruby")
+    if ruby is None or not interpreter or not (ruby / "lib/aspera/ascp/management.rb").is_file():
+        why = "no --ruby" if ruby is None else "no ruby" if not interpreter else f"no Ruby client in {ruby}"
+        left_out.append(f"Ruby client: {why}")
+    else:
+        driver = [interpreter, str(HERE / "peers" / "aspera_cli.rb"), str(ruby)]
+        peers = {f"Ruby client, {form}": [*driver, form] for form in ("texts", "typed")}
+    if go is None or not shutil.which(go):
+        left_out.append("Go kit: no --go" if go is None else f"Go kit: no program {go}")
+    else:
+        peers["Go kit"] = [str(go.resolve())]
+    return peers, left_out
+
+
+def _peer_seconds(argv: list[str], stream: streams.Recorded) -> float:
+    """What a peer says it took to read the stream: its last line. The line before is how many messages it saw."""
+    done = subprocess.run([*argv, str(stream.capture)], stdout=subprocess.PIPE, text=True, check=True)
+    count, seconds = done.stdout.split()
+    if int(count) < stream.base_events:
+        raise RuntimeError(f"{argv[0]} read {count} messages of {stream.events}")
+    return float(seconds)
 
 
 # -- whole commands
 
 
-def _end_to_end(size: int, rounds: int) -> dict[str, Any]:
+def _commands(twins: list[str], stream: streams.Recorded, rounds: int) -> Section:
+    """Each command with the stream, less the same with the stream of one file: what is left is not start-up."""
+    python = [sys.executable, "-m", "faspmgr"]
+    by_line = [sys.executable, str(HERE / "by_line.py")]
+    jobs: dict[Any, Callable[[], float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        capture, jsonl = Path(folder, "capture.fasp"), Path(folder, "capture.jsonl")
-        with capture.open("wb") as file:
-            file.writelines(streams.transfer(size))
-        events = list(faspmgr.read(capture))
-        with jsonl.open("wb") as file:
-            file.writelines(json.dumps(event.to_dict()).encode() + b"\n" for event in events)
-        count = len(events)
-        members = ", ".join(f"({name!r}, {kind.__name__}, None)" for name, kind in _members(events).items())
-        del events
-        struct = f"msgspec.defstruct('Event', [{members}])"
-        by_line = f"\nfor line in open({str(jsonl)!r}, 'rb'): load(line)"
-        jobs = {
-            "orjson by line": _command([sys.executable, "-c", f"from orjson import loads as load{by_line}"]),
-            "msgspec by line": _command(
-                [sys.executable, "-c", f"import msgspec\nload = msgspec.json.Decoder({struct}).decode{by_line}"]
-            ),
-            "faspmgr decode": _command([sys.executable, "-m", "faspmgr", "decode", str(capture)]),
-            "faspmgr summary": _command([sys.executable, "-m", "faspmgr", "summary", str(capture)], 3),
-        }
+        one, output = streams.Recorded.make(Path(folder), 1), Path(folder, "output")
+        for size in (stream, one):
+            jobs["orjson by line", size] = partial(_command, [*by_line, "orjson", str(size.lines)])
+            jobs["base by line", size] = partial(_command, [*by_line, "msgspec", str(size.base_lines)])
+            for twin in twins:
+                decode, summary = ([*python, name, str(size.capture)] for name in ("decode", "summary"))
+                jobs["decode", twin, size] = partial(_command, decode, twin)
+                jobs["decode, to a file", twin, size] = partial(_command, decode, twin, output)
+                jobs["summary", twin, size] = partial(_command, summary, twin)
         best = _best(jobs, rounds)
-    return {name: {"microseconds": seconds / count * 1e6, "seconds": seconds} for name, seconds in best.items()}
 
+    def microseconds(count: int, *key: str) -> float:
+        return (best[*key, stream] - best[*key, one]) / count * 1e6
 
-def _command(argv: list[str], status: int = 0) -> Callable[[], None]:
-    def run() -> None:
-        done = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if done.returncode != status:
-            raise RuntimeError(f"{argv}: status {done.returncode}: {done.stderr.decode()}")
-
-    return run
-
-
-# -- growth of time and memory with the length of a stream
-
-
-def _growth(long: int) -> dict[str, Any]:
-    bare = _in_child(0)["memory_mb"]
-    short_runs = [_in_child(10 * MEGABYTE) for _ in range(3)]
-    short = min(run["microseconds"] for run in short_runs)
-    report: dict[str, Any] = {"10 MB": {"microseconds": short, "memory_mb": short_runs[0]["memory_mb"] - bare}}
-    run = _in_child(long)
-    report[f"{long // MEGABYTE} MB"] = {
-        "microseconds": run["microseconds"],
-        "memory_mb": run["memory_mb"] - bare,
-        "ratio": run["microseconds"] / short,
-        "wanted": "at most 64 MB, ratio at most 1.1",
-    }
-    return report
-
-
-def _in_child(size: int) -> dict[str, float]:
-    argv = [sys.executable, __file__, "--track", str(size)]
-    figures: dict[str, float] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
-    return figures
-
-
-def _track(size: int) -> None:
-    """In a process of its own: feed a generated stream to a parser and a tracker; report time per event and memory.
-
-    With size 0 this is the bare interpreter: our modules are loaded when they are first used.
-    """
-    if not size:
-        print(json.dumps({"memory_mb": _peak_mb()}))
-        return
-    parser, tracker = faspmgr.Parser(), faspmgr.Tracker()
-    count, seconds = 0, 0.0
-    for piece in streams.transfer(size):
-        start = time.perf_counter()
-        events = parser.feed(piece)
-        for event in events:
-            tracker.update(event)
-        seconds += time.perf_counter() - start
-        count += len(events)
-    print(json.dumps({"microseconds": seconds / count * 1e6, "memory_mb": _peak_mb()}))
-
-
-def _peak_mb() -> float:
-    """The most memory this process has had. Linux's ru_maxrss would include that of its parent before exec."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except FileNotFoundError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-
-
-# -- inputs that are made to be slow: the time for a byte must not grow with their length
-
-
-def _worst_cases() -> dict[str, Any]:
-    message = b"FASPMGR 2\nType: STATS\nFile: " + b"x" * 900 + b"\n\n"
-    cases: dict[str, tuple[Callable[[int], bytes], int]] = {
-        "no line end": (lambda size: b"x" * size, 65536),
-        "one value, a byte at a time": (lambda size: b"FASPMGR 2\nType: STATS\nFile: " + b"x" * size, 1),
-        "messages, a byte at a time": (lambda size: message * (size // len(message)), 1),
-        "lines of noise": (lambda size: b"noise: here\n" * (size // 12), 65536),
-        "noise, a byte at a time": (lambda size: b"noise: here\n" * (size // 12), 1),
-        "empty lines": (lambda size: b"\n" * size, 65536),
-        "empty lines with CR LF": (lambda size: b"\r\n" * (size // 2), 65536),
-        "empty lines, a byte at a time": (lambda size: b"\n" * size, 1),
-        "headers only": (lambda size: b"FASPMGR 2\n" * (size // 10), 65536),
-        "clean messages": (lambda size: message * (size // len(message)), 65536),
-        "one CR in front": (lambda size: message.replace(b"x", b"\r", 1) + message * (size // len(message)), 65536),
-        "CR LF": (lambda size: message.replace(b"\n", b"\r\n") * (size // len(message)), 65536),
-    }
-    report = {}
-    for name, (make, step) in cases.items():
-        small, large = (_nanoseconds_per_byte(make(size), step) for size in (200_000, 1_000_000))
-        report[name] = {"nanoseconds_per_byte": large, "growth": large / small}
-    return report
-
-
-def _nanoseconds_per_byte(data: bytes, step: int) -> float:
-    best = float("inf")
-    for _ in range(2):
-        parser = faspmgr.Parser()
-        start = time.perf_counter()
-        for offset in range(0, len(data), step):
-            parser.feed(data[offset : offset + step])
-        parser.close()
-        best = min(best, time.perf_counter() - start)
-    return best / len(data) * 1e9
-
-
-# -- start-up
-
-
-def _startup(rounds: int) -> dict[str, Any]:
-    best = _best(
+    return _section(
         {
-            "import attrs, click": _command([sys.executable, "-c", "import attrs, click"]),
-            "faspmgr --version": _command([sys.executable, "-m", "faspmgr", "--version"]),
-            "faspmgr summary --help": _command([sys.executable, "-m", "faspmgr", "summary", "--help"]),
-        },
-        rounds,
+            twin: {
+                "orjson by line": microseconds(stream.events, "orjson by line"),
+                "base by line": microseconds(stream.base_events, "base by line"),
+            }
+            | {name: microseconds(stream.events, name, twin) for name in ("decode", "decode, to a file", "summary")}
+            for twin in twins
+        }
     )
-    report: dict[str, Any] = {name: {"milliseconds": seconds * 1e3} for name, seconds in best.items()}
-    report["faspmgr --version"].update(
-        ratio=best["faspmgr --version"] / best["import attrs, click"], wanted="at most 2 times"
-    )
-    return report
 
 
-# -- the table
+def _startup(twins: list[str], rounds: int) -> Section:
+    commands = {
+        "import attrs, click": ["-c", "import attrs, click"],
+        "faspmgr --version": ["-m", "faspmgr", "--version"],
+        "faspmgr summary --help": ["-m", "faspmgr", "summary", "--help"],
+    }
+    jobs = {
+        (name, twin): partial(_command, [sys.executable, *argv], twin)
+        for twin in twins
+        for name, argv in commands.items()
+    }
+    best = _best(jobs, rounds * 3)
+    return _section({twin: {name: best[name, twin] * 1e3 for name in commands} for twin in twins})
+
+
+# -- what grows with the stream
+
+
+def _growth(twins: list[str], long_mb: int) -> tuple[Section, Section]:
+    """Time for an event, and memory above the bare interpreter, of a parser and a tracker with 10 MB and with more."""
+    short, long = "10 MB", f"{long_mb} MB"
+    files = {name: size * 1_000_000 // streams.BYTES_PER_FILE for name, size in ((short, 10), (long, long_mb))}
+    times: dict[str, dict[str, float]] = {}
+    memory: Section = {}
+    for twin in twins:
+        bare = _child(twin, "bare")["memory_mb"]
+        runs = {short: [_child_with_stream(twin, "growth", files[short]) for _ in range(3)]}
+        runs[long] = [_child_with_stream(twin, "growth", files[long])]
+        times[twin] = {name: min(run["seconds"] / run["events"] for run in runs[name]) * 1e6 for name in runs}
+        for name in runs:
+            row = memory.setdefault(f"above bare Python, {name}", {})
+            row[twin] = _figure(runs[name][0]["memory_mb"] - bare, None, MEMORY_MB)
+    return _section(times, {long: Ratio(short, "time", GROWTH, GROWTH)}), memory
+
+
+def _memory(twins: list[str], scale: int) -> Section:
+    """A list of the events of a stream of a million, or of a part of it that is scaled up."""
+    rows: dict[str, Figure] = {}
+    for twin in twins:
+        run = _child_with_stream(twin, "memory", 500_000 // scale)
+        rows[twin] = _figure(run["memory_mb"] / run["events"] * 1e6, None, None)
+    return {"a list of 1,000,000 events": rows}
+
+
+def _worst_cases(twins: list[str], size: int) -> Section:
+    """The time for a byte of a long input, and how much longer that is than for a fifth of it."""
+    rows: Section = {}
+    for twin in twins:
+        for name, (fifth, whole) in _child(twin, "worst", str(size)).items():
+            row = rows.setdefault(name, {"against": "time of a fifth of it"})
+            row[twin] = _figure(whole, whole / fifth, WORST_GROWTH)
+    return rows
+
+
+# -- the tables
 
 
 def _tables(results: dict[str, Any]) -> str:
-    lines = [f"Python {sys.version.split()[0]}, {sys.platform}"]
-    for title, rows in results.items():
-        lines += ["", title]
-        for name, row in rows.items():
-            cells = [_cell(key, value) for key, value in row.items()] if isinstance(row, dict) else [f"{row:,}"]
-            lines.append(f"  {name:<28} " + "  ".join(cells))
-    return "\n".join(lines)
+    stream = results["stream"]
+    lines = [
+        f"Python {results['python']}, {results['platform']}",
+        f"stream: {stream['messages']:,} messages, {stream['bytes']:,} bytes",
+        *(f"left out: {peer}" for peer in results["peers left out"]),
+    ]
+    if COMPILED not in results["twins"]:
+        lines.append("not compiled: there is the pure Python twin alone")
+    for title, section in results["sections"].items():
+        heads = [f"{twin:>11}   ratio  wanted " for twin in results["twins"]]
+        lines += ["", _line(title, "against", heads)]
+        for name, row in section.items():
+            lines.append(_line(f"  {name}", row.get("against", ""), (_cells(row[twin]) for twin in results["twins"])))
+    return "\n".join([*lines, "", f"!: not reached, {len(results['not reached'])}"])
 
 
-def _cell(key: str, value: Any) -> str:
-    if key == "wanted":
-        return f"wanted {value}" if isinstance(value, str) else f"wanted at least {value}"
-    if key in ("ratio", "growth"):
-        return f"{key} {value:.2f}"
-    units = {
-        "microseconds": "us an event",
-        "milliseconds": "ms",
-        "nanoseconds_per_byte": "ns a byte",
-        "seconds": "s",
-        "memory_mb": "MB above the bare interpreter",
-    }
-    return f"{value:8.2f} {units[key]}"
+def _line(name: str, against: str, cells: Iterable[str]) -> str:
+    return f"{name:<33}{against:<28}{''.join(cells)}".rstrip()
+
+
+def _cells(figure: Figure) -> str:
+    ratio = figure.get("ratio")
+    digits = 3 if ratio is None or ratio < 1 else 2 if ratio < 10 else 1
+    shown = " " * 8 if ratio is None else f"{ratio:8.{digits}f}"
+    missed = " " if figure.get("reached", True) else "!"
+    return f"{figure['value']:11.2f}{shown} {missed}{figure.get('wanted', ''):<7}"
 
 
 if __name__ == "__main__":

@@ -1,87 +1,75 @@
-"""Streams to measure with: what an ascp writes while it sends many files; of any length, made as they are read."""
+"""The stream that all is measured with: ``faspmgr simulate --files N --size 4M --seed 5``, with any N.
+
+It is a STATS and a STOP for each file, with 15 to 17 fields, and every file has a name of its own. For throughput and
+whole commands it is written to a file, once. For what grows with the stream it comes through a pipe, so that neither
+the disk holds a gigabyte of it nor the process that is measured the simulator.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
 
-SESSION_ID = "03ef6778-7997-4fe1-9091-4f92ec29a806"
-USER_STR = "5492958869869553497"
-FILE_SIZE = 6_162_042
-FILES_PER_PIECE = 64
+import attrs
 
-_HEAD = f"""\
-FASPMGR 2
-Type: INIT
-SessionId: {SESSION_ID}
-Direction: Send
-UserStr: {USER_STR}
-Operation: Transfer
-
-FASPMGR 2
-Type: SESSION
-Rate: 100000
-MinRate: 0
-SessionId: {SESSION_ID}
-User: xfer
-Host: 127.0.0.1
-Encryption: Yes
-Adaptive: Adaptive
-Direction: Send
-Remote: No
-Port: 33001
-UserStr: {USER_STR}
-Source: /data/in
-Destination: /data/out
-Operation: Transfer
-Priority: 2
-
-"""
-_FILE_MESSAGE = """\
-FASPMGR 2
-Type: {type}
-File: /data/in/@@@@@@/clip_{number:04}.mov
-Size: {size}
-Written: {written}
-Bytescont: {written}
-Loss: 0
-Elapsedusec: {usec}
-SessionId: {session}
-UserStr: {user}
-StartByte: 0
-TransferBytes: {total}
-FileBytes: {total}
-Delay: 8
-FaspFileArgIndex: 1
-FaspFileID: 52361574-d28b5e4b-83877b86-97fe091a-{number:08x}
-
-"""
-_MARK = b"@@@@@@"
+BYTES_PER_FILE = 709
+"""Of the stream, on average; every size here is one of these streams, given as a number of files."""
 
 
-def _piece() -> bytes:
-    """The messages of some files, each with three STATS and a STOP; the mark is where their directory goes."""
-    texts = []
-    for number in range(FILES_PER_PIECE):
-        for step in range(4):
-            written = FILE_SIZE * step // 3
-            texts.append(
-                _FILE_MESSAGE.format(
-                    type="STOP" if step == 3 else "STATS",
-                    number=number,
-                    size=FILE_SIZE,
-                    written=written,
-                    usec=1_000_000 + number * 500_000 + step * 125_000,
-                    total=number * FILE_SIZE + written,
-                    session=SESSION_ID,
-                    user=USER_STR,
-                )
-            )
-    return "".join(texts).encode()
+def _command(files: int) -> list[str]:
+    options = ["--files", str(files), "--size", "4M", "--seed", "5"]
+    return [sys.executable, "-m", "faspmgr", "simulate", *options]
 
 
-def transfer(size: int) -> Iterator[bytes]:
-    """About size bytes of a transfer, in pieces of some 100 kB; every file has a name of its own."""
-    piece = _piece()
-    yield _HEAD.encode()
-    for directory in range(max(1, size // len(piece))):
-        yield piece.replace(_MARK, b"%06d" % directory)
+@contextmanager
+def piped(files: int) -> Iterator[IO[bytes]]:
+    """The stream of so many files, to be read as it is made."""
+    with subprocess.Popen(_command(files), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        yield process.stdout
+    if process.returncode:
+        raise RuntimeError(f"simulate: status {process.returncode}")
+
+
+@attrs.frozen
+class Recorded:
+    """The stream in files: as it is, and as the JSON Lines that others read."""
+
+    capture: Path
+    """The stream itself."""
+    lines: Path
+    """All of its messages, each a line of JSON."""
+    base_lines: Path
+    """Those of its STATS and STOP messages, which the base reads."""
+    events: int
+    base_events: int
+    bytes: int
+
+    @classmethod
+    def make(cls, folder: Path, files: int) -> Recorded:
+        """Write the three files of a stream of so many files, with names of their own, to a folder."""
+        import orjson  # as compact as JSON gets
+
+        import faspmgr
+
+        capture, lines, base_lines = (folder / f"{files}.{end}" for end in ("fasp", "jsonl", "base.jsonl"))
+        with capture.open("wb") as file:
+            subprocess.run(_command(files), stdout=file, check=True)
+        events = base_events = 0
+        with lines.open("wb") as all_file, base_lines.open("wb") as base_file:
+            for event in faspmgr.read(capture):
+                line = orjson.dumps(event.to_dict()) + b"\n"
+                all_file.write(line)
+                events += 1
+                if event.type in ("STATS", "STOP"):
+                    base_file.write(line)
+                    base_events += 1
+        return cls(capture, lines, base_lines, events, base_events, capture.stat().st_size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of it."""
+        return {"messages": self.events, "STATS and STOP": self.base_events, "bytes": self.bytes}

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.jsontext import message_to_json, to_json, valid_text
+from faspmgr import jsontext
+from faspmgr.jsontext import message_to_json, messages_to_json_lines, to_json, valid_text
 from tests.strict import strictly
 
 TEXT = st.text(st.characters())  # surrogates, too
@@ -106,11 +107,89 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
     ({"undecodable": "x"}, '{"undecodable_":"x"}'),
     ({"undecodable": "\udce9", "undecodable_": "x"},
      '{"undecodable__":"\ufffd","undecodable_":"x","undecodable":{"undecodable__":"%E9"}}'),
+    # numbers: more than 64 bits, and what others write as 1e16 or 0.00001
+    ({"size": 2**64 - 1, "low": -(2**63), "more": 2**64},
+     '{"size":18446744073709551615,"low":-9223372036854775808,"more":18446744073709551616}'),
+    ({"tags": {"a": 1e16, "b": [1e-05, -0.0, 1.0]}}, '{"tags":{"a":1e+16,"b":[1e-05,-0.0,1.0]}}'),
+    ({"tags": {"a": 1e-05}}, '{"tags":{"a":1e-05}}'),
+    ({"tags": [1e-05, 1e22]}, '{"tags":[1e-05,1e+22]}'),
+    ({"keepalive": True, "remote": False, "session_id": None, "tags": {}, "source": []},
+     '{"keepalive":true,"remote":false,"session_id":null,"tags":{},"source":[]}'),
+    # names of a newer ascp
+    ({"100%": "%s", "%d": 1, 'a"b': "{[", "ü\t": ""}, '{"100%":"%s","%d":1,"a\\"b":"{[","ü\\t":""}'),
+    ({}, "{}"),
 ]
 # fmt: on
 
 
+@pytest.fixture(params=["orjson", "json"])
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who writes many messages."""
+    if request.param == "json":
+        monkeypatch.setattr(jsontext, "_orjson", lambda: None)
+    name: str = request.param
+    return name
+
+
+@pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize(("message", "line"), MESSAGES)
 def test_messages(message: dict[str, Any], line: str) -> None:
     assert message_to_json(message) == line
+    assert messages_to_json_lines([message]) == line.encode() + b"\n"
     assert orjson.loads(line) == msgspec.json.decode(line) == json.loads(line)
+
+
+def escaped(char: str) -> str:
+    """A character in a text of JSON, as RFC 8259 has it: the short escapes where there are any, and no needless one."""
+    short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+    return short.get(char, f"\\u{ord(char):04x}" if char < " " else char)
+
+
+@pytest.mark.usefixtures("writer")
+def test_every_character() -> None:
+    characters = [*map(chr, range(0xD800)), *map(chr, range(0xE000, 0x110000))]
+    texts = characters[:0x100] + ["".join(characters[at : at + 100]) for at in range(0, len(characters), 100)]
+    texts += ["\x7f", "\u2028", "\u2029", "\ufeff", "\uffff"]
+    lines = messages_to_json_lines([{"file": text, text: 1} for text in texts]).decode().split("\n")
+    exact = ["".join(map(escaped, text)) for text in texts]
+    assert lines == [*(f'{{"file":"{text}","{text}":1}}' for text in exact), ""]
+
+
+@pytest.mark.usefixtures("writer")
+def test_many_messages_stay_in_order_whoever_writes_each() -> None:
+    messages: list[tuple[dict[str, Any], bytes]] = [
+        ({"file": "a", "size": 1}, b'{"file":"a","size":1}\n'),
+        ({"file": "\udcff"}, b'{"file":"\xef\xbf\xbd","undecodable":{"file":"%FF"}}\n'),
+        ({"size": 2**64}, b'{"size":18446744073709551616}\n'),
+        ({"tags": {"a": 1e-05}}, b'{"tags":{"a":1e-05}}\n'),
+        ({"undecodable": 1}, b'{"undecodable_":1}\n'),
+        ({"file": "{"}, b'{"file":"{"}\n'),
+    ]
+    a = messages[0]
+    for many in (
+        [],
+        [a] * 100,
+        [a] * 31 + messages,
+        [*messages, *[a] * 64, *messages * 9],
+        messages[4:],
+        messages[3:5],
+    ):
+        assert messages_to_json_lines(shown for shown, _ in many) == b"".join(line for _, line in many)
+
+
+@given(st.lists(st.dictionaries(TEXT, TEXT | st.integers() | st.lists(JSON) | st.dictionaries(TEXT, JSON), max_size=4)))
+def test_it_does_not_matter_who_writes(messages: list[dict[str, Any]]) -> None:
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(jsontext, "_orjson", lambda: None)
+        lines = messages_to_json_lines(messages)
+    assert messages_to_json_lines(messages) == lines
+    assert lines.decode("utf-8", "strict").split("\n") == [*map(message_to_json, messages), ""]
+
+
+def test_names_of_a_hostile_stream_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = jsontext.Prepared(len)
+    monkeypatch.setattr(jsontext, "MAX_PREPARED", 3)
+    monkeypatch.setattr(jsontext, "MAX_NAMES_CHARS", 5)
+    names = [("a", "bcdef"), ("abcde",), ("a", "b"), ("f",), ("g",)]
+    assert [prepared[some] for some in names] == [2, 1, 2, 1, 1]
+    assert list(prepared) == names[1:4]

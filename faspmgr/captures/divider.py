@@ -23,9 +23,8 @@ MakeReader = Callable[[OnProblem], StreamReader[T]]
 """Makes a Parser or a Tokenizer that reports its problems to a function."""
 
 
-@attrs.frozen
-class Stream:
-    """A connection of a recording: what a Tracker calls a stream.
+class Stream(NamedTuple):
+    """A connection of a recording: what a Tracker calls a stream, which it looks up for each event: hence a tuple.
 
     Attributes:
         recording: which recording it is of.

@@ -24,14 +24,15 @@ import os
 import stat
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from faspmgr.errors import CaptureError
 
 CHUNK_BYTES = 1 << 16
-"""Bytes: the longest piece."""
+"""Bytes: the longest piece. What one costs beside its messages is 3 % of what they cost: about 2 us of 70. Pieces of
+32 KB to 128 KB are read in the same time, within 4 %. With those of 1 MB it takes 10 to 20 % longer: the events of a
+piece are all there at once, so that they leave the caches, and the garbage collector goes through them."""
 
 POLL_SECONDS = 0.1
 """Seconds between two polls of a source that has nothing new."""
@@ -159,8 +160,22 @@ def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Ite
     yield from pieces
 
 
+def unpacking() -> Any:
+    """The library that unpacks gzip: zlib-ng where it is installed, which takes about 0.6 of the time of zlib."""
+    # isal, which takes 0.4 of it, cannot give what is intact before a damage: its unpacker has no copy().
+    try:
+        from zlib_ng import zlib_ng
+
+        return zlib_ng
+    except ImportError:
+        import zlib
+
+        return zlib
+
+
 def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:
     # The gzip module reads from files that block until they have enough; a live pipe must give what it has.
+    zlib = unpacking()
     while data:  # a member begins
         unpacker = zlib.decompressobj(wbits=31)
         full = False  # the latest piece is as long as may be: there may be more without more data
@@ -169,11 +184,11 @@ def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] |
                 data = next(pieces, b"")
                 if not data:
                     raise CaptureError("the gzip data is cut off")
-            before = unpacker.copy()
+            before = unpacker.copy()  # 2 % of what unpacking costs
             try:
                 unpacked = unpacker.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
-                intact = _before_damage(before, data)
+                intact = _before_damage(before, data, zlib.error)
                 if intact:
                     yield intact
                 raise CaptureError(f"damaged gzip data: {error}") from error
@@ -192,10 +207,10 @@ def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] |
             return
 
 
-def _before_damage(unpacker: zlib._Decompress, data: bytes) -> bytes:
+def _before_damage(unpacker: Any, data: bytes, damage: type[Exception]) -> bytes:
     """What the data gives before its damage. A call that fails gives nothing: hence byte by byte, in and out."""
     intact = bytearray()
-    with contextlib.suppress(zlib.error):
+    with contextlib.suppress(damage):
         for at in range(len(data)):
             byte = data[at : at + 1]
             while unpacked := unpacker.decompress(byte, 1):

@@ -20,6 +20,7 @@ from click.shell_completion import shell_complete
 
 from faspmgr._version import __version__
 from faspmgr.errors import CommandError
+from faspmgr.protocol import speedups
 from faspmgr.verdicts import ExitStatus
 
 COMMANDS = {
@@ -61,7 +62,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="faspmgr", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="faspmgr", message=f"%(prog)s %(version)s ({speedups.NAME})")
 def cli() -> None:
     """Watch, understand and control IBM Aspera's ascp through its management stream.
 

@@ -6,6 +6,7 @@ size). It turns the text of a command line into a value, and does nothing with i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=str, allow_dash=True, readable=False)
 """A file to read. Whether it can be read is seen when it is opened: click would refuse all files because of one."""
+
+MAX_JOBS = 256
+"""Processes at the same time. It bounds the open files."""
 
 
 class _Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -101,6 +105,26 @@ def progress_option(default: str | None, help: str) -> Callable[[F], F]:
         " (bar or plain on a terminal, else a line every few seconds).",
     )
 
+
+def _parse_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not hasattr(os, "fork"):
+        return 1
+    if value:
+        return value
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(0, MAX_JOBS),
+    default=1,
+    callback=_parse_jobs,
+    show_default=True,
+    help="Read N of several FILEs at the same time, each in a process of its own; 0 for as many as there are cores."
+    " The output is the same.",
+)
+"""The option --jobs, as the number of processes; 1 where the system cannot fork."""
 
 show_secrets_option = click.option(
     "--show-secrets", is_flag=True, help="Show tokens and passwords. Without it they are shown as ***."

@@ -6,15 +6,14 @@ name and a value for each field.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from faspmgr.jsontext import Prepared, valid_text
 from faspmgr.jsontext import message_to_json as message_to_json
 from faspmgr.jsontext import to_json as to_json
-from faspmgr.jsontext import valid_text
 from faspmgr.protocol.problems import printable
 
 
@@ -72,45 +71,58 @@ class Table:
     cell is ``\\t``, ``\\r``, ``\\n`` or ``\\\\``.
     """
 
-    def __init__(self, form: str, header: Iterable[str]) -> None:
+    def __init__(self, form: str, columns: Sequence[str], rest: str | None = None) -> None:
         """Begin a table.
 
         Args:
             form: ``csv`` or ``tsv``.
-            header: the names of the columns.
+            columns: the names of the fields that have a column.
+            rest: header of a last column, a JSON object with the fields that have no other; None for no such column.
         """
-        self._row = _csv_row() if form == "csv" else _tsv_row
+        self._cell, self._separator, self._empty = (_csv_cell, ",", '""') if form == "csv" else (_tsv_cell, "\t", "")
+        self._columns = dict.fromkeys(columns)
+        self._rest = rest is not None
+        self._plans = Prepared(self._plan)
+        header = [*columns] if rest is None else [*columns, rest]
         # What was not taken yet.
-        self._rows = [self._row(header)]
+        self._rows = [self._separator.join(map(self._cell, header))]
 
-    def add(self, values: Iterable[Any]) -> None:
-        """Add a row; None is an empty cell."""
-        cells = ("" if value is None else value if isinstance(value, str) else to_json(value) for value in values)
-        self._rows.append(self._row(cells))
+    def add(self, shown: Mapping[str, Any]) -> None:
+        """Add a row for a message."""
+        row, placed, left = self._plans[tuple(shown)]
+        cell = self._cell
+        cells = [
+            cell(value) if value.__class__ is str else value if value.__class__ is int else cell(to_json(value))
+            for value in [shown[name] for name in placed]
+        ]
+        if left:
+            cells.append(cell(to_json({name: shown[name] for name in left})))
+        # A line with nothing on it would be no row.
+        self._rows.append(row % tuple(cells) or self._empty)
 
     def take_bytes(self) -> bytes:
         """Give what was added since the last call, the header first."""
-        text = "".join(f"{row}\n" for row in self._rows)
+        text = "".join([f"{row}\n" for row in self._rows])
         self._rows.clear()
         return valid_text(text).encode()
 
+    def _plan(self, names: tuple[str, ...]) -> tuple[str, list[str], list[str]]:
+        """Say for messages with these names: a row with ``%s`` for each cell that is not empty, the names of the fields
+        in these cells, and of those in the last column."""
+        there = set(names)
+        placed = [name for name in self._columns if name in there]
+        left = [name for name in names if name not in self._columns] if self._rest else []
+        cells = ["%s" if name in there else "" for name in self._columns]
+        if self._rest:
+            cells.append("%s" if left else "")
+        return self._separator.join(cells), placed, left
 
-def _tsv_row(cells: Iterable[str]) -> str:
-    return "\t".join(cell.translate(_TSV_ESCAPES) for cell in cells)
+
+def _csv_cell(text: str) -> str:
+    if '"' in text or "," in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
-def _csv_row() -> Callable[[Iterable[str]], str]:
-    """Make what writes a row of CSV, without a line end."""
-    import csv  # only this format needs it
-
-    buffer = io.StringIO()
-    # Older versions of csv quote a CR only because the line end has one.
-    writer = csv.writer(buffer, lineterminator="\r\n")
-
-    def row(cells: Iterable[str]) -> str:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(cells)
-        return buffer.getvalue()[:-2]
-
-    return row
+def _tsv_cell(text: str) -> str:
+    return text if text.isprintable() and "\\" not in text else text.translate(_TSV_ESCAPES)

@@ -37,6 +37,7 @@ class Reading:
         status: the exit status so far.
         errors: files that could not be read to their end, and why.
         interrupted: a signal has ended the reading: what has not ended may still be running.
+        interruption: the signals that do so.
         recorded: what pieces() has read so far.
     """
 
@@ -76,9 +77,9 @@ class Reading:
         self._strict = strict
         self._on_problem = on_problem or self._log_problem
         self._log = log or functools.partial(click.echo, err=True)
-        self._interruption = Interruption()
+        self.interruption = Interruption()
         if interruptible:
-            click.get_current_context().with_resource(self._interruption)
+            click.get_current_context().with_resource(self.interruption)
         # Problems of the present file so far, by their kind; counted only where they are logged here.
         self._logged: Counter[str] = Counter()
         if follow and len(self.files) > 1:
@@ -94,6 +95,10 @@ class Reading:
     def results(self) -> dict[str, captures.RunResult]:
         """How the recorded runs have ended that pieces() has read, by the recording in their streams."""
         return {name: result for recorded in self.recorded for name, result in recorded.results.items()}
+
+    def can_spread(self, jobs: int) -> bool:
+        """Whether the files are read by several processes, where so many may run; see ``faspmgr.cli.jobs``."""
+        return jobs > 1 and len(self.files) > 1 and "-" not in self.files
 
     def batches(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[tuple[str, list[T]]]:
         """Give the results of all files, as they arrive.
@@ -126,14 +131,14 @@ class Reading:
             return make_reader(strict=self._strict, on_problem=on_problem)
 
         for file in self.files:
-            if self._interruption.caught:
-                self._note_interruption(file)
+            if self.interruption.caught:
+                self.note_interruption(file)
                 continue
             problems: list[Problem] = []
             empty = True
             failures, results = len(self.errors), len(self.results)
             for step in steps_of(file):
-                for piece in self._interruption.watch(self._pump(step.file, step.read(make, problems.append))):
+                for piece in self.interruption.watch(self._pump(step.file, step.read(make, problems.append))):
                     empty = empty and not piece.results and not problems
                     self._report(step.file, problems)
                     yield file, piece
@@ -142,8 +147,8 @@ class Reading:
                     if number > MAX_SHOWN:
                         self._log_line(step.file, f"{number - MAX_SHOWN:,} more of kind {kind}; check lists them")
                 self._logged.clear()
-            if self._interruption.caught:
-                self._note_interruption(file)
+            if self.interruption.caught:
+                self.note_interruption(file)
             elif empty and len(self.errors) == failures and len(self.results) == results:
                 self._log_line(file, "no messages")
 
@@ -168,10 +173,10 @@ class Reading:
         try:
             steps = recorded.steps()
         except OSError as error:
-            self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
+            self.fail(file, error.strerror or str(error), ExitStatus.USAGE)
             return []
         if not steps and not recorded.results:
-            self._fail(file, f"no recording (*{', *'.join(captures.FILE_ENDINGS)}) in this directory", ExitStatus.USAGE)
+            self.fail(file, f"no recording (*{', *'.join(captures.FILE_ENDINGS)}) in this directory", ExitStatus.USAGE)
         return steps
 
     def _pump(self, file: str, pieces: Iterator[captures.Piece[T]]) -> Iterator[captures.Piece[T]]:
@@ -182,16 +187,17 @@ class Reading:
             self.status = ExitStatus.MALFORMED
             yield captures.Piece(None, error.results)
         except CaptureError as error:
-            self._fail(file, str(error), ExitStatus.MALFORMED)
+            self.fail(file, str(error), ExitStatus.MALFORMED)
         except OSError as error:
-            self._fail(file, error.strerror or str(error), ExitStatus.USAGE)
+            self.fail(file, error.strerror or str(error), ExitStatus.USAGE)
 
-    def _fail(self, file: str, reason: str, status: ExitStatus) -> None:
+    def fail(self, file: str, reason: str, status: ExitStatus) -> None:
+        """Report a file that could not be read to its end."""
         self.status = max(self.status, status)
         self.errors[file] = reason
         self._log_line(file, reason)
 
-    def _note_interruption(self, file: str) -> None:
+    def note_interruption(self, file: str) -> None:
         """Note that a file was not read to its end, or not at all."""
         self.interrupted = True
         self.status = ExitStatus.INTERRUPTED

@@ -25,7 +25,7 @@ descriptor tells, which the stable ABI does not have. */
 #include <string.h>
 #include <structmember.h>
 
-#define MAX_FIELDS 128   /* layouts.MAX_NAMES is handed over as a check: see layout_new */
+#define MAX_FIELDS 128   /* as layouts.MAX_NAMES; layout_new refuses more */
 #define LATEST_BYTES 48  /* a longer value is not remembered; a UUID has 36 */
 #define MAX_DIGITS 19    /* they always fit into 64 bits */
 #define ESC 0x1b
@@ -184,7 +184,28 @@ match(const Layout *layout, const char *at, const char *end, Value *values)
 static PyObject *
 make_text(const Value *value)
 {
-    return PyUnicode_DecodeUTF8(value->text, value->size, "surrogateescape");
+    unsigned char bits = 0;
+    for (Py_ssize_t at = 0; at < value->size; at++) {
+        bits |= (unsigned char)value->text[at];
+    }
+    if (bits >= 0x80 || value->size < 2) { /* of short texts there is one object each */
+        return PyUnicode_DecodeUTF8(value->text, value->size, "surrogateescape");
+    }
+    PyObject *text = PyUnicode_New(value->size, 0x7f);
+    if (text != NULL) {
+        memcpy(PyUnicode_1BYTE_DATA(text), value->text, (size_t)value->size);
+    }
+    return text;
+}
+
+static PyObject *
+make_place(long long offset, long long line)
+{
+    PyObject *byte = PyLong_FromLongLong(offset), *number = PyLong_FromLongLong(line);
+    PyObject *place = byte == NULL || number == NULL ? NULL : PyTuple_Pack(2, byte, number);
+    Py_XDECREF(byte);
+    Py_XDECREF(number);
+    return place;
 }
 
 static PyObject *
@@ -267,13 +288,13 @@ make(Layout *layout, const Value *values, long long offset, long long line)
         }
     }
     if (layout->place_slot) {
-        PyObject *place = Py_BuildValue("LL", offset, line);
+        PyObject *place = make_place(offset, line);
         if (place == NULL) {
             goto error;
         }
         set_slot(object, layout->place_slot, place);
     }
-    PyObject_GC_UnTrack(object);
+    PyObject_GC_UnTrack(object); /* texts, numbers and a dict of texts do not refer back to it */
     return object;
 error:
     Py_DECREF(object);
@@ -441,16 +462,18 @@ error:
 /* What was fed and not yet read: the base class of StreamReader. The names of its attributes are those of the twin. */
 typedef struct {
     PyObject_HEAD
+    /* Objects, as the other ways of reading are in Python, and look at them for each line. */
     PyObject *buffer;       /* a bytearray */
-    long long offset;       /* of buffer[0] in the stream: byte, from 0 */
-    long long line;         /* and line, from 1 */
-    long long end_searched; /* byte of the stream before which no unread LF LF starts */
-    Py_ssize_t longest;     /* bytes that a message may have, its empty line not counted */
-    char ready;             /* nothing is open, and nothing is in the buffer that could not wait for a LF LF */
-    char passed;            /* messages went by that the grammar was not told of */
+    PyObject *offset;       /* of buffer[0] in the stream: byte, from 0 */
+    PyObject *line;         /* and line, from 1 */
+    PyObject *end_searched; /* byte of the stream before which no unread LF LF starts */
+    PyObject *longest;      /* bytes that a message may have, its empty line not counted */
+    PyObject *ready;        /* True: nothing is open, and nothing is in the buffer that could not wait for a LF LF */
+    PyObject *passed;       /* True: messages went by that the grammar was not told of */
     Py_ssize_t layout_count;
     Layout **layouts;
     Py_ssize_t guess;       /* index of the layout that is tried first */
+    char busy;              /* it is being read: a function that is called must not feed it */
 } Unread;
 
 /* Find the layout of the message at `at`; give where the message ends, NULL for no layout. */
@@ -471,16 +494,63 @@ find_layout(Unread *self, const char *at, const char *end, Value *values)
     return NULL;
 }
 
-/* Read as many messages as follow one another in text[:size]. Give how many bytes they have. -1 with an exception: then
-   they count as unread. */
+/* What read_text needs of the attributes, as numbers of C. */
+typedef struct {
+    long long offset;
+    long long line;
+    long long longest;
+} Place;
+
+/* Give 0, -1 with an exception: an attribute may have been deleted, or set to anything. */
+static int
+get_number(PyObject *attribute, long long *number)
+{
+    if (attribute == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "an attribute of the reader was deleted");
+        return -1;
+    }
+    Py_INCREF(attribute); /* its __index__ may set another one */
+    *number = PyLong_AsLongLong(attribute);
+    Py_DECREF(attribute);
+    return *number == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+set_number(PyObject **attribute, long long number)
+{
+    PyObject *value = PyLong_FromLongLong(number);
+    if (value == NULL) {
+        return -1;
+    }
+    Py_XSETREF(*attribute, value);
+    return 0;
+}
+
+static int
+get_place(Unread *self, Place *place)
+{
+    return get_number(self->offset, &place->offset) < 0 || get_number(self->line, &place->line) < 0 ||
+           get_number(self->longest, &place->longest) < 0 ? -1 : 0;
+}
+
+/* Take note that reading has come to `place`. */
+static int
+passed(Unread *self, const Place *place)
+{
+    Py_XSETREF(self->passed, Py_NewRef(Py_True));
+    return set_number(&self->line, place->line);
+}
+
+/* Read as many messages as follow one another in text[:size], which stands at `place`. Give how many bytes they have, and
+   the place behind them; -1 with an exception. */
 static Py_ssize_t
-read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int has_cr, PyObject *results)
+read_text(Unread *self, const char *text, Py_ssize_t size, Place *place, int has_cr, PyObject *results)
 {
     Value values[MAX_FIELDS];
     const char *at = text, *behind;
-    long long line = self->line;
+    long long line = place->line;
     Layout *before = NULL;
-    while ((behind = find_layout(self, at, text + size, values)) != NULL && behind - at - 1 <= self->longest) {
+    while ((behind = find_layout(self, at, text + size, values)) != NULL && behind - at - 1 <= place->longest) {
         if (has_cr && memchr(at, '\r', (size_t)(behind - at)) != NULL) {
             break; /* a CR may be a part of a line end: that is for the grammar to say */
         }
@@ -489,7 +559,7 @@ read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int
             before->follower = self->guess;
         }
         before = layout;
-        PyObject *object = make(layout, values, plus(offset, at - text), line);
+        PyObject *object = make(layout, values, plus(place->offset, at - text), line);
         if (object == NULL) {
             if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
                 return -1;
@@ -506,23 +576,33 @@ read_text(Unread *self, const char *text, Py_ssize_t size, long long offset, int
         line = plus(line, layout->lines);
         at = behind;
     }
-    if (at > text) {
-        self->line = line;
-        self->passed = 1;
-    }
+    place->offset = plus(place->offset, at - text);
+    place->line = line;
     return at - text;
 }
 
-/* Give the buffer, a new reference: another one may be set meanwhile. What is in it is only looked at through a
-   Py_buffer. While that is held the bytearray keeps its size and its place, whatever a function does that is called. */
+/* Begin to read: give the buffer, a new reference, as another one may be set meanwhile. What is in it is only looked at
+   through a Py_buffer where functions are called: while that is held, the bytearray keeps its size and its place. */
 static PyObject *
-get_buffer(Unread *self)
+begin(Unread *self)
 {
+    if (self->busy) {
+        PyErr_SetString(PyExc_BufferError, "the reader is being read");
+        return NULL;
+    }
     if (self->buffer == NULL || !PyByteArray_Check(self->buffer)) {
         PyErr_SetString(PyExc_TypeError, "_buffer must be a bytearray");
         return NULL;
     }
+    self->busy = 1;
     return Py_NewRef(self->buffer);
+}
+
+static void
+end(Unread *self, PyObject *buffer)
+{
+    self->busy = 0;
+    Py_DECREF(buffer);
 }
 
 PyDoc_STRVAR(learn_doc,
@@ -559,9 +639,9 @@ unread_learn(Unread *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Read buffer[start:]. Give where it stopped, -1 with an exception. */
+/* Read buffer[start:], which stands at `place`. Give how many bytes were read, -1 with an exception. */
 static Py_ssize_t
-read_from(Unread *self, PyObject *buffer, Py_ssize_t start, int has_cr, PyObject *results)
+read_from(Unread *self, PyObject *buffer, Py_ssize_t start, Place *place, int has_cr, PyObject *results)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
@@ -572,11 +652,10 @@ read_from(Unread *self, PyObject *buffer, Py_ssize_t start, int has_cr, PyObject
         PyErr_SetString(PyExc_ValueError, "not a part of the buffer");
     }
     else {
-        const char *text = (const char *)view.buf + start;
-        size = read_text(self, text, view.len - start, plus(self->offset, start), has_cr, results);
+        size = read_text(self, (const char *)view.buf + start, view.len - start, place, has_cr, results);
     }
     PyBuffer_Release(&view);
-    return size < 0 ? -1 : start + size;
+    return size;
 }
 
 PyDoc_STRVAR(read_doc,
@@ -602,85 +681,111 @@ unread_read_clean(Unread *self, PyObject *const *args, Py_ssize_t count)
     if (has_cr < 0) {
         return NULL;
     }
-    Py_ssize_t stop = -1;
+    Py_ssize_t size = -1;
     Py_BEGIN_CRITICAL_SECTION(self);
-    PyObject *buffer = get_buffer(self);
+    Place place;
+    PyObject *buffer = begin(self);
     if (buffer != NULL) {
-        stop = read_from(self, buffer, start, has_cr, args[2]);
-        Py_DECREF(buffer);
+        if (get_place(self, &place) == 0) {
+            place.offset = plus(place.offset, start);
+            size = read_from(self, buffer, start, &place, has_cr, args[2]);
+        }
+        if (size > 0 && passed(self, &place) < 0) {
+            size = -1;
+        }
+        end(self, buffer);
     }
     Py_END_CRITICAL_SECTION();
-    return stop < 0 ? NULL : PyLong_FromSsize_t(stop);
+    return size < 0 ? NULL : PyLong_FromSsize_t(start + size);
 }
 
-/* Is there a LF LF in text[:size]? */
-static int
-has_end(const char *text, Py_ssize_t size)
+/* Find the first LF LF in text[:size]; give the index behind it, 0 for none. */
+static Py_ssize_t
+find_end(const char *text, Py_ssize_t size)
 {
     const char *at = text, *end = text + size;
     while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL && ++at < end) {
         if (*at == '\n') {
-            return 1;
+            return at + 1 - text;
         }
     }
     return 0;
 }
 
-/* Read what is clean at the begin of text[:size], and say in `waits` whether nothing is left that could be read now. Give
-   how many bytes were read, -1 with an exception. */
-static Py_ssize_t
-read_begin(Unread *self, const char *text, Py_ssize_t size, int has_cr, PyObject *results, int *waits)
+static int
+append(PyObject *buffer, const char *text, Py_ssize_t size)
 {
-    Py_ssize_t stop = 0;
-    unsigned long long searched = 0;
-    if (self->end_searched > self->offset) {
-        searched = (unsigned long long)self->end_searched - (unsigned long long)self->offset;
-        searched = searched > (unsigned long long)size ? (unsigned long long)size : searched;
+    Py_ssize_t before = PyByteArray_GET_SIZE(buffer);
+    if (size > 0 && PyByteArray_Resize(buffer, before + size) < 0) {
+        return -1;
     }
-    if (has_end(text + searched, size - (Py_ssize_t)searched)) {
-        stop = read_text(self, text, size, self->offset, has_cr, results);
-        if (stop < 0) {
-            return -1;
-        }
-        text += stop;
-        size -= stop;
-        self->offset = plus(self->offset, stop);
-        if (has_end(text, size)) {
-            return stop;
-        }
-    }
-    /* As in StreamReader._read, where there is no LF LF. */
-    self->end_searched = plus(self->offset, size - 1);
-    int can_wait = size == 0 || (*text != '\n' && !(has_cr && memchr(text, '\r', (size_t)size) != NULL));
-    *waits = can_wait && size <= self->longest;
-    return stop;
+    memcpy(PyByteArray_AS_STRING(buffer) + before, text, (size_t)size);
+    return 0;
 }
 
-/* Give 1 where nothing is left that could be read now, else 0; -1 with an exception. */
+static int
+drop_front(PyObject *buffer, Py_ssize_t size)
+{
+    Py_ssize_t rest = PyByteArray_GET_SIZE(buffer) - size;
+    if (size == 0) {
+        return 0;
+    }
+    memmove(PyByteArray_AS_STRING(buffer), PyByteArray_AS_STRING(buffer) + size, (size_t)rest);
+    return PyByteArray_Resize(buffer, rest);
+}
+
+/* Give 1 where nothing is left that could be read now, else 0; -1 with an exception: then all counts as unread. While the
+   reader is ready, there is no LF LF in the buffer, and no CR. */
 static int
 append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *results)
 {
-    PyObject *same = PySequence_InPlaceConcat(buffer, data);
-    if (same == NULL) {
+    const char *text = PyBytes_AS_STRING(data);
+    Py_ssize_t size = PyBytes_GET_SIZE(data), before = PyByteArray_GET_SIZE(buffer);
+    Place place;
+    if (self->ready != Py_True) {
+        return append(buffer, text, size);
+    }
+    if (get_place(self, &place) < 0) {
         return -1;
     }
-    Py_DECREF(same);
-    if (!self->ready) {
+    int has_cr = memchr(text, '\r', (size_t)size) != NULL;
+
+    /* The message that the buffer begins with, up to its end in the new bytes. */
+    Py_ssize_t cut = 0, joined = 0, stop = 0; /* bytes: of its end, read in the buffer, and read behind it */
+    if (before > 0 && size > 0) {
+        cut = *text == '\n' && PyByteArray_AS_STRING(buffer)[before - 1] == '\n' ? 1 : find_end(text, size);
+        if (append(buffer, text, cut) < 0) {
+            return -1;
+        }
+        if (cut > 0) {
+            joined = read_from(self, buffer, 0, &place, has_cr, results);
+        }
+        text += cut;
+        size -= cut;
+    }
+    /* What is behind it is read where it is, without a copy. */
+    int is_clean = joined == before + cut;
+    if (is_clean) {
+        stop = read_text(self, text, size, &place, has_cr, results);
+    }
+    if (joined < 0 || stop < 0) {
+        append(buffer, text, size);
+        Py_XSETREF(self->ready, Py_NewRef(Py_False)); /* there may be LF LF in the buffer now */
+        return -1;
+    }
+    if (drop_front(buffer, joined) < 0 || append(buffer, text + stop, size - stop) < 0 ||
+        (joined + stop > 0 && (set_number(&self->offset, place.offset) < 0 || passed(self, &place) < 0))) {
+        return -1;
+    }
+
+    /* As in StreamReader._read, where there is no LF LF. */
+    const char *rest = PyByteArray_AS_STRING(buffer);
+    size = PyByteArray_GET_SIZE(buffer);
+    if (size > place.longest || (size > 0 && *rest == '\n') || (has_cr && memchr(rest, '\r', (size_t)size) != NULL) ||
+        (is_clean ? find_end(rest, size) : cut)) {
         return 0;
     }
-    int has_cr = memchr(PyBytes_AS_STRING(data), '\r', (size_t)PyBytes_GET_SIZE(data)) != NULL;
-    int waits = 0;
-    Py_buffer view;
-    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0) {
-        return -1;
-    }
-    Py_ssize_t stop = read_begin(self, view.buf, view.len, has_cr, results, &waits);
-    Py_ssize_t rest = view.len - stop;
-    if (stop > 0) {
-        memmove(view.buf, (char *)view.buf + stop, (size_t)rest);
-    }
-    PyBuffer_Release(&view);
-    return stop < 0 || PyByteArray_Resize(buffer, rest) < 0 ? -1 : waits;
+    return set_number(&self->end_searched, plus(place.offset, size - 1)) < 0 ? -1 : 1;
 }
 
 PyDoc_STRVAR(append_doc,
@@ -698,10 +803,10 @@ unread_append(Unread *self, PyObject *const *args, Py_ssize_t count)
     }
     int waits = -1;
     Py_BEGIN_CRITICAL_SECTION(self);
-    PyObject *buffer = get_buffer(self);
+    PyObject *buffer = begin(self);
     if (buffer != NULL) {
         waits = append_and_read(self, buffer, args[0], args[1]);
-        Py_DECREF(buffer);
+        end(self, buffer);
     }
     Py_END_CRITICAL_SECTION();
     return waits < 0 ? NULL : PyBool_FromLong(waits);
@@ -710,14 +815,19 @@ unread_append(Unread *self, PyObject *const *args, Py_ssize_t count)
 static PyObject *
 unread_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    Unread *self = (Unread *)type->tp_alloc(type, 0);
-    if (self != NULL) {
-        self->line = 1;
-        self->ready = 1;
-        self->buffer = PyByteArray_FromStringAndSize(NULL, 0);
-        if (self->buffer == NULL) {
-            Py_CLEAR(self);
-        }
+    /* object.__new__ and not tp_alloc: only that one prepares the attributes of a subclass for quick access, in 3.11. */
+    PyObject *nothing = PyTuple_New(0);
+    Unread *self = nothing == NULL ? NULL : (Unread *)PyBaseObject_Type.tp_new(type, nothing, NULL);
+    Py_XDECREF(nothing);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->buffer = PyByteArray_FromStringAndSize(NULL, 0);
+    self->ready = Py_NewRef(Py_True);
+    self->passed = Py_NewRef(Py_False);
+    if (self->buffer == NULL || set_number(&self->offset, 0) < 0 || set_number(&self->line, 1) < 0 ||
+        set_number(&self->end_searched, 0) < 0 || set_number(&self->longest, 0) < 0) {
+        Py_CLEAR(self);
     }
     return (PyObject *)self;
 }
@@ -730,7 +840,11 @@ unread_dealloc(Unread *self)
         layout_free(self->layouts[index]);
     }
     PyMem_Free(self->layouts);
-    Py_XDECREF(self->buffer);
+    PyObject *attributes[] = {self->buffer, self->offset, self->line, self->end_searched, self->longest, self->ready,
+                              self->passed};
+    for (size_t index = 0; index < Py_ARRAY_LENGTH(attributes); index++) {
+        Py_XDECREF(attributes[index]);
+    }
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -746,12 +860,12 @@ static PyMethodDef unread_methods[] = {
 
 static PyMemberDef unread_members[] = {
     {"_buffer", T_OBJECT_EX, offsetof(Unread, buffer), 0, NULL},
-    {"_offset", T_LONGLONG, offsetof(Unread, offset), 0, NULL},
-    {"_line", T_LONGLONG, offsetof(Unread, line), 0, NULL},
-    {"_end_searched", T_LONGLONG, offsetof(Unread, end_searched), 0, NULL},
-    {"_max", T_PYSSIZET, offsetof(Unread, longest), 0, NULL},
-    {"_ready", T_BOOL, offsetof(Unread, ready), 0, NULL},
-    {"_passed", T_BOOL, offsetof(Unread, passed), 0, NULL},
+    {"_offset", T_OBJECT_EX, offsetof(Unread, offset), 0, NULL},
+    {"_line", T_OBJECT_EX, offsetof(Unread, line), 0, NULL},
+    {"_end_searched", T_OBJECT_EX, offsetof(Unread, end_searched), 0, NULL},
+    {"_max", T_OBJECT_EX, offsetof(Unread, longest), 0, NULL},
+    {"_ready", T_OBJECT_EX, offsetof(Unread, ready), 0, NULL},
+    {"_passed", T_OBJECT_EX, offsetof(Unread, passed), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

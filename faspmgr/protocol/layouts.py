@@ -237,7 +237,8 @@ def _frame_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
 
 
 def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], Any]:
-    cls, values = layout.cls, layout.values
+    cls: Callable[..., Event] = layout.cls
+    values = layout.values
     integers = [at for at, value in enumerate(values) if value.kind is Kind.INTEGER and value.attribute]
     pick = itemgetter(*integers, 0, 0)  # two more, so that it always gives a tuple
     others = [(at, value.words.__getitem__ if value.words else value.convert) for at, value in enumerate(values)]
@@ -250,7 +251,7 @@ def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
     at_hand += [values[at].attribute for at, _ in converts]
     at_hand += [*layout.constants, layout.dict]
     place = {name: at for at, name in enumerate(at_hand) if name}  # of two the later one
-    arrange = itemgetter(*(place[attribute.name] for attribute in attrs.fields(cls)))
+    arrange = itemgetter(*(place[attribute.name] for attribute in attrs.fields(layout.cls)))
     constants = tuple(layout.constants.values())
 
     def make(texts: tuple[str, ...], offset: int, line: int) -> Event | None:

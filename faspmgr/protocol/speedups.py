@@ -50,3 +50,7 @@ except ImportError:
             """
             self._buffer += data
             return False
+
+
+NAME = "compiled" if COMPILED else "pure Python"
+"""The twin that runs, as ``faspmgr --version`` shows it."""

@@ -45,8 +45,8 @@ class Files:
 
         # The files in progress by name, in the order in which they started.
         self.in_progress: dict[str, FileState] = {}
-        # The files that are kept, by name.
-        self.by_name: dict[str, FileState] = {}
+        # The files that are kept, by name; the same dict where no finished ones are.
+        self.by_name: dict[str, FileState] = self.in_progress if self._keep == 0 else {}
         # Every file in the order in which they started, also those whose name came again; with keep "all" only.
         self.history: list[FileState] = []
         # The first failed files.
@@ -72,48 +72,42 @@ class Files:
         self._file_bytes = 0
         self._transfer_bytes = 0
 
-    def apply(self, event: FileEvent, usec: int) -> FileState | None:
+    def apply(self, event: FileEvent, usec: int, file_bytes: int | None, transfer_bytes: int | None) -> None:
         """Bring the file that an event is about up to date.
 
         Args:
             event: STATS, STOP, SKIP or FILEERROR.
             usec: microseconds; the session's clock.
-
-        Returns:
-            The file; None for an event that is about none.
+            file_bytes: FileBytes of the event; None where it has none.
+            transfer_bytes: TransferBytes of the event; None where it has none.
         """
-        name = event.file
+        name, file_id = event.file, event.fasp_file_id
         if name is None:
             if event.size is None or isinstance(event, FileErrorEvent):
-                return None
-            name = event.fasp_file_id or ""  # an excerpt; it is one file that has a size, whatever its name
+                return
+            name = file_id or ""  # an excerpt; it is one file that has a size, whatever its name
         file = self.in_progress.get(name)
-        if file is None or not file.is_named_by(event):
-            file = self._start(name, event, usec)
-        written, sent = event.file_bytes, event.transfer_bytes
-        done, before, estimate = file.bytes_done, file.bytes_before, file.estimated_bytes
-        file.apply(
-            event,
-            usec,
-            written=max(0, written - self._file_bytes) if isinstance(written, int) else None,
-            sent=max(0, sent - self._transfer_bytes) if sent is not None else None,
-            clustered=self.clustered,
-        )
-        if file.state != "skipped":  # what moved meanwhile is another file's
-            if isinstance(written, int) and written > self._file_bytes:
-                self._file_bytes = written
-            if sent is not None and sent > self._transfer_bytes:
-                self._transfer_bytes = sent
-        totals = file.totals
-        assert totals is not None
-        totals.bytes += file.bytes_done - done
-        totals.before += file.bytes_before - before
-        totals.estimate += file.estimated_bytes - estimate
+        # Another FaspFileID shows that it is another file of the same name.
+        if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
+            file = self._start(name, file, event, usec)
+
+        written, sent = 0, None
+        if file_bytes is not None and file_bytes > self._file_bytes:
+            written = file_bytes - self._file_bytes
+            self._file_bytes = file_bytes
+        if transfer_bytes is not None:
+            sent = 0
+            if transfer_bytes > self._transfer_bytes:
+                sent = transfer_bytes - self._transfer_bytes
+                self._transfer_bytes = transfer_bytes
+        file.apply(event, usec, written, sent, self.clustered)
         if file.state != "transferring":
-            self._finish(file, totals)
+            if file.state == "skipped":  # what moved meanwhile is another file's
+                self._file_bytes -= written
+                self._transfer_bytes -= sent or 0
+            self._finish(file)
         if file.shared is not None:
             file.shared.changed()
-        return file
 
     # -- what they amount to
 
@@ -164,22 +158,23 @@ class Files:
 
     # -- steps
 
-    def _start(self, name: str, event: FileEvent, usec: int) -> FileState:
-        old = self.in_progress.get(name)  # another file of this name: of that one no more will come
-        if old is None and self._keep is not None and len(self.in_progress) >= MAX_FILES_IN_PROGRESS:
+    def _start(self, name: str, old: FileState | None, event: FileEvent, usec: int) -> FileState:
+        """Begin with a file; old is another one of this name, of which no more will come."""
+        if len(self.in_progress) >= MAX_FILES_IN_PROGRESS and old is None and self._keep is not None:
             old = next(iter(self.in_progress.values()))
         if old is not None:
             self._forget(old)
-        file = FileState(name, started_usec=usec)
-        file.arg_index, file.fasp_file_id = event.fasp_file_arg_index, event.fasp_file_id
+        file = FileState(name, usec, event.fasp_file_arg_index, event.fasp_file_id)
         file.totals = self.own
-        self.own.active += 1
         if self.enlist is None or not self.enlist(file):
-            self._move(file, self.unlisted)
-        self.by_name.pop(name, None)  # so that by_name is in the order of the starts
-        self.in_progress[name] = self.by_name[name] = file
-        if self._keep is None:
-            self.history.append(file)
+            file.totals = self.unlisted
+        file.totals.active += 1
+        self.in_progress[name] = file
+        if self._keep != 0:
+            self.by_name.pop(name, None)  # so that by_name is in the order of the starts
+            self.by_name[name] = file
+            if self._keep is None:
+                self.history.append(file)
         return file
 
     def _move(self, file: FileState, to: Totals) -> None:
@@ -199,11 +194,14 @@ class Files:
         del self.in_progress[file.name]
         self.by_name.pop(file.name, None)
 
-    def _finish(self, file: FileState, totals: Totals) -> None:
+    def _finish(self, file: FileState) -> None:
         """Count a finished file, and drop what is not to be kept."""
         del self.in_progress[file.name]
+        totals = file.totals
+        assert totals is not None
         totals.active -= 1
-        self.has_parts = self.has_parts or bool(file.is_part)
+        if file.is_part:
+            self.has_parts = True
         if file.state == "done":
             totals.done += 1
         elif file.state == "skipped":
@@ -212,7 +210,7 @@ class Files:
             totals.failed += 1
             if len(self.failures) < MAX_FAILURES:
                 self.failures.append(file)
-        if self._keep is None:
+        if not self._keep:
             return
         self._finished.append(file)
         while len(self._finished) > self._keep:

@@ -1,6 +1,7 @@
 """The state of one file of a session.
 
-What stands here changes the state of a file and nothing else; it does not know sessions, transfers or streams.
+What stands here changes the state of a file, and the sums that the file is counted in, and nothing else; it does not
+know sessions, transfers or streams.
 
 What the numbers mean
     ``written`` of a file is the highest count seen, so that one which goes backwards (a peer that starts again, two
@@ -71,7 +72,7 @@ class Failure:
         return f"{self.code} {self.name}: {self.description or self.meaning}"
 
 
-@attrs.define
+@attrs.define(init=False)
 class FileState:
     """One file of a session.
 
@@ -93,51 +94,82 @@ class FileState:
     """
 
     name: str
-    state: FileStatus = "transferring"
-    size: int | None = None
-    written: int = 0
-    start_byte: int | None = None
-    end_byte: int | None = None
-    started_usec: int | None = None
-    elapsed_usec: int | None = None
-    error: Failure | None = None
-    checksum: str | None = None
-    checksum_type: str | None = None
-    arg_index: int | None = None
-    fasp_file_id: str | None = None
+    state: FileStatus
+    size: int | None
+    written: int
+    start_byte: int | None
+    end_byte: int | None
+    started_usec: int | None
+    elapsed_usec: int | None
+    error: Failure | None
+    checksum: str | None
+    checksum_type: str | None
+    arg_index: int | None
+    fasp_file_id: str | None
 
     # What follows is worked out by apply.
 
-    is_part: bool | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    is_part: bool | None = attrs.field(eq=False, repr=False)
     """True for a part of a file that several sessions share, False for a whole or resumed file, None while a StartByte
     may still mean either."""
-    bytes_done: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    bytes_done: int = attrs.field(eq=False, repr=False)
     """Bytes at the destination, never more than bytes_total."""
-    bytes_before: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    bytes_before: int = attrs.field(eq=False, repr=False)
     """Of bytes_done, those that were there before this session: of a resumed file up to start_byte, of a skipped one
     all."""
-    bytes_total: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    bytes_total: int | None = attrs.field(eq=False, repr=False)
     """Bytes that are at the destination when the file is finished: those of the range, else the size. Of a part whose
     end is not known yet the most that it can be."""
-    estimated_bytes: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    estimated_bytes: int = attrs.field(eq=False, repr=False)
     """What the file adds to the job: its total, or where that is not known what is there of it."""
 
     # Does written come from Written? Has the count of a resumed file what was there before in it? Bytes sent over the
     # network since the first message, None where the stream does not say.
-    _exact: bool = attrs.field(default=False, init=False, eq=False, repr=False)
-    _counts_before: bool = attrs.field(default=True, init=False, eq=False, repr=False)
-    _sent: int | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    _exact: bool = attrs.field(eq=False, repr=False)
+    _counts_before: bool = attrs.field(eq=False, repr=False)
+    _sent: int | None = attrs.field(eq=False, repr=False)
 
     # The sums that the file is counted in, and what it is a part of where several sessions know it: see Files and
     # inventory.py. None for a file by itself.
-    totals: Totals | None = attrs.field(default=None, init=False, eq=False, repr=False)
-    shared: Shared | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    totals: Totals | None = attrs.field(eq=False, repr=False)
+    shared: Shared | None = attrs.field(eq=False, repr=False)
+
+    # Written by hand: one that attrs makes takes twice as long, and every file begins here.
+    def __init__(
+        self,
+        name: str,
+        started_usec: int | None = None,
+        arg_index: int | None = None,
+        fasp_file_id: str | None = None,
+    ) -> None:
+        self.name = name
+        self.state = "transferring"
+        self.size = None
+        self.written = 0
+        self.start_byte = None
+        self.end_byte = None
+        self.started_usec = started_usec
+        self.elapsed_usec = None
+        self.error = None
+        self.checksum = None
+        self.checksum_type = None
+        self.arg_index = arg_index
+        self.fasp_file_id = fasp_file_id
+        self.is_part = None
+        self.bytes_done = 0
+        self.bytes_before = 0
+        self.bytes_total = None
+        self.estimated_bytes = 0
+        self._exact = False
+        self._counts_before = True
+        self._sent = None
+        self.totals = None
+        self.shared = None
 
     def apply(
         self,
         event: FileEvent,
         usec: int | None = None,
-        *,
         written: int | None = None,
         sent: int | None = None,
         clustered: bool | None = None,
@@ -151,39 +183,66 @@ class FileState:
             sent: bytes by which TransferBytes of the session has grown with this message; None where it is not there.
             clustered: whether the session is one of several, as far as SESSION tells.
         """
-        kind = event.__class__
-        size = event.size
-        if size is not None and (size or self.size is None or kind is not SkipEvent):  # SKIP says 0, whatever it is
+        kind = type(event)
+        size, start, end, exact = event.size, event.start_byte, event.end_byte, event.written
+        if size is None or (not size and kind is SkipEvent and self.size is not None):  # SKIP says 0, whatever it is
+            size = self.size
+        else:
             self.size = size
-        if event.start_byte is not None:
-            self.start_byte = event.start_byte
-        if event.end_byte is not None:
-            self.end_byte = event.end_byte
+        if start is None:
+            start = self.start_byte
+        else:
+            self.start_byte = start
+        if end is None:
+            end = self.end_byte
+        else:
+            self.end_byte = end
         self.elapsed_usec = event.elapsed_usec if usec is None else usec
-        if kind is StopEvent and self._was_there:
+        if start and kind is StopEvent and self._was_there:
             self.state, self.is_part = "skipped", False
         else:
-            self._count(event.written, written, sent)
-            if self.start_byte and self.is_part is None:
+            # What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what
+            # moved before reading began, or other files, in it.
+            if exact is not None:
+                self._exact = True
+                if exact > self.written:
+                    self.written = exact
+            elif written and not self._exact and (size is None or written <= size):
+                self.written += written
+            if sent is not None:
+                self._sent = sent if self._sent is None else self._sent + sent
+            if start and self.is_part is None:
                 self._tell_part_from_resume(clustered)
             if kind is not StatsEvent:
                 self._finish(event, clustered)
-        self._work_out(clustered)
 
-    def _count(self, exact: int | None, grown: int | None, sent: int | None) -> None:
-        """Count what was written and sent of this file.
+        # The bytes that follow from the counts. Almost every file is whole: from its first byte to its last.
+        state = self.state
+        if start or end is not None or self.is_part:
+            done, total, before = self._bytes_of_piece(clustered)
+        else:
+            done, total, before = self.written, size, 0
+            if size is not None and (done > size or state == "done"):
+                done = size
+        if state == "skipped":
+            before = done
+        self.bytes_total = total
+        estimate = done if total is None else total
 
-        What the session's counters grow by is taken as this file's. Growth beyond the size is not: it has what moved
-        before reading began, or other files, in it.
-        """
-        if exact is not None:
-            self._exact = True
-            if exact > self.written:
-                self.written = exact
-        elif grown and not self._exact and (self.size is None or grown <= self.size):
-            self.written += grown
-        if sent is not None:
-            self._sent = sent if self._sent is None else self._sent + sent
+        # The sums change where a number has changed.
+        totals = self.totals
+        if done != self.bytes_done:
+            if totals is not None:
+                totals.bytes += done - self.bytes_done
+            self.bytes_done = done
+        if estimate != self.estimated_bytes:
+            if totals is not None:
+                totals.estimate += estimate - self.estimated_bytes
+            self.estimated_bytes = estimate
+        if before != self.bytes_before:
+            if totals is not None:
+                totals.before += before - self.bytes_before
+            self.bytes_before = before
 
     def _tell_part_from_resume(self, clustered: bool | None) -> None:
         """Is StartByte where a resumed file goes on, or where the part of this session begins?
@@ -206,8 +265,8 @@ class FileState:
         if isinstance(event, StopEvent):
             self.state = "done"
             self.checksum, self.checksum_type = event.file_checksum, event.file_checksum_type
-            if self.is_part is None and not self.is_range:
-                self.is_part = self._stopped_short(clustered)
+            if self.is_part is None and (self.end_byte is None or not self.is_range):
+                self.is_part = clustered is not False and self._stopped_short(clustered)
         elif isinstance(event, SkipEvent):
             self.state = "skipped"
             self.written = self.size or 0
@@ -223,14 +282,14 @@ class FileState:
 
     def _stopped_short(self, clustered: bool | None) -> bool:
         """True where STOP tells that only a part of the file was to move: the first part has no StartByte."""
-        if clustered is False or not self.size:
+        if not self.size:
             return False
         if clustered and self.start_byte:
             return True
         return 0 < self.written < self.size and (self._exact or clustered is True)
 
-    def _work_out(self, clustered: bool | None) -> None:
-        """Work out the bytes from the counts."""
+    def _bytes_of_piece(self, clustered: bool | None) -> tuple[int, int | None, int]:
+        """bytes_done, bytes_total and bytes_before of a part, a range or a resumed file."""
         start, size, written = self.start_byte or 0, self.size, self.written
         before = 0
         end = self.end_byte
@@ -250,13 +309,7 @@ class FileState:
                 done = start
         if total is not None and (done > total or self.state == "done"):
             done = total
-        self.bytes_done, self.bytes_total = done, total
-        self.estimated_bytes = done if total is None else total
-        self.bytes_before = done if self.state == "skipped" or before > done else before
-
-    def is_named_by(self, event: FileEvent) -> bool:
-        """False where the event is about another file of the same name, as its FaspFileID shows."""
-        return not event.fasp_file_id or not self.fasp_file_id or event.fasp_file_id == self.fasp_file_id
+        return done, total, min(before, done)
 
     @property
     def is_range(self) -> bool:
@@ -279,7 +332,7 @@ class FileState:
         return shown
 
 
-_SHOWN = tuple(field.name for field in attrs.fields(FileState) if field.init)
+_SHOWN = tuple(field.name for field in attrs.fields(FileState) if field.eq)
 
 
 class Shared(Protocol):

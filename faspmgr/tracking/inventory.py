@@ -46,17 +46,6 @@ class Names:
         # The lists that have names, the oldest first.
         self.inventories: dict[Inventory, None] = {}
 
-    def room_for(self, inventory: Inventory) -> bool:
-        """Make room for one more name, where other lists are in the way."""
-        if self.count >= self.limit:
-            oldest = next((each for each in self.inventories if each is not inventory), None)
-            if oldest is None:
-                return False
-            oldest.close()
-        self.inventories[inventory] = None
-        self.count += 1
-        return True
-
 
 class Inventory:
     """The files of one transfer by name.
@@ -69,46 +58,78 @@ class Inventory:
         self.totals = Totals()
         """Sums over the files that several sessions know."""
         self._names = names
-        self._by_name: dict[str, SharedFile | tuple[FileState, Session]] = {}
-        self._closed = False
+        self._by_name: dict[str, SharedFile | FileState] = {}
+        # The sessions, by the sums over the files that each alone knows: they tell whose file one is.
+        self._sessions: dict[Totals, Session] = {}
+        # True once no more names are listed: it was closed, or has all the names there may be, so that no other list
+        # could make room. One that comes later closes this one.
+        self._full = False
 
-    def enlist(self, file: FileState, session: Session) -> bool:
+    def add(self, session: Session) -> None:
+        """Know a session, whose files will be listed."""
+        self._sessions[session.filelist.own] = session
+
+    def remove(self, session: Session) -> None:
+        """Know a session no longer, which is about to leave."""
+        self._sessions.pop(session.filelist.own, None)
+
+    def enlist(self, file: FileState) -> bool:
         """List a file that a session begins with.
 
         Args:
-            file: gets the size that other sessions have told.
-            session: whose file it is.
+            file: of a session that was added, and not counted yet. Where other sessions know it as well, it gets the
+                size that they have told, and the sums that such files are counted in.
 
         Returns:
             False where there is no room for it.
         """
-        known = self._by_name.get(file.name)
+        name, by_name = file.name, self._by_name
+        known = by_name.get(name)
         if known is None:
-            if self._closed or not self._names.room_for(self):
+            names = self._names
+            if self._full or (names.count >= names.limit and not self._make_room()):
                 return False
-            self._by_name[file.name] = (file, session)
+            names.count += 1
+            if not by_name:
+                names.inventories[self] = None
+            by_name[name] = file
             return True
-        if not isinstance(known, SharedFile):
-            other, its_session = known
-            if its_session is session or other.totals is not its_session.filelist.own:
-                self._by_name[file.name] = (file, session)  # begun anew, or of a session that has left
+        session = self._session_of(file)
+        assert session is not None
+        if isinstance(known, FileState):
+            other, its_session = known, self._session_of(known)
+            if its_session is None or its_session is session:
+                by_name[name] = file  # begun anew, or of a session that has left
                 return True
-            known = self._by_name[file.name] = SharedFile(self.totals)
+            known = by_name[name] = SharedFile(self.totals)
             its_session.filelist.share(other)
             known.add(other, its_session)
         if not known.has_room(session):
             return False
         file.size = known.size
-        session.filelist.share(file)
+        file.totals = session.filelist.shared
         known.add(file, session)
         return True
+
+    def _make_room(self) -> bool:
+        """Let the oldest other list give up its names; where there is none, this one has all the names there may be."""
+        oldest = next((each for each in self._names.inventories if each is not self), None)
+        if oldest is None:
+            self._full = True
+            return False
+        oldest.close()
+        return True
+
+    def _session_of(self, file: FileState) -> Session | None:
+        """The session that alone knows a file; None where it has forgotten it or has left."""
+        return None if file.totals is None else self._sessions.get(file.totals)
 
     def close(self) -> None:
         """Forget the names; what was merged so far stays so."""
         self._names.count -= len(self._by_name)
         self._names.inventories.pop(self, None)
         self._by_name.clear()
-        self._closed = True
+        self._full = True
 
 
 class SharedFile:
@@ -166,10 +187,11 @@ class SharedFile:
                 self.size = file.size
         done, estimate = self._done_and_estimate(files)
         state = self._state_of(files, complete=self.size is None or done >= estimate)
-        totals = self._totals
-        totals.add(self._bytes, 0, self._estimate, self._state, sign=-1)
-        self._bytes, self._estimate, self._state = done, estimate, state
-        totals.add(done, 0, estimate, state)
+        if (done, estimate, state) != (self._bytes, self._estimate, self._state):
+            totals = self._totals
+            totals.add(self._bytes, 0, self._estimate, self._state, sign=-1)
+            self._bytes, self._estimate, self._state = done, estimate, state
+            totals.add(done, 0, estimate, state)
 
     def _done_and_estimate(self, files: list[FileState]) -> tuple[int, int]:
         """Bytes: what is there, and what there will be."""

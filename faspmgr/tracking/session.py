@@ -71,6 +71,9 @@ TRANSITIONS: Mapping[type[Event] | None, Mapping[SessionState, SessionState]] = 
 }
 """For each event, and with None for the end of the stream: from which state to which. What is not named stays."""
 
+_COUNTED = (FileEvent, EndEvent)
+"""The events that have the counters of the session."""
+
 RATE_WINDOW_USEC = 5_000_000
 """The present rate is that of so many latest microseconds of the session's own clock."""
 RATE_STEP_USEC = 250_000
@@ -163,17 +166,50 @@ class Session:
             event: the next message of this session. One that is not about its state is only counted.
         """
         self.event_count += 1
-        kind = event.__class__
-        transitions = TRANSITIONS.get(kind)
-        if transitions is None:
-            return
-        state = transitions.get(self.state)
-        if state is not None:
-            self.state = state
-            self.error = None
-        update = self._UPDATES.get(kind)
-        if update is not None:
-            update(self, event)
+        # Nearly all messages are about a file of a session whose files move, which changes no state.
+        if self.state != "transferring" or not isinstance(event, FileEvent):
+            kind = type(event)
+            transitions = TRANSITIONS.get(kind)
+            if transitions is None:
+                return
+            if self.state in transitions:
+                self.state = transitions[self.state]
+                self.error = None
+            if not isinstance(event, _COUNTED):
+                update = self._UPDATES.get(kind)
+                if update is not None:
+                    update(self, event)
+                return
+
+        # The counters that messages about files and the end of a session have in common; each is the highest seen.
+        usec = event.elapsed_usec
+        if usec is None or usec < self.elapsed_usec:
+            usec = self.elapsed_usec
+        else:
+            self.elapsed_usec = usec
+        sent = event.transfer_bytes
+        if sent is not None and sent > self.bytes_transferred:
+            self.bytes_transferred = sent
+            self.transferred_usec = usec
+        written = event.file_bytes
+        if not isinstance(written, int):
+            written = None
+        elif written > self.bytes_written:
+            self.bytes_written = written
+            self.written_usec = usec
+        lost = event.loss
+        if lost is not None and lost > self.bytes_lost:
+            self.bytes_lost = lost
+        delay = event.delay
+        if delay is not None:
+            self.rtt_ms = delay
+        if usec >= self._next_sample_usec:
+            self._remember(usec)
+
+        if isinstance(event, FileEvent):
+            self.filelist.apply(event, usec, written, sent)
+        else:
+            self._apply_end(event)
 
     def lose(self, before: Session | None = None) -> None:
         """No more events will come: a session that has not ended is lost.
@@ -186,13 +222,13 @@ class Session:
             self.state = state
             self.ended_in = next(_moments) if before is None else before.began - 1
 
-    def join(self, enlist: Callable[[FileState, Session], bool]) -> None:
+    def join(self, enlist: Callable[[FileState], bool]) -> None:
         """Belong to a transfer from now on.
 
         Args:
             enlist: puts a new file of this session on the list of the transfer, and says if there was room.
         """
-        self.filelist.enlist = lambda file: enlist(file, self)
+        self.filelist.enlist = enlist
 
     def leave(self) -> None:
         """Belong to no transfer any more."""
@@ -220,14 +256,9 @@ class Session:
         self.policy = _latest(event.adaptive, self.policy)
         self.priority = _latest(event.priority, self.priority)
 
-    def _apply_file(self, event: FileEvent) -> None:
-        self._apply_totals(event)
-        self.filelist.apply(event, self.elapsed_usec)
-
     def _apply_end(self, event: EndEvent) -> None:
         self.end = event
         self.ended_in = next(_moments)
-        self._apply_totals(event)
         # Where reading began in the middle of a session, its end counts files that were not seen here.
         skipped = max(self.files_skipped, event.transfers_skipped or 0)
         failed = max(self.files_failed, event.transfers_failed or 0)
@@ -254,45 +285,20 @@ class Session:
             return self.bytes_written if self.job_bytes is None else min(self.job_bytes, self.bytes_written)
         return 0
 
-    def _apply_totals(self, event: FileEvent | EndEvent) -> None:
-        """The counters that STATS, STOP, SKIP, FILEERROR, DONE and ERROR have in common; each is the highest seen."""
-        usec = event.elapsed_usec
-        if usec is None or usec < self.elapsed_usec:
-            usec = self.elapsed_usec
-        self.elapsed_usec = usec
-        if event.transfer_bytes is not None and event.transfer_bytes > self.bytes_transferred:
-            self.bytes_transferred = event.transfer_bytes
-            self.transferred_usec = usec
-        written = event.file_bytes
-        if isinstance(written, int) and written > self.bytes_written:
-            self.bytes_written = written
-            self.written_usec = usec
-        if event.loss is not None and event.loss > self.bytes_lost:
-            self.bytes_lost = event.loss
-        if event.delay is not None:
-            self.rtt_ms = event.delay
-        if usec >= self._next_sample_usec:
-            self._remember(usec)
-
     def _remember(self, usec: int) -> None:
         """Remember how far the session is at this place on its clock, and forget what the rate does not need."""
         samples = self._samples
-        samples.append((usec, self._moved))
-        while len(samples) > 2 and usec - samples[1][0] >= RATE_WINDOW_USEC:
+        samples.append((usec, self.bytes_transferred or self.bytes_written))
+        start = usec - RATE_WINDOW_USEC
+        while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()
         self._next_sample_usec = usec + RATE_STEP_USEC
 
-    # What to do with each event, once the state has changed.
+    # What to do with an event without counters, once the state has changed.
     _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
         InitEvent: _apply_init,
         SessionEvent: _apply_session,
         NotificationEvent: _apply_notification,
-        StatsEvent: _apply_file,
-        StopEvent: _apply_file,
-        SkipEvent: _apply_file,
-        FileErrorEvent: _apply_file,
-        DoneEvent: _apply_end,
-        ErrorEvent: _apply_end,
     }
 
     # -- what it is

@@ -102,24 +102,22 @@ class Tracker:
             command, that comes before any session belongs to an empty one that is not remembered.
         """
         known = self._streams.get(stream)
-        member = None
-        if known is not None:
-            session_id = event.session_id
-            member = known.latest if session_id is None else known.by_id.get(session_id)
-        kind = event.__class__
-        if member is None:
-            if kind is OtherEvent:
-                session = Session(event.session_id or "")
-                session.apply(event)
-                return session
-            member = self._add(event, stream)
-            known = self._streams[stream]
-        assert known is not None
-        known.latest = member
+        session_id = event.session_id
+        member = None if known is None else known.latest
+        if member is None or (session_id is not None and session_id != member.session.id):
+            member = None if known is None or session_id is None else known.by_id.get(session_id)
+            if member is None:
+                if isinstance(event, OtherEvent):
+                    session = Session(session_id or "")
+                    session.apply(event)
+                    return session
+                member = self._add(event, stream)
+            self._streams[stream].latest = member
         session = member.session
         session.apply(event)
-        member.transfer.changed()
-        if kind is InitEvent or kind is SessionEvent:
+        if member.transfer.sums is not None:
+            member.transfer.changed()
+        if session.negotiated is event or session.init is event:
             self._regroup(member, event)
         return session
 

@@ -71,8 +71,8 @@ class Transfer:
         """All sessions, in order of appearance."""
         # The files that its sessions know.
         self._inventory = Inventory(Names() if names is None else names)
-        # The sums; None when something has changed since they were worked out.
-        self._sums: _Sums | None = None
+        # The sums; None when something has changed since they were worked out. Tracker looks at it for each event.
+        self.sums: _Sums | None = None
         # For the sessions whose XferId and node name a part: the latest session of each part, and the part of each.
         self._latest_of_part: dict[_Part, Session] = {}
         self._part_of: dict[Session, _Part] = {}
@@ -83,13 +83,14 @@ class Transfer:
 
     def changed(self) -> None:
         """Work the sums out anew when somebody asks: a session has changed."""
-        self._sums = None
+        self.sums = None
 
     def add(self, session: Session) -> None:
         """Add a session."""
         self.sessions.append(session)
+        self._inventory.add(session)
         session.join(self._inventory.enlist)
-        self._sums = None
+        self.sums = None
 
     def remove(self, session: Session) -> None:
         """Remove a session.
@@ -98,11 +99,12 @@ class Transfer:
             ValueError: it is not one of this transfer.
         """
         self.sessions.remove(session)
+        self._inventory.remove(session)
         session.leave()
         if not self.sessions:
             self._inventory.close()
         self._forget_part(session)
-        self._sums = None
+        self.sums = None
 
     def replace_by(self, session: Session) -> None:
         """Lose the session that this one replaces: two sessions of one part cannot run at the same time.
@@ -120,11 +122,11 @@ class Transfer:
             old.lose(before=session)
         self._latest_of_part[part] = session
         self._part_of[session] = part
-        self._sums = None
+        self.sums = None
 
     def _forget_part(self, session: Session) -> None:
         part = self._part_of.pop(session, None)
-        if part is not None and self._latest_of_part[part] is session:
+        if part is not None and self._latest_of_part.get(part) is session:
             del self._latest_of_part[part]
 
     # -- which sessions count
@@ -158,9 +160,9 @@ class Transfer:
 
     @property
     def _now(self) -> _Sums:
-        if self._sums is None:
-            self._sums = self._work_out()
-        return self._sums
+        if self.sums is None:
+            self.sums = self._work_out()
+        return self.sums
 
     def _work_out(self) -> _Sums:
         chains = self._chains()

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faspmgr.captures import chunks, pump, sources
@@ -24,6 +24,13 @@ from tests.captures.streams import message, results_until_error, sizes
 
 WAIT = 10.0
 """Seconds until a test that waits for another thread gives up."""
+
+
+@pytest.fixture(params=["zlib", "zlib_ng.zlib_ng"], autouse=True)
+def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test, with each library that may unpack."""
+    library = pytest.importorskip(request.param)
+    monkeypatch.setattr(sources, "unpacking", lambda: library)
 
 
 class Pieces(io.BytesIO):
@@ -160,6 +167,16 @@ def test_a_gzip_bomb_comes_in_small_pieces() -> None:
     assert sum(lengths) == 50_000_000
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=2000), st.integers(1, 50))
 def test_gzip_gives_back_any_bytes_however_it_is_cut(data: bytes, step: int) -> None:
     assert b"".join(chunks(Pieces(gzip.compress(data), step))) == data
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_zlib_ng_unpacks_where_it_is_installed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    if not installed:
+        monkeypatch.setitem(sys.modules, "zlib_ng", None)
+    expected = pytest.importorskip("zlib_ng.zlib_ng") if installed else zlib
+    assert sources.unpacking() is expected

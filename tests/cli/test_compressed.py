@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from faspmgr.captures import sources
 from tests.cli.terminal import invoke
+
+
+@pytest.fixture(params=["zlib", "zlib_ng.zlib_ng"], autouse=True)
+def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test, with each library that may unpack."""
+    library = pytest.importorskip(request.param)
+    monkeypatch.setattr(sources, "unpacking", lambda: library)
+
 
 # What shows the number of messages that it has read, with --json where there is that.
 EACH = ["decode", "summary --json", "check --json", "watch --progress json", "view connection --each 0.000001"]

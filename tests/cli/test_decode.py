@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr import jsontext
 from faspmgr.protocol.parser import parse
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.cli.terminal import invoke
@@ -54,6 +55,13 @@ def test_json_is_one_line_for_each_message(capture: Path) -> None:
     assert result.status == 0
     assert len(result.lines) == len(parse(capture.read_bytes()))
     assert [shown["type"] for shown in result.objects] == [event.type for event in parse(capture.read_bytes())]
+
+
+def test_json_is_the_same_without_orjson(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: tuple[list[str], ...] = ([], ["--raw"], ["--fields", "file,tags,size"], ["--show-secrets"])
+    fast = [invoke("decode", *args, capture).out for args in options]
+    monkeypatch.setattr(jsontext, "_orjson", lambda: None)
+    assert [invoke("decode", *args, capture).out for args in options] == fast
 
 
 def test_bytes_that_are_no_utf_8_come_back(fixtures: Path) -> None:

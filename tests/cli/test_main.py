@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import faspmgr
 from faspmgr.cli.main import COMMANDS, _Group, cli
+from faspmgr.protocol import speedups
 from faspmgr.protocol.commands import COMMANDS as ENCODED
 from tests.cli.terminal import invoke
 from tests.launcher import ROOT, Outcome, finish, run, shell, start
@@ -36,7 +37,7 @@ SUBCOMMANDS = [
 
 
 def test_version() -> None:
-    assert run("--version") == (0, f"faspmgr {faspmgr.__version__}\n", "")
+    assert run("--version") == (0, f"faspmgr {faspmgr.__version__} ({speedups.NAME})\n", "")
 
 
 @pytest.mark.parametrize("args", [(), *((name,) for name in COMMANDS), *SUBCOMMANDS], ids=" ".join)
@@ -72,7 +73,9 @@ def test_commands_are_imported_when_they_are_called() -> None:
     code = "import sys; from faspmgr.cli.main import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
     out = run("-c", code, program=[sys.executable]).out
     loaded = {name for name in out.split() if name.startswith("faspmgr.")}
-    assert loaded <= {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.main", "faspmgr.errors", "faspmgr.verdicts"}
+    command_line = {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.main", "faspmgr.errors", "faspmgr.verdicts"}
+    twin = {"faspmgr.protocol", "faspmgr.protocol.speedups", "faspmgr.protocol._speedups"}
+    assert loaded <= command_line | twin
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -163,3 +163,19 @@ def test_raw_fields_whose_names_collide_among_all() -> None:
 def test_an_empty_stream_has_a_header() -> None:
     result = invoke("decode", "--format", "csv", "--fields", "file,size")
     assert (result.status, result.text) == (0, "file,size\n")
+
+
+def test_a_row_whose_only_cell_is_empty_is_a_row() -> None:
+    stream = b"FASPMGR 2\nType: STATS\nFile: \n\nFASPMGR 2\nType: STATS\nFile: b\n\n"
+    args = ["decode", "--fields", "file", "--format"]
+    assert invoke(*args, "csv", stdin=stream).out == b'file\n""\nb\n'
+    assert invoke(*args, "tsv", stdin=stream).out == b"file\n\nb\n"
+
+
+@pytest.mark.parametrize(("form", "row"), [("csv", b'%s,7,"1,2","a""b"'), ("tsv", b'%s\t7\t1,2\ta"b')])
+def test_messages_with_the_same_names_have_values_of_their_own(form: str, row: bytes) -> None:
+    first = b'FASPMGR 2\nType: STATS\nUserStr: a"b\nSize: 7\nFile: %s\nSessionId: 1,2\n\n'
+    other = b"FASPMGR 2\nType: STATS\nUserStr: 3\nSize: many\nFile: c\n\n"
+    result = invoke("decode", "--format", form, "--fields", "file,size,session_id,user_str", stdin=(first + other) * 5)
+    second = [b"c", b"many", b"", b"3"]
+    assert result.out.split(b"\n")[1:] == [row, (b"," if form == "csv" else b"\t").join(second)] * 5 + [b""]

@@ -532,3 +532,14 @@ def test_other_event_alone_has_a_type_of_its_own() -> None:
     assert StatsEvent.type == "STATS"
     with pytest.raises(TypeError):
         StatsEvent(type="X")  # type: ignore[call-arg]
+
+
+def test_a_dict_says_what_was_changed_in_an_event() -> None:
+    data = b"FASPMGR 2\nType: STATS\nSize: 5\nFile: a\n\n"
+    for event in (parse(data)[0], parse(data * 5)[4]):  # the last of five comes by a layout
+        assert isinstance(event, StatsEvent)
+        event.size, event.stalled, event.loss, event.extra["New"] = None, True, 0, "x"
+        shown = {"type": "STATS", "file": "a", "loss": 0, "stalled": True, "new": "x"}
+        assert list(event.to_dict().items()) == list(shown.items())
+        later = attrs.evolve(event, size=7, file=None, extra={})
+        assert list(later.to_dict().items()) == [("type", "STATS"), ("size", 7), ("loss", 0), ("stalled", True)]

@@ -183,16 +183,14 @@ VALUES = [
     ("SESSION", "Tags", '{"a":1,"a":2}', False),
     ("SESSION", "Tags", "{", False),
 ]
-USUAL = {
-    "File": "z", "Size": "1", "FileBytes": "1", "Stalled": "No", "New": "z", "Rate": "1", "PMTU": "1", "Encryption": "Yes",
-    "SessionId": "z", "Adaptive": "Adaptive", "Direction": "Send", "Token": "z", "Source": "z", "Tags": "{}",
-}  # fmt: skip
+NUMBERS = dict.fromkeys(("Size", "FileBytes", "Rate", "PMTU"), "1")
+WORDS = {"Stalled": "No", "Encryption": "Yes", "Adaptive": "Adaptive", "Direction": "Send", "Tags": "{}"}
 
 
 @pytest.mark.parametrize(("type", "name", "text", "expected"), VALUES)
 def test_which_values_a_layout_reads(type: str, name: str, text: str, expected: bool) -> None:
     names = ("Loss", name, "UserStr")
-    usual = message(names, ("1", USUAL[name], "u"), type)
+    usual = message(names, ("1", {**NUMBERS, **WORDS}.get(name, "z"), "u"), type)
     data = usual * 4 + message(names, ("12", text, "uu"), type) + usual
     parser, plain = Parser(), read_by_line(data, 1 << 20).results
     events = parser.feed(data)

@@ -163,6 +163,12 @@ def test_a_range_from_the_first_byte() -> None:
     assert (file.bytes_total, file.progress) == (100, 0.25)
 
 
+def test_a_file_that_begins_at_its_first_byte_after_all() -> None:
+    resumed = StatsEvent(file="a", size=100, start_byte=50)
+    session = session_of(resumed, StatsEvent(file="a", size=100, start_byte=0, written=60))
+    assert (session.bytes_done, session.bytes_arrived, session.filelist.bytes_before) == (60, 60, 0)
+
+
 def test_a_skipped_file_of_unknown_size() -> None:
     session = session_of(SkipEvent(file="a"), keep_files="all")
     assert (session.files["a"].written, session.bytes_done, session.files["a"].progress) == (0, 0, 1.0)

@@ -156,6 +156,14 @@ def test_an_attempt_begun_anew_while_nothing_told_of_the_end_of_the_last() -> No
     assert (transfer.state, transfer.attempts) == ("done", 2)
 
 
+def test_a_session_speaks_again_after_the_one_in_its_place_has_left_for_another_transfer() -> None:
+    tracker = Tracker()
+    for event in [*part("a", 0), *part("b", 0), *part("b", 0, xfer_id="y"), *part("a", 0)]:
+        tracker.update(event)
+    assert [[session.id for session in transfer.sessions] for transfer in tracker.transfers.values()] == [["a"], ["b"]]
+    assert [session.state for session in tracker.sessions] == ["negotiated", "negotiated"]
+
+
 def test_sessions_that_share_a_user_str_alone_are_not_taken_for_the_same_part() -> None:
     transfer = transfer_after(
         *part("a", 0, of=1, xfer_id=None), *part("b", 0, of=1, xfer_id=None), DoneEvent(session_id="b")

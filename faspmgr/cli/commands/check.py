@@ -19,7 +19,8 @@ from faspmgr.verdicts import ExitStatus
 @options.files_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all problems, for programs.")
 @options.reading_options
-def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | None, strict: bool) -> int:
+@options.jobs_option
+def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | None, strict: bool, jobs: int) -> int:
     """Check each FILE, or standard input, against the protocol.
 
     Each problem is a line on standard error: FILE:LINE, the byte offset, the kind and the place. The number of messages
@@ -34,12 +35,30 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
       faspmgr check capture.fasp
       faspmgr check --json *.fasp | jq '.problems[].kind'
     """
-    report = _JsonReport() if as_json else _TextReport()
-    source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True, on_problem=report.problem)
+
+    def begin(files: tuple[str, ...]) -> tuple[Reading, _TextReport | _JsonReport]:
+        report = _JsonReport() if as_json else _TextReport()
+        source = Reading(
+            files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True, on_problem=report.problem
+        )
+        return source, report
+
+    def read_alone(file: str) -> tuple[Reading, tuple[int, int]]:
+        source, report = begin((file,))
+        return source, (sum(len(events) for _file, events in source.batches(Parser)), report.problems)
+
+    source, report = begin(files)
     report.start()
     messages = dict.fromkeys(source.files, 0)
-    for file, events in source.batches(Parser):
-        messages[file] += len(events)
+    if source.can_spread(jobs):
+        from faspmgr.cli.jobs import spread  # only where it was asked for
+
+        for file, (number, problems) in spread(source, jobs, read_alone, lambda data: b"," + data):
+            messages[file] += number
+            report.count(file, problems)
+    else:
+        for file, events in source.batches(Parser):
+            messages[file] += len(events)
     report.end(messages, source.errors)
     return max(source.status, ExitStatus.MALFORMED) if report.problems else source.status
 
@@ -55,9 +74,12 @@ class _TextReport:
         pass
 
     def problem(self, file: str, problem: Problem) -> None:
-        self.problems += 1
-        self._by_file[file] += 1
+        self.count(file, 1)
         click.echo(f"{printable(file)}:{problem.line}: byte {problem.offset}: {problem.kind}: {problem}", err=True)
+
+    def count(self, file: str, problems: int) -> None:
+        self.problems += problems
+        self._by_file[file] += problems
 
     def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
         for file, number in messages.items():
@@ -81,6 +103,9 @@ class _JsonReport:
         comma = "," if self.problems else ""
         self.problems += 1
         output.write([comma + output.to_json({"file": file, **attrs.asdict(problem)})])
+
+    def count(self, file: str, problems: int) -> None:
+        self.problems += problems
 
     def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
         files = [
