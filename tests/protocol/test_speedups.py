@@ -602,3 +602,29 @@ def test_a_reader_in_each_of_several_threads() -> None:
     for thread in threads:
         thread.join()
     assert told == [True] * 40
+
+
+@pytest.mark.parametrize("size", [0, 3, 40])
+def test_another_size_of_the_buffer_while_new_bytes_are_read(size: int) -> None:
+    """The first message began in the buffer, the second one is read where it is: then the buffer is not held."""
+    reader = unread()
+
+    def called(text: str) -> str:
+        if text == "two":
+            reader._buffer[:] = b"x" * size
+        return text
+
+    learn(reader, (4, "x", A, called, b"\n\n"))
+    results: list[Any] = []
+    assert reader._append(b"A: o", results)
+    with suppress(BufferError):
+        reader._append(b"ne\n\nA: two\n\nA:", results)
+    assert [result.a for result in results] == ["one", "two"]
+
+
+def test_another_size_of_the_buffer_while_it_is_asked_how_long_a_message_may_be() -> None:
+    for _ in range(100):
+        reader = unread(b"A: " + b"x" * 100_000)
+        reader._max = Index(1000, reader._buffer.clear)  # type: ignore[assignment]
+        reader._append(b"\n\n", [])
+        assert bytes(reader._buffer) in (b"\n\n", b"")
