@@ -392,8 +392,9 @@ def test_a_buffer_that_shows_something_else() -> None:
         learn(reader)
         reader._buffer = Lying(real)
         results: list[Any] = []
-        reader._append(b"A: y\n\n", results)
-        reader._append(b"", results)
+        with suppress(BufferError):
+            reader._append(b"A: y\n\n", results)
+            reader._append(b"", results)
         reader._read_clean(0, False, results)
         assert {result.rest["x"] for result in results} <= {"x", "y"}
 
