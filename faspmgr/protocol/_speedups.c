@@ -715,23 +715,33 @@ find_end(const char *text, Py_ssize_t size)
 static int
 append(PyObject *buffer, const char *text, Py_ssize_t size)
 {
+    int failed;
+    Py_BEGIN_CRITICAL_SECTION(buffer);
     Py_ssize_t before = PyByteArray_GET_SIZE(buffer);
-    if (size > 0 && PyByteArray_Resize(buffer, before + size) < 0) {
-        return -1;
+    failed = size > 0 && PyByteArray_Resize(buffer, before + size) < 0;
+    if (!failed) {
+        memcpy(PyByteArray_AS_STRING(buffer) + before, text, (size_t)size);
     }
-    memcpy(PyByteArray_AS_STRING(buffer) + before, text, (size_t)size);
-    return 0;
+    Py_END_CRITICAL_SECTION();
+    return failed ? -1 : 0;
 }
 
 static int
 drop_front(PyObject *buffer, Py_ssize_t size)
 {
+    int failed = 0;
+    Py_BEGIN_CRITICAL_SECTION(buffer);
     Py_ssize_t rest = PyByteArray_GET_SIZE(buffer) - size;
-    if (size == 0) {
-        return 0;
+    if (rest < 0) { /* a function that was called has changed it */
+        PyErr_SetString(PyExc_BufferError, "the buffer has less than was read");
+        failed = 1;
     }
-    memmove(PyByteArray_AS_STRING(buffer), PyByteArray_AS_STRING(buffer) + size, (size_t)rest);
-    return PyByteArray_Resize(buffer, rest);
+    else if (size > 0) {
+        memmove(PyByteArray_AS_STRING(buffer), PyByteArray_AS_STRING(buffer) + size, (size_t)rest);
+        failed = PyByteArray_Resize(buffer, rest) < 0;
+    }
+    Py_END_CRITICAL_SECTION();
+    return failed ? -1 : 0;
 }
 
 /* Give 1 where nothing is left that could be read now, else 0; -1 with an exception: then all counts as unread. While the
@@ -740,7 +750,8 @@ static int
 append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *results)
 {
     const char *text = PyBytes_AS_STRING(data);
-    Py_ssize_t size = PyBytes_GET_SIZE(data), before = PyByteArray_GET_SIZE(buffer);
+    Py_ssize_t size = PyBytes_GET_SIZE(data), before;
+    int half_end, left;
     Place place;
     if (self->ready != Py_True) {
         return append(buffer, text, size);
@@ -749,11 +760,15 @@ append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *result
         return -1;
     }
     int has_cr = memchr(text, '\r', (size_t)size) != NULL;
+    Py_BEGIN_CRITICAL_SECTION(buffer);
+    before = PyByteArray_GET_SIZE(buffer);
+    half_end = before > 0 && PyByteArray_AS_STRING(buffer)[before - 1] == '\n';
+    Py_END_CRITICAL_SECTION();
 
     /* The message that the buffer begins with, up to its end in the new bytes. */
     Py_ssize_t cut = 0, joined = 0, stop = 0; /* bytes: of its end, read in the buffer, and read behind it */
     if (before > 0 && size > 0) {
-        cut = *text == '\n' && PyByteArray_AS_STRING(buffer)[before - 1] == '\n' ? 1 : find_end(text, size);
+        cut = *text == '\n' && half_end ? 1 : find_end(text, size);
         if (append(buffer, text, cut) < 0) {
             return -1;
         }
@@ -779,10 +794,13 @@ append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *result
     }
 
     /* As in StreamReader._read, where there is no LF LF. */
+    Py_BEGIN_CRITICAL_SECTION(buffer);
     const char *rest = PyByteArray_AS_STRING(buffer);
     size = PyByteArray_GET_SIZE(buffer);
-    if (size > place.longest || (size > 0 && *rest == '\n') || (has_cr && memchr(rest, '\r', (size_t)size) != NULL) ||
-        (is_clean ? find_end(rest, size) : cut)) {
+    left = size > place.longest || (size > 0 && *rest == '\n') || (is_clean ? find_end(rest, size) : cut) > 0 ||
+           (has_cr && memchr(rest, '\r', (size_t)size) != NULL);
+    Py_END_CRITICAL_SECTION();
+    if (left) {
         return 0;
     }
     return set_number(&self->end_searched, plus(place.offset, size - 1)) < 0 ? -1 : 1;
