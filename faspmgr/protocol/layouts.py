@@ -22,6 +22,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -150,20 +151,16 @@ def _value(name: str, attribute: str | None) -> Value:
     if words:
         return Value(name, attribute, Kind.WORD, words)
     kind = _KINDS.get(field.kind, Kind.CALL)
-    return Value(name, attribute, kind, convert=_exact(field) if kind is Kind.CALL else None)
+    # A partial, as a function inside of a function would keep a reader from being pickled.
+    return Value(name, attribute, kind, convert=partial(_decode_exact, field) if kind is Kind.CALL else None)
 
 
-def _exact(field: Field) -> Callable[[str], Any]:
-    """Make a decoder that refuses also a text which is not the one that its value has on the wire."""
-    decode = decoder(field)
-
-    def decode_exact(text: str) -> Any:
-        value = decode(text)
-        if encode(field, value) != text:
-            raise ValueError("another spelling")
-        return value
-
-    return decode_exact
+def _decode_exact(field: Field, text: str) -> Any:
+    """Decode a text, and refuse also one which is not the one that its value has on the wire."""
+    value = decoder(field)(text)
+    if encode(field, value) != text:
+        raise ValueError("another spelling")
+    return value
 
 
 class Layouts(Generic[T]):

@@ -195,12 +195,12 @@ class StreamReader(Unread, Generic[T]):
     # -- copies
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, **{name: getattr(self, name) for name in UNREAD}}
+        # Matchers are made of the layouts.
+        return {**self.__dict__, **{name: getattr(self, name) for name in UNREAD}, "_matchers": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self._matchers = {}
         for layout in self._layouts.known:
             self._begin_to_match(layout)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -205,3 +208,15 @@ def test_a_file_name_in_latin_1() -> None:
     [event] = parse(b"FASPMGR 2\nType: STOP\nFile: Br\xfcssel.dat\n\n")
     assert event == StopEvent(file="Br\udcfcssel.dat")
     assert event.to_frame().encode() == b"FASPMGR 2\nType: STOP\nFile: Br\xfcssel.dat\n\n"
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda parser: pickle.loads(pickle.dumps(parser))])
+def test_a_copy_of_a_parser_goes_on_by_itself(copied: Callable[[Parser], Parser]) -> None:
+    message = b'FASPMGR 2\nType: SESSION\nRate: 100\nEncryption: Yes\nTags: {"a":1}\n\n'
+    parser = Parser()
+    parser.feed(message * 4 + message[:30])
+    again = copied(parser)
+    for each in (again, parser):
+        events = each.feed(message[30:] + b"noise\n\n" + message)
+        assert events == [SessionEvent(rate=100, encryption=True, tags={"a": 1})] * 2
+        assert [problem.line for problem in each.problems] == [6 * 5 + 1]

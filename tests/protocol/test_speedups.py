@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faspmgr.protocol import layouts
 from faspmgr.protocol.events import StatsEvent
+from faspmgr.protocol.fields import FIELDS, decoder
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.speedups import Unread
@@ -162,7 +164,7 @@ def test_streams_of_tokens(tokens: list[bytes], data: st.DataObject) -> None:
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda reader: pickle.loads(pickle.dumps(reader))])
 @pytest.mark.parametrize("name", ["Parser", "Tokenizer"])
 def test_a_copy_goes_on_as_the_reader_does(name: str, copied: Callable[[Any], Any]) -> None:
-    stream = (STATS + STOP) * 4 + b"noise\n\n" + STATS + STOP.replace(b"\n", b"\r\n") + STATS
+    stream = (STATS + STOP + SESSION) * 2 + b"noise\n\n" + STATS + STOP.replace(b"\n", b"\r\n") + STATS
     with learn_after(1):
         for cut in range(0, len(stream), 3):
             reader = FAST.reader(name)
@@ -177,17 +179,15 @@ def test_a_call_that_was_interrupted_is_made_up_for(monkeypatch: pytest.MonkeyPa
     """A KeyboardInterrupt while a function is called: what was read before counts as unread, also its lines."""
     reader = Parser()
     reader.feed(SESSION * 3)
-    convert: Any = next(value.convert for value in reader._layouts.known[0].values if value.name == "Tags")
-    cells = dict(zip(convert.__code__.co_freevars, convert.__closure__ or ()))
-    decode = cells["decode"].cell_contents
+    decode = decoder(FIELDS["Tags"])
 
     def interrupted(text: str) -> Any:
         if text == "[3]":
-            monkeypatch.setattr(cells["decode"], "cell_contents", decode)
+            monkeypatch.undo()
             raise KeyboardInterrupt
         return decode(text)
 
-    monkeypatch.setattr(cells["decode"], "cell_contents", interrupted)
+    monkeypatch.setattr(layouts, "decoder", lambda field: interrupted if field.wire == "Tags" else decoder(field))
     stream = SESSION + SESSION.replace(b'{"a":[1]}', b"[3]") + b"noise\n\n"
     with pytest.raises(KeyboardInterrupt):
         reader.feed(stream)
