@@ -25,6 +25,10 @@ descriptor tells, which the stable ABI does not have. */
 #include <string.h>
 #include <structmember.h>
 
+#if defined(PYPY_VERSION) || defined(GRAALVM_PYTHON)
+#error "the layout of objects is that of CPython; the twin in Python does the work" /* and pip goes on without this file */
+#endif
+
 #define MAX_FIELDS 128   /* as layouts.MAX_NAMES; layout_new refuses more */
 #define LATEST_BYTES 48  /* a longer value is not remembered; a UUID has 36 */
 #define MAX_DIGITS 19    /* they always fit into 64 bits */
@@ -797,8 +801,8 @@ append_and_read(Unread *self, PyObject *buffer, PyObject *data, PyObject *result
     Py_BEGIN_CRITICAL_SECTION(buffer);
     const char *rest = PyByteArray_AS_STRING(buffer);
     size = PyByteArray_GET_SIZE(buffer);
-    left = size > place.longest || (size > 0 && *rest == '\n') || (is_clean ? find_end(rest, size) : cut) > 0 ||
-           (has_cr && memchr(rest, '\r', (size_t)size) != NULL);
+    left = size > place.longest || (size > 0 && *rest == '\n') ||
+           (has_cr && memchr(rest, '\r', (size_t)size) != NULL) || (is_clean ? find_end(rest, size) : cut) > 0;
     Py_END_CRITICAL_SECTION();
     if (left) {
         return 0;
