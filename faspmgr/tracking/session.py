@@ -71,9 +71,6 @@ TRANSITIONS: Mapping[type[Event] | None, Mapping[SessionState, SessionState]] = 
 }
 """For each event, and with None for the end of the stream: from which state to which. What is not named stays."""
 
-_COUNTED = (FileEvent, EndEvent)
-"""The events that have the counters of the session."""
-
 RATE_WINDOW_USEC = 5_000_000
 """The present rate is that of so many latest microseconds of the session's own clock."""
 RATE_STEP_USEC = 250_000
@@ -175,7 +172,9 @@ class Session:
             if self.state in transitions:
                 self.state = transitions[self.state]
                 self.error = None
-            if not isinstance(event, _COUNTED):
+            if isinstance(event, EndEvent):
+                self.end = event
+            elif not isinstance(event, FileEvent):
                 update = self._UPDATES.get(kind)
                 if update is not None:
                     update(self, event)
@@ -206,10 +205,10 @@ class Session:
         if usec >= self._next_sample_usec:
             self._remember(usec)
 
-        if isinstance(event, FileEvent):
-            self.filelist.apply(event, usec, written, sent)
-        else:
+        if event is self.end:
             self._apply_end(event)
+        else:
+            self.filelist.apply(event, usec, written, sent)  # type: ignore[arg-type]  # what is no end is about a file
 
     def lose(self, before: Session | None = None) -> None:
         """No more events will come: a session that has not ended is lost.
@@ -257,7 +256,6 @@ class Session:
         self.priority = _latest(event.priority, self.priority)
 
     def _apply_end(self, event: EndEvent) -> None:
-        self.end = event
         self.ended_in = next(_moments)
         # Where reading began in the middle of a session, its end counts files that were not seen here.
         skipped = max(self.files_skipped, event.transfers_skipped or 0)
