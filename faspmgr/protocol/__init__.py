@@ -10,6 +10,7 @@ JSON, ``faspmgr describe`` and the documentation read::
     grammar                     lines in, messages and problems out: the one authority on what is a message
     events                      a message as a typed event, and back
     layouts                     learnt layouts: the fast way from bytes to frame and event
+    speedups, _speedups.c       which twin of that way runs: the compiled one, or the one in Python
     tokenizer                   bytes in any pieces in, frames out
     parser                      bytes in any pieces in, events out
     commands                    what a manager sends
