@@ -7,6 +7,9 @@ import signal
 from collections.abc import Iterator
 from typing import Any, Self, TypeVar
 
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What interrupts a command that reads. Windows has no SIGHUP."""
+
 T = TypeVar("T")
 
 
@@ -44,9 +47,8 @@ class Interruption:
             yield item
 
     def __enter__(self) -> Self:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+        for number in SIGNALS:
+            if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
                 continue
             with contextlib.suppress(ValueError):  # not the main thread, which alone receives signals
                 self._handlers[number] = signal.signal(number, self._receive)

@@ -36,15 +36,13 @@ from typing import IO, Any, NoReturn, Self, TypeAlias
 import attrs
 
 from faspmgr.cli import output
+from faspmgr.cli.interruption import SIGNALS
 from faspmgr.cli.reading import Reading
 from faspmgr.errors import CommandError
 from faspmgr.verdicts import ExitStatus
 
 AHEAD = 2
 """For each process that reads, how many files may have been read whose turn has not come."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends or interrupts this process."""
 
 LENGTH_BYTES = 8
 
