@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import attrs
 
@@ -69,7 +69,3 @@ class Recorded:
                     base_file.write(line)
                     base_events += 1
         return cls(capture, lines, base_lines, events, base_events, capture.stat().st_size)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures of it."""
-        return {"messages": self.events, "STATS and STOP": self.base_events, "bytes": self.bytes}

@@ -10,7 +10,6 @@ Seconds are those of the processor: a core that others use as well must not make
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import resource
@@ -28,11 +27,9 @@ SMALL_PIECE = 2_048
 
 def _twin() -> str:
     """Which twin this process has: "compiled" or "pure Python"."""
-    try:
-        name: str = importlib.import_module("faspmgr.protocol.speedups").NAME
-    except (ImportError, AttributeError):  # before there were two
-        return "pure Python"
-    return name
+    from faspmgr.protocol.speedups import NAME
+
+    return NAME
 
 
 def main() -> None:
