@@ -1,7 +1,7 @@
 """The compiled twin against the one in Python: both in one process, fed the same, and asked for all that they tell.
 
 The package as it is imported is the compiled one; ``PURE`` is it once more, imported afresh with FASPMGR_PURE set.
-Without the compiled twin there is nothing to compare: see ``needs_both``.
+Without the compiled twin there is nothing to compare: see ``WITHOUT``.
 """
 
 from __future__ import annotations

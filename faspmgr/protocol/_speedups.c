@@ -53,7 +53,7 @@ typedef struct {
     enum kind kind;
     Py_ssize_t slot;       /* where the value goes in the object; 0 for its text into the dict */
     PyObject *name;        /* key in the dict */
-    PyObject *argument;    /* WORD: a tuple of pairs, text as bytes and value; CALL: the function; else NULL */
+    PyObject *argument;    /* WORD: a tuple of pairs, text as bytes and value; CALL: the function; else None */
     PyObject *behind;      /* bytes between this value and the next one, or up to the end of the message */
     PyObject *latest;      /* the value before, NULL for none or for one that is not to be used twice */
     Py_ssize_t latest_size;
@@ -215,26 +215,22 @@ make_place(long long offset, long long line)
 static PyObject *
 make_value(const Field *field, const Value *value)
 {
-    switch (field->kind) {
-    case INTEGER:
-        return field->slot ? PyLong_FromUnsignedLongLong(value->number) : make_text(value);
-    case WORD:
-        if (field->slot) {
-            return Py_NewRef(PyTuple_GET_ITEM(PyTuple_GET_ITEM(field->argument, (Py_ssize_t)value->number), 1));
-        }
-        return make_text(value);
-    case CALL: {
-        PyObject *text = make_text(value);
-        PyObject *made = text == NULL ? NULL : PyObject_CallOneArg(field->argument, text);
-        if (made != NULL && !field->slot) {
-            Py_SETREF(made, Py_NewRef(text));
-        }
-        Py_XDECREF(text);
-        return made;
+    if (field->slot && field->kind == INTEGER) {
+        return PyLong_FromUnsignedLongLong(value->number);
     }
-    default:
-        return make_text(value);
+    if (field->slot && field->kind == WORD) {
+        return Py_NewRef(PyTuple_GET_ITEM(PyTuple_GET_ITEM(field->argument, (Py_ssize_t)value->number), 1));
     }
+    PyObject *text = make_text(value);
+    if (text == NULL || field->kind != CALL) {
+        return text;
+    }
+    PyObject *made = PyObject_CallOneArg(field->argument, text);
+    if (made != NULL && !field->slot) { /* it was only asked whether the text is a value */
+        Py_SETREF(made, Py_NewRef(text));
+    }
+    Py_DECREF(text);
+    return made;
 }
 
 static PyObject *

@@ -8,7 +8,7 @@ are in ``extra`` by their name on the wire, so that nothing is lost.
 The attributes are spelt out for type checkers and editors, which makes the file long.
 
 Here a frame is decoded field by field. A transfer of many small files is a stream of little else than STATS and STOP:
-for the frames of a learnt layout the parser has a faster way to the same event (layouts.py).
+for messages of a learnt layout the parser has a faster way to the same event (layouts.py).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 An ascp writes every STATS of a session with the same fields in the same order. Once a message without any problem has
 been seen a few times, its list of names becomes a layout. The next message of that layout is cut into its texts by one
-regular expression, and a plan says at once what becomes of them: which are integers, and where in the event they go.
-With the compiled twin (_speedups.c) the plan is followed there, and no text is cut out first.
+regular expression, and the layout says at once what becomes of them: which are integers, and where in the event they
+go. The compiled twin (_speedups.c) does what the layout says without cutting a text out first.
 
 What may stand here
     Only what a layout can say by itself. A layout matches nothing but what the grammar would accept without a problem,
