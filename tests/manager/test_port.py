@@ -440,7 +440,8 @@ def test_the_files_of_a_crashed_run_are_removed_and_those_of_a_living_one_kept(t
     strange = tmp_path / "theirs.optport"
     strange.write_text("127.0.0.1:1\n")
     with start("listen", "--publish-in", tmp_path) as other:
-        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        # Waited for by its final name: the file is written under another one first.
+        wait_until(lambda: list(tmp_path.glob(f"faspmgr-{other.pid}-*.optport")))
         (theirs,) = tmp_path.glob(f"faspmgr-{other.pid}-*.optport")
         PublishedPort("127.0.0.1:1", tmp_path).remove()
         assert theirs.exists()
