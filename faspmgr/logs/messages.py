@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from faspmgr.logs.fields import DECODERS, FREE, LOG_FIELDS, OF_KIND, decode, decode_rate
+from faspmgr.logs.fields import DECODERS, FREE, LOG_FIELDS, OF_KIND, RATE_UNITS, decode
 
 MAX_EXACT_CHARS = 1 << 15
 """A longer line about a file is read as any other: the time of the expression for them may grow with the square."""
@@ -148,21 +148,27 @@ def _behind(words: int) -> Callable[[str, str], dict[str, Any]]:
 
 # -- a file
 
-_TRANSFER = re.compile(
+_TRANSFER = (
     r"FASP Transfer St(?:art|op) uuid=([^ ]+) op=([a-z]+) status=([a-z]+)"
     r'(?: errcode=([0-9]{1,9}) errstr="([^"]*)")?'
-    r' file="(.*)" size=([0-9]{1,19}) start_byte=([0-9]{1,19}) rate=([0-9.]{1,20}[A-Za-z]+)'
+    r' file="(FILE)" size=([0-9]{1,19}) start_byte=([0-9]{1,19}) rate=([0-9]{1,15}\.[0-9]{1,9})([KMGT]?bps)'
     r"(?: elapsed=([0-9]{1,15}\.[0-9]{1,9})s)? loss=([0-9]{1,15}\.[0-9]{1,9}) rexreqs=([0-9]{1,19})"
-    r' overhead=([0-9]{1,19})(?: mtime="([^"]*)")? *',
-    re.DOTALL,
+    r' overhead=([0-9]{1,19})(?: mtime="([^"]*)")? *'
 )
+# A path without quotes, which is found in a third of the time, and any path: up to the last place where one can end.
+_PLAIN_TRANSFER = re.compile(_TRANSFER.replace("FILE", '[^"]*'))
+_ANY_TRANSFER = re.compile(_TRANSFER.replace("FILE", ".*"), re.DOTALL)
 
 
 def _read_transfer(kind: str, message: str) -> dict[str, Any]:
-    match = _TRANSFER.fullmatch(message) if len(message) <= MAX_EXACT_CHARS else None
+    match = _PLAIN_TRANSFER.fullmatch(message)
+    if match is None and len(message) <= MAX_EXACT_CHARS:
+        match = _ANY_TRANSFER.fullmatch(message)
     if match is None:
         return _behind(3)(kind, message)
-    uuid, op, status, code, words, file, size, start, rate, elapsed, loss, rexreqs, overhead, mtime = match.groups()
+    uuid, op, status, code, words, file, size, start, rate, unit, elapsed, loss, rexreqs, overhead, mtime = (
+        match.groups()
+    )
     fields: dict[str, Any] = {"uuid": uuid, "op": op, "status": status}
     if code is not None:
         fields["errcode"] = int(code)
@@ -170,10 +176,7 @@ def _read_transfer(kind: str, message: str) -> dict[str, Any]:
     fields["file"] = file
     fields["size"] = int(size)
     fields["start_byte"] = int(start)
-    try:
-        fields["rate"] = decode_rate(rate)
-    except ValueError:
-        fields["rate"] = rate
+    fields["rate"] = round(float(rate) * RATE_UNITS[unit], 3)
     if elapsed is not None:
         fields["elapsed"] = float(elapsed)
     fields["loss"] = float(loss)
