@@ -14,9 +14,9 @@ class Failure:
 
     Attributes:
         name: what is wrong.
-        line: the command line. CLOSED stands for a port that refuses, HERE for a host and options to reach nothing
-            there; DOOR for how to log in at the SSH server, STRANGER for how that is refused; TARGET for a destination
-            behind the door, SOURCE for a file that is there, FOLDER for the folder of the test.
+        line: the command line. CLOSED stands for a port that refuses, DOOR for how to log in at the SSH server,
+            STRANGER for how that is refused, USER for who logs in, TARGET for a destination there, SOURCE for a file
+            that exists, FOLDER for the folder of the test.
         code: the log's code.
         reason: the log's words for it.
         management_code: the code of the stream.
@@ -60,8 +60,8 @@ FAILURES = (
     Failure("a client's license, receiving", "DOOR USER@127.0.0.1:SOURCE FOLDER", *_LICENSE, far_code=40),
     Failure("a client's license, and the second source is missing", "DOOR SOURCE FOLDER/none TARGET", *_LICENSE,
             far_code=40),
-    Failure("a client's license, in a persistent session", "--keepalive --mode=send --host=127.0.0.1 --user=USER DOOR /a",
-            *_LICENSE, far_code=40),
+    Failure("a client's license, in a persistent session",
+            "--keepalive --mode=send --host=127.0.0.1 --user=USER DOOR /a", *_LICENSE, far_code=40),
     Failure("no private key", f"-i FOLDER/none -P CLOSED SOURCE {_TO}",
             50, "No such file or directory", 4, "Private key file not found at path FOLDER/none"),
     Failure("no source", f"-P CLOSED {_TO}",

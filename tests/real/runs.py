@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import attrs
 
@@ -16,6 +17,8 @@ from faspmgr.protocol.tokenizer import Tokenizer
 
 TIMEOUT = 40
 """Seconds that a run may take; on a busy machine everything takes several times as long."""
+
+Meanwhile: TypeAlias = Callable[[subprocess.Popen[bytes], list[bytes]], None]
 
 
 @attrs.frozen
@@ -51,14 +54,14 @@ def run(
     argv: Sequence[str],
     env: Mapping[str, str] | None = None,
     *,
-    meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> Run:
     """Run ascp with a management port of its own, to its end.
 
     Args:
         argv: its command line.
         env: variables beside those of this process; of those, what steers an ascp is left out.
-        meanwhile: what to do while it runs.
+        meanwhile: called while it runs, with its process and the pieces that it has reported so far.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ASPERA_")}
     received: list[bytes] = []
@@ -75,7 +78,7 @@ def run(
                 stderr=subprocess.STDOUT,
             )
             if meanwhile:
-                meanwhile(process)
+                meanwhile(process, received)
             printed, _ = process.communicate(timeout=TIMEOUT)
         finally:
             if process is not None and process.poll() is None:

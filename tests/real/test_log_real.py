@@ -14,27 +14,34 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
 import pytest
+from faspmgr.logs.rotation import expand, ordered
+from faspmgr.logs.session import LogSession
 
 import faspmgr
 from faspmgr import logs
 from faspmgr.ascp import with_option
 from faspmgr.logs.codes import LOG_CODES
-from faspmgr.logs.session import LogSession
 from tests.live import wait_until
 from tests.real.conftest import SshServer
 from tests.real.failures import FAILURES, UNDIRECTED, Failure
-from tests.real.runs import Run, run
+from tests.real.runs import Meanwhile, Run, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is set up as on POSIX systems")
 
 LOG = "aspera-scp-transfer.log"
 NO_RATE = 2**64 - 1
 """What the log has as a rate where the far side did not answer; the stream has none then."""
+SAME = (
+    *("source", "destination", "source_prefix", "direction", "user", "cookie", "adaptive", "tcp_port", "cipher"),
+    *("precalc", "create_policy", "time_policy", "files_encrypt", "datagram_size", "keepalive"),
+    *("cluster_num_nodes", "cluster_node_id"),
+)
+"""What SESSION has, and the events of the log as well."""
 TO = "xfer@127.0.0.1:/data/out"
 DOCROOT = """\
 <CONF version="2"><default><file_system><access><paths><path>
@@ -46,6 +53,16 @@ DOCROOT = """\
 def sessions(path: Path) -> list[LogSession]:
     """The sessions of a log; none where there is none."""
     return list(logs.sessions(logs.read(path))) if path.exists() else []
+
+
+def track(events: Iterable[faspmgr.Event]) -> faspmgr.Session:
+    """The one session of a stream."""
+    tracker = faspmgr.Tracker()
+    for event in events:
+        tracker.update(event)
+    tracker.close()
+    (session,) = tracker.sessions
+    return session
 
 
 @attrs.frozen
@@ -71,12 +88,12 @@ class Logged:
     @property
     def told(self) -> faspmgr.Session:
         """The session as the stream has it."""
-        tracker = faspmgr.Tracker()
-        for event in faspmgr.parse(self.run.data):
-            tracker.update(event)
-        tracker.close()
-        (session,) = tracker.sessions
-        return session
+        return track(faspmgr.parse(self.run.data))
+
+    @property
+    def retold(self) -> faspmgr.Session:
+        """The session as it follows from the events that the near log amounts to."""
+        return track(logs.events(logs.read(self.log)))
 
 
 class Runner:
@@ -110,7 +127,7 @@ class Runner:
         *,
         remote: str = "",
         env: Mapping[str, str] | None = None,
-        meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
+        meanwhile: Meanwhile | None = None,
     ) -> Logged:
         """Run ascp to its end, with logs in the folders near and far.
 
@@ -118,13 +135,14 @@ class Runner:
             line: the command line, as in tests/real/failures.py, or its words.
             remote: the program at the other end.
             env: more variables.
-            meanwhile: what to do while it runs.
+            meanwhile: what to do while it runs, as of tests/real/runs.py.
         """
         words = shlex.split(self.fill(line)) if isinstance(line, str) else line
         program = self.server.remote(self.fill(remote)) if remote else self.server.ascp
         argv = [self.server.ascp, *words]
         for name, value in (("-S", program), ("-R", str(self.folder / "far")), ("-L", str(self.folder / "near"))):
-            argv = argv if name in words else with_option(argv, name, value)
+            given = any(word.startswith(name) for word in words)
+            argv = argv if given else with_option(argv, name, value)
         for side in ("near", "far"):
             (self.folder / side).mkdir(exist_ok=True)
         return Logged(run(argv, env, meanwhile=meanwhile), self.folder)
@@ -186,9 +204,188 @@ def test_log_and_stream_tell_the_same(runner: Runner, failure: Failure) -> None:
         assert (far.local or "").split(":")[0] == (near.peer or "").split(":")[0] == near.host == "127.0.0.1"
         assert far.version == near.version == near.peer_version
 
+    # So do the events that the log amounts to.
+    retold = went.retold
+    assert (retold.id, retold.state) == (told.id, told.state)
+    assert retold.error is not None
+    assert retold.error.code == told.error.code
+    assert retold.negotiated is not None
+    for name in SAME:
+        if name != "direction" or failure not in UNDIRECTED:
+            value = getattr(asked, name)
+            assert getattr(retold.negotiated, name) == (None if value == "Unset" else value), name
+
 
 def test_every_pair_of_codes_is_in_the_table() -> None:
     """The other way round: what was seen here is what the table has, so a row cannot be lost."""
     for failure in (*FAILURES, *UNDIRECTED):
         known = LOG_CODES[failure.code]
         assert (known.meaning, known.management_code) == (failure.reason, failure.management_code)
+
+
+# -- ends that are not the same on both sides
+
+
+def test_http_fallback_has_a_start_and_no_stop(runner: Runner) -> None:
+    """ascp 3.9.0 logs the second session only in sentences, and no stop of the first one, which the stream has."""
+    went = runner.start(f"-y 1 -u demo -t CLOSED -P CLOSED SOURCE {TO}")
+    first, second = (frame.fields["SessionId"] for frame in went.run.frames if frame.type == "INIT")
+    assert [
+        (frame.fields["SessionId"], frame.fields["Code"]) for frame in went.run.frames if frame.type == "ERROR"
+    ] == [
+        (second, "11"),
+        (first, "11"),
+    ]
+    near = went.near
+    assert (near.id, near.status, near.code) == (first, "lost", None)
+    assert near.source == (runner.fill("SOURCE"),)
+    assert near.destination == "/data/out"
+    assert near.user == "xfer"
+    assert any(f"http_session={second} Error" in message for message in near.errors)
+
+
+def test_a_server_that_hangs_up(runner: Runner) -> None:
+    """The stream has INIT alone, and the log no session: only why ascp ended."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def hang_up(process: subprocess.Popen[bytes], received: list[bytes]) -> None:
+            with server.accept()[0]:
+                wait_until(lambda: b"INIT" in b"".join(received))
+
+        went = runner.start(f"-P {server.getsockname()[1]} SOURCE {TO}", meanwhile=hang_up)
+    assert went.run.status == 1
+    assert [frame.type for frame in went.run.frames] == ["INIT"]
+    assert went.told.state == "lost"
+    assert sessions(went.log) == []
+    errors = [record.message for record in logs.read(went.log) if record.level == "ERR"]
+    assert errors == ["[asssh] SSH connection startup failed, err = -1"]
+
+
+def test_an_ascp_that_is_killed(runner: Runner) -> None:
+    """While it waits for its peer it has only logged in; the log has who did, and no session."""
+    log = runner.folder / "near" / LOG
+
+    def kill(process: subprocess.Popen[bytes], received: list[bytes]) -> None:
+        wait_until(lambda: b"INIT" in b"".join(received))
+        wait_until(lambda: log.exists() and b"AUTH [CLIENT]" in log.read_bytes())
+        process.kill()
+
+    went = runner.start("DOOR SOURCE TARGET", remote="cat >/dev/null", meanwhile=kill)
+    assert went.run.status == -signal.SIGKILL
+    assert [frame.type for frame in went.run.frames] == ["INIT"]
+    assert sessions(went.log) == []
+    (auth,) = [record.fields for record in logs.read(went.log) if record.kind == "auth"]
+    assert auth["op"] == "send"
+    assert (auth["remote_user"], auth["remote_host"]) == (runner.server.user, "127.0.0.1")
+
+
+def test_wrong_options_are_in_no_log(runner: Runner) -> None:
+    went = runner.start(f"-l abc SOURCE {TO}")
+    assert went.run.status == 1
+    assert (went.run.data, sessions(went.log)) == (b"", [])
+    assert list((runner.folder / "near").iterdir()) == []
+
+
+# -- names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["with space", "quo'te", 'dou"ble', "a=b c=d", "Übersicht", "esc\x1b[1m", "per%cent", 'a "b" c', "x" * 600],
+)
+def test_odd_names(runner: Runner, closed: int, name: str) -> None:
+    """The log quotes and escapes nothing, so a value ends where the name that is due comes."""
+    words = ["-P", str(closed), "--mode=send", "--host=127.0.0.1", f"--user={name}"]
+    went = runner.start([*words, f"/data/{name}", f"/in/{name}", f"/out/{name}"], env={"ASPERA_SCP_COOKIE": name})
+    near, asked = went.near, went.told.negotiated
+    assert asked is not None
+    assert near.source == asked.source
+    assert near.destination == asked.destination == f"/out/{name}"
+    assert near.user == asked.user
+    assert near.cookie == asked.cookie
+    if len(name) < 100:  # what is longer is cut, in the same way in both
+        assert near.source == (f"/data/{name}", f"/in/{name}")
+        assert (near.user, near.cookie) == (name, name)
+
+
+def test_names_that_are_no_utf_8(runner: Runner, closed: int) -> None:
+    """A source is left out by both; a destination has its bytes in the log alone."""
+    odd = os.fsdecode(b"latin-\xe9")
+    went = runner.start(["-P", str(closed), f"/data/{odd}", f"xfer@127.0.0.1:/out/{odd}"])
+    near, asked = went.near, went.told.negotiated
+    assert asked is not None
+    assert (near.source, asked.source) == ((), None)
+    assert (near.destination, asked.destination) == (f"/out/{odd}", "/out/latin-\ufffd")
+
+
+# -- files
+
+
+def test_the_two_names_of_one_log_are_read_once(runner: Runner) -> None:
+    went = runner.start(f"-P CLOSED SOURCE {TO}")
+    names = sorted(path.name for path in went.log.parent.iterdir())
+    assert names == ["aspera-scp-transfer.0.log", LOG]
+    paths = [str(went.log.parent / name) for name in names]
+    assert os.path.samefile(*paths)
+    assert len(ordered(paths)) == len(ordered(reversed(paths))) == 1
+    assert len(ordered(expand(str(went.log.parent)))) == 1
+
+    # A copy of the folder has two files.
+    copies = [runner.folder / name for name in names]
+    for path, copy in zip(paths, copies):
+        copy.write_bytes(Path(path).read_bytes())
+    assert len(ordered(map(str, copies))) == 1
+
+
+def test_a_ring_of_ten_files(runner: Runner, closed: int) -> None:
+    """After the file of number 9 comes 0 again, and the one that is next is deleted."""
+    near = runner.folder / "near"
+    argv = ["-L", f"{near}:1", "-P", str(closed)]
+    ids = []
+    for number in range(13):
+        went = runner.start([*argv, f"/data/{number}.mov", TO])
+        ids.append(went.told.id)
+        with open(went.log, "ab") as log:  # larger than a megabyte, so the next ascp begins another
+            log.truncate(1 << 20)
+            log.seek(0, os.SEEK_END)
+            log.write(b"\n")
+    assert sorted(path.name for path in near.iterdir()) == sorted(
+        [LOG, *(f"aspera-scp-transfer.{number}.log" for number in (0, 1, 2, 4, 5, 6, 7, 8, 9))]
+    )
+    paths = ordered(expand(str(near)))
+    assert [session.id for path in paths for session in logs.sessions(logs.read(path))] == ids[4:]
+
+
+def test_several_processes_in_one_log(runner: Runner) -> None:
+    """The lines are mixed; each session is that of its stream."""
+    went: list[Logged] = []
+    lines = [f"-C {node}:3 -O {33001 + node} -u part-{node} DOOR SOURCE TARGET" for node in (1, 2, 3)]
+    threads = [threading.Thread(target=lambda line=line: went.append(runner.start(line))) for line in lines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told = {one.told.id: one.told for one in went}
+    near, far = (sessions(runner.folder / side / LOG) for side in ("near", "far"))
+    assert {session.id for session in near} == {session.id for session in far} == told.keys()
+    assert len(near) == len(far) == len(told) == 3
+    for session in (*near, *far):
+        asked = told[session.id or ""].negotiated
+        assert asked is not None
+        assert (session.status, session.code) == ("failed", 40)
+        assert session.parameters["cluster_node_id"] == asked.cluster_node_id
+        assert len(session.errors) >= 4
+    assert {session.parameters["cluster_node_id"] for session in near} == {0, 1, 2}
+
+
+def test_standard_error(runner: Runner) -> None:
+    """With -L- the lines have no prefix, and what ascp prints stands among them."""
+    went = runner.start(f"-L- -P CLOSED SOURCE {TO}")
+    assert list((runner.folder / "near").iterdir()) == []
+    printed = runner.folder / "printed"
+    printed.write_text(went.run.output)
+    (session,) = sessions(printed)
+    assert (session.id, session.status, session.code) == (went.told.id, "failed", 14)
+    assert (session.source, session.destination, session.user) == ((runner.fill("SOURCE"),), "/data/out", "xfer")
+    assert (session.start, session.process) == (None, None)
