@@ -32,6 +32,7 @@ import attrs
 
 from faspmgr.logs.codes import management_code_of
 from faspmgr.logs.fields import OF_KIND
+from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.protocol.events import (
     DoneEvent,
@@ -372,6 +373,41 @@ class LogEvents:
         else:
             code, words = _error(stop, error)
             results.append(ErrorEvent(code=code, description=words, **about))
+
+
+class LogParser:
+    """Makes the events of a log of its bytes: a LogReader, and LogEvents behind it.
+
+    Example:
+        >>> LogParser().feed(b"LOG FASP Session Start uuid=7d5a op=send status=started source=film.mov dest=/in\\n")
+        [InitEvent(session_id='7d5a', direction='Send', operation='Transfer')]
+    """
+
+    def __init__(self) -> None:
+        self._reader = LogReader()
+        self._events = LogEvents()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Read the next bytes, cut anywhere; without any, nothing comes for a while.
+
+        Returns:
+            The events that are complete now.
+        """
+        results: list[Event] = []
+        for record in self._reader.feed(data) if data else self._reader.flush():
+            results += self._events.feed(record)
+        return results if data else results + self._events.flush()
+
+    def close(self) -> list[Event]:
+        """No more comes.
+
+        Returns:
+            The events that this completes.
+        """
+        results: list[Event] = []
+        for record in self._reader.close():
+            results += self._events.feed(record)
+        return results + self._events.close()
 
 
 def events(records: Iterable[LogRecord]) -> Iterator[Event]:
