@@ -6,6 +6,7 @@ tests.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -26,6 +27,7 @@ import faspmgr
 from faspmgr import logs
 from faspmgr.ascp import with_option
 from faspmgr.logs.codes import LOG_CODES
+from tests import launcher
 from tests.live import wait_until
 from tests.real.conftest import SshServer
 from tests.real.failures import FAILURES, UNDIRECTED, Failure
@@ -92,8 +94,8 @@ class Logged:
 
     @property
     def retold(self) -> faspmgr.Session:
-        """The session as it follows from the events that the near log amounts to."""
-        return track(logs.events(logs.read(self.log)))
+        """The session as it follows from the near log, read like a capture."""
+        return track(faspmgr.read(str(self.log)))
 
 
 class Runner:
@@ -216,6 +218,18 @@ def test_log_and_stream_tell_the_same(runner: Runner, failure: Failure) -> None:
             assert getattr(retold.negotiated, name) == (None if value == "Unset" else value), name
 
 
+def test_the_summary_is_the_same(runner: Runner) -> None:
+    went = runner.start("DOOR FOLDER/none TARGET")
+    capture = runner.folder / "capture"
+    capture.write_bytes(went.run.data)
+    headlines = []
+    for path in (capture, went.log):
+        status, out, _ = launcher.run("summary", path)
+        assert status == 1
+        headlines.append(out.splitlines()[0])
+    assert headlines[0] == headlines[1] == "Failed: 43 STAT_FAILS: No such file or directory"
+
+
 def test_every_pair_of_codes_is_in_the_table() -> None:
     """The other way round: what was seen here is what the table has, so a row cannot be lost."""
     for failure in (*FAILURES, *UNDIRECTED):
@@ -317,6 +331,24 @@ def test_names_that_are_no_utf_8(runner: Runner, closed: int) -> None:
     assert asked is not None
     assert (near.source, asked.source) == ((), None)
     assert (near.destination, asked.destination) == (f"/out/{odd}", "/out/latin-\ufffd")
+
+
+# -- secrets
+
+
+def test_a_token_is_not_shown(runner: Runner) -> None:
+    """With -DD the near log has the command line, also in hexadecimal, and the far one what it was sent."""
+    token = "ATM2_ACsDu7RcXQ1OvPpNn5ZzTtYy3Kk8"
+    runner.start(f"-DD -W {token} DOOR SOURCE TARGET")
+    written, shown = [], []
+    for side in ("near", "far"):
+        log = runner.folder / side / LOG
+        written.append(log.read_text())
+        shown += [json.dumps(record.to_dict()) for record in logs.read(log)]
+    for text in (token, token.encode().hex().upper()):
+        assert text in written[0]
+        assert text not in "\n".join(shown)
+    assert token in written[1]
 
 
 # -- files
