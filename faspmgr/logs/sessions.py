@@ -9,11 +9,11 @@ Which one
     negotiated, why it failed) to the one that it begins next. A process is known by its number and its host.
 When it is over
     A session has *stopped* with its stop. It is given when all that comes behind the stop has come: the block of file
-    transfer statistics, which ends the process; else with the next session or the next run of its process, when
-    the log is SETTLED later, or at flush() and close().
-    It is *lost* without a stop: when its process number begins anew, when its process was silent for SILENT, when more
-    than MAX_OPEN are open, and at close(). With HTTP fallback one process has two sessions at the same time: the start
-    of the second is no end of the first.
+    transfer statistics, the last that a process writes; else with the next session or the next run of its process,
+    when the log is SETTLED later, or at flush() and close().
+    It is *lost* without a stop: with that block, when its process number begins anew, when its process was silent for
+    SILENT, when more than MAX_OPEN are open, and at close(). One process may have several sessions at the same time
+    (HTTP fallback): the start of the second is no end of the first.
 What it costs
     Memory for the sessions that are open, and for the processes that have said something lately. A line about a file
     takes one look for its process, one for its session, and one for the file. Lines that tell nothing about a session
@@ -273,9 +273,7 @@ class Sessions:
         if current is not None:
             current.session.file_statistics = record.fields
             current.session.files_skipped = number(record.fields.get("transfers_skipped"))
-        self._end_stopped(process)
-        if not process.sessions:  # the block is the last that a process writes
-            self._end_process(process)
+        self._end_process(process)  # the block is the last that a process writes
 
     def _transfer_start(self, process: Process, record: LogRecord) -> None:
         opened = self._find(process, record)

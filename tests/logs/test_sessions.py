@@ -592,6 +592,12 @@ def test_a_session_is_over_with_the_block_of_its_process() -> None:
     assert fold.close() == []
 
 
+def test_a_process_that_ends_without_a_stop_is_lost() -> None:
+    fold = Sessions()
+    records = read(at(0, 7, start("one"), *BLOCK))
+    assert [session.status for record in records for session in fold.feed(record)] == ["lost"]
+
+
 def test_the_block_of_another_process_ends_nothing() -> None:
     fold = Sessions()
     assert list(given(fold, read(at(0, 7, start("one"), stop("one")), at(0, 8, *BLOCK)))) == []
