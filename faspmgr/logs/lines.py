@@ -37,6 +37,7 @@ _RFC_5424 = re.compile(
     r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
     re.DOTALL,
 )
+_NUMBER = re.compile("[0-9]{1,10}")  # the digits of other scripts are no number here
 _LEVEL_FIRST = re.compile(_LEVEL + "(.*)", re.DOTALL)
 _BARE = re.compile(r"(LOG|ERR|DBG|WRN|WARN|INF|INFO) (.*)", re.DOTALL)
 
@@ -89,7 +90,7 @@ def split_line(text: str) -> Line | None:
         return None
     stamp, host, program, process, message = match.groups()
     program = program.rpartition("/")[2]
-    number = int(process) if process and process.isdigit() and len(process) <= 10 else None
+    number = int(process) if process and _NUMBER.fullmatch(process) else None
     if not is_ascp(program):
         return Line("" if stamp == "-" else stamp, host, program, number, None, "", message or "")
     level, message = _LEVEL_FIRST.match(message or "").groups()  # type: ignore[union-attr]  # it matches any text
