@@ -741,10 +741,24 @@ def test_a_process_that_was_silent_for_a_day_is_lost() -> None:
         at(day, 9, VERSION),
         at(day + 1, 9, AUTH),
         at(day + 2, 8, begins("two", "a")),
-        at(2 * day, 9, NEGOTIATED),
+        at(day + 3, 9, NEGOTIATED),
+        at(2 * day + 2, 9, NEGOTIATED),
+        at(2 * day + 3, 9, NEGOTIATED),
     )
-    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["one"], [], []]
-    assert [session.id for session in fold.close()] == ["two"]
+    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["one"], [], [], [], ["two"]]
+    assert fold.close() == []
+
+
+def test_a_process_that_goes_on_does_not_hide_one_that_is_silent() -> None:
+    fold = Sessions()
+    day = SILENT.total_seconds()
+    records = read(
+        at(0, 7, start("one")),
+        at(1, 8, start("two")),
+        at(day - 1, 7, begins("one", "a")),
+        at(day + 2, 9, VERSION),
+    )
+    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["two"]]
 
 
 def test_more_sessions_than_any_server_has_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -786,9 +800,9 @@ def test_what_follows_a_stop_that_was_rotated_away_is_no_session() -> None:
     statistics = "FASP Session Statistics [Sender] id=one delay=8ms effective_rate=1.55Mbps"
     fold = Sessions()
     progress = "Sender bl t/o/r/dl/c/h=31/30/1/1/0/0 rate t/m/c=1000/0/1000 prog t/f/e=500/400/118421 xmtD=1"
-    records = read(at(0, 7, progress, "FASP Session Params uuid=one userid=0", statistics, *BLOCK))
-    assert list(given(fold, records)) == []
-    assert not fold._processes
+    for record in read(at(0, 7, progress, "FASP Session Params uuid=one userid=0", statistics, *BLOCK)):
+        assert fold.feed(record) == []
+        assert not fold._processes
     assert fold.close() == []
 
 
