@@ -331,8 +331,10 @@ DECODERS: Mapping[str, Callable[[str], Any]] = {
 }
 """From the text of a field to its value, by its kind; ValueError for a text that is no value. Other kinds are text."""
 
-FREE = frozenset({"path", "paths"})
-"""The kinds whose bare texts may have blanks in them."""
+BARE = frozenset(
+    field.name for field in LOG_FIELDS if field.kind in ("path", "paths") and field.name not in ("file", "storage")
+)
+"""Paths that are written as they are, without quotes around them, whatever they hold (seen, 3.9.0)."""
 
 
 def decode(kind: str, name: str, text: str) -> Any:
