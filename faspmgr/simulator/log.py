@@ -244,7 +244,8 @@ class SessionLog:
 
     def _fall_back(self) -> None:
         self._is_over = True
-        self._stand()
+        if not self._stands:
+            self._say_session("Start", "status=started")
         self._say("Falling back to HTTP", main=True)
 
     # What each type of message adds; all others add nothing.
