@@ -12,7 +12,7 @@ smaller than --multi-session-threshold::
     --simulate-speed N|max     so many times faster than real; 1 with --simulate-copy, max without
     --simulate-play FILE       play this recorded stream instead; given several times: the next run plays the next one
     --simulate-record DIR      note down options, commands and the end of each run, as JSON Lines
-    -L DIR, -L DIR:N, -L-      ascp's own log of the session, below DIR (of N MB at most), or on standard error
+    -L DIR, -L DIR:N, -L-      ascp's own log of the session: see below; not of a recorded stream
     FASPMGR_ASCP_FAULT         what is to go wrong: see faults.py
 """
 
@@ -92,7 +92,7 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         log(HELP_TEXT if options.action == "help" else VERSION_TEXT)
         return 0
     try:
-        log_file = LogFile(options.log) if options.log else None
+        log_file = LogFile(options.log) if options.log and not options.play else None
     except OSError as error:
         log(f"Error opening log directory {os.path.dirname(error.filename)}\n", sys.stderr)
         log(f"error initializing transfer log '{error.filename}' ({error.strerror}).\n", sys.stderr)

@@ -24,7 +24,7 @@ from typing import ClassVar
 
 import attrs
 
-from faspmgr.logs.codes import log_code_of
+from faspmgr.logs.codes import LOG_CODES, LogCode, log_code_of
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import logtext
@@ -224,7 +224,7 @@ class SessionLog:
             self._stand()
         status = f"status=failed {error_text(fields)}"
         self._say(fields["Description"], "ERR", main=True)
-        code = log_code_of(int(fields["Code"]))
+        code = log_code(fields)
         if code and self._has_peer:
             side = "receiver" if self._session.get("Direction") == "Receive" else "sender"
             self._say(f"FASP {side} had error, errcode {code.code} errstr [{fields['Description']}]", "ERR", main=True)
@@ -262,7 +262,14 @@ class SessionLog:
     }
 
 
+def log_code(fields: Fields) -> LogCode | None:
+    """Give the log's code for Code of a message: of several the one with the words of Description, if there is one."""
+    code, words = int(fields["Code"]), fields["Description"]
+    same = (row for row in LOG_CODES.values() if row.management_code == code and row.meaning == words)
+    return next(same, None) or log_code_of(code)
+
+
 def error_text(fields: Fields) -> str:
     """Give ``errcode`` and ``errstr`` for Code and Description of a message."""
-    code = log_code_of(int(fields["Code"]))
+    code = log_code(fields)
     return f'errcode={code.code} errstr="{code.meaning}"' if code else f'errstr="{fields["Description"]}"'

@@ -203,6 +203,15 @@ def test_a_code_without_a_known_pair_is_words_alone() -> None:
     assert "errcode" not in ended
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"), [("No such file or directory", 50), ("Destination path check failed", 4), ("Not there", 4)]
+)
+def test_of_several_codes_that_with_the_same_words(words: str, expected: int) -> None:
+    error = {"Code": "4", "Description": words, "SessionId": UUID, "Loss": "0"}
+    records = read(log_of([(0, "INIT", INIT), (0, "SESSION", SESSION), (9, "ERROR", error)]).encode())
+    assert of(records, "session_stop")[0]["errcode"] == expected
+
+
 def test_progress_every_twenty_seconds() -> None:
     """At the first STATS behind each: 100 Mbps are 250,000,000 bytes in 20 seconds."""
     moments = [(0, "INIT", {**INIT, "Direction": "Receive"}), (0, "SESSION", {**SESSION, "Direction": "Receive"})]

@@ -51,10 +51,16 @@ def known(code: int) -> int:
     return code if log_code_of(code) else 0
 
 
-def finished(session: Session) -> list[tuple[str, str, int | None, int | None]]:
-    """Name, fate, size and code of its files; not of those that SKIP has named, as the log has no line for them."""
+def finished(session: Session) -> list[tuple[object, ...]]:
+    """Name, fate, size, beginning and code of its files; not of those of a SKIP: the log has no line for them."""
     return [
-        (file.name, file.state, file.size, file.error and known(file.error.code))
+        (
+            file.name,
+            file.state,
+            file.size,
+            file.state == "done" and file.start_byte,
+            file.error and known(file.error.code),
+        )
         for file in session.history
         if file.state in ("done", "failed", "skipped") and not (file.state == "skipped" and file.start_byte is None)
     ]
