@@ -19,31 +19,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from faspmgr.logs import LogEvents, LogReader
 from faspmgr.logs.codes import log_code_of
 from faspmgr.simulator import Scenario
 from faspmgr.tracking import Session, Tracker
+from tests.simulator.logs import read, read_folder, tracked_log
 from tests.simulator.management import run, run_process, tracked
 
-NAME = "aspera-scp-transfer.log"
 OF_SESSION = ("id", "direction", "target_rate_kbps", "min_rate_kbps", "policy", "cookie")
 NEGOTIATED = ("user", "source", "destination", "tcp_port", "cipher", "create_policy", "precalc", "manifest_inprogress",
               "cluster_num_nodes", "cluster_node_id", "keepalive", "rate_control_algorithm")  # fmt: skip
 OF_PEER = ("host", "remote_address", "port")
 AT_THE_END = ("bytes_transferred", "bytes_written", "files_skipped", "files_active")
-
-
-def tracked_log(data: bytes) -> Tracker:
-    """What a tracker makes of a log."""
-    reader, log = LogReader(), LogEvents()
-    tracker = Tracker(keep_files="all")
-    for record in reader.feed(data) + reader.close():
-        for event in log.feed(record):
-            tracker.update(event)
-    for event in log.close():
-        tracker.update(event)
-    tracker.close()
-    return tracker
 
 
 def known(code: int) -> int:
@@ -138,7 +124,7 @@ def test_synthetic_sessions(values: dict[str, Any]) -> None:
     scenario = Scenario(**values)
     # Of a stream that breaks off in a message, that message is not in the log.
     stream = b"".join(frame.encode() for frame in scenario.frames())
-    compare_all(tracked(stream), tracked_log(b"".join(scenario.log())))
+    compare_all(tracked(stream), tracked_log(read(b"".join(scenario.log()))))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +149,7 @@ def test_synthetic_sessions(values: dict[str, Any]) -> None:
 def test_runs(words: str, fault: str, source: Path, tmp_path: Path) -> None:
     args = words.replace("SOURCE", str(source)).split()
     outcome = run("-L", tmp_path, *args, fault=fault, env={"ASPERA_SCP_COOKIE": 'a "cookie"'})
-    compare_all(tracked(outcome.data), tracked_log((tmp_path / NAME).read_bytes()))
+    compare_all(tracked(outcome.data), tracked_log(read_folder(tmp_path)))
 
 
 @pytest.mark.parametrize("fault", ["die@500000", "die-kill@50%", "silent-exit", "die@connect"])
@@ -174,7 +160,7 @@ def test_a_process_that_dies_is_lost_in_both(fault: str, source: Path, tmp_path:
     stream.close()
     (session,) = stream.sessions
     assert session.state == "lost"
-    log = tracked_log((tmp_path / NAME).read_bytes())
+    log = tracked_log(read_folder(tmp_path))
     if not fault.endswith("00000") and fault != "die-kill@50%":
         # Nothing of it but who has logged in: its Start would come later.
         assert not log.sessions
@@ -185,5 +171,5 @@ def test_a_process_that_dies_is_lost_in_both(fault: str, source: Path, tmp_path:
 def test_a_session_over_http(source: Path, tmp_path: Path) -> None:
     """The stream has its end, the log has not: another program moves the files."""
     outcome = run("-L", tmp_path, "-y", "1", source, "u@h:/nowhere", fault="fail=14")
-    (stream,), (log,) = tracked(outcome.data).sessions, tracked_log((tmp_path / NAME).read_bytes()).sessions
+    (stream,), (log,) = tracked(outcome.data).sessions, tracked_log(read_folder(tmp_path)).sessions
     assert (log.id, stream.state, log.state) == (stream.id, "done", "lost")
