@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def progress(usec: int, name: str, size: int, written: int, sent: int, written_i
 
 
 def stop(*args: int | str, **more: str) -> Moment:
-    usec, _, fields = progress(*args, **more)  # type: ignore[arg-type]
+    usec, _, fields = progress(*args, **more)
     return usec, "STOP", fields
 
 
@@ -145,6 +146,27 @@ def test_every_line_of_a_session() -> None:
     written = log_of(WHOLE).split("\n")
     expected = [f"2026-01-05 09:00:{line}" if line else "" for line in EXPECTED.split("\n")]
     assert written == expected
+
+
+@pytest.mark.parametrize("direction", ["Send", "Receive"])
+def test_fields_are_those_of_a_real_log_in_their_order(direction: str, fixtures: Path) -> None:
+    """Of every kind of line, by side and status. Only mtime is not said here, and an errcode that is not known."""
+
+    def forms(data: bytes) -> set[tuple[object, ...]]:
+        return {
+            (record.kind, *(record.fields.get(name) for name in ("side", "op", "status")),
+             *(name for name in record.fields if name not in ("mtime", "errcode")))
+            for record in read(data)
+        }  # fmt: skip
+
+    real = forms((fixtures / "ascp-log" / "ascp-3.9.6-windows.log").read_bytes())
+    # A file that fails on the receiving side is in no log that was seen: it is taken to be as on the sending one.
+    real |= {tuple("recv" if value == "send" else value for value in form) for form in real if "failed" in form}
+    ways = ({"fail": {43: 1}, "skip": 1, "present": 1}, {"error": 28, "stop_at": 0.5}, {"error": 16, "stop_at": 0})
+    for way in ways:
+        ours = forms(b"".join(Scenario(files=4, direction=direction, **way).log()))
+        assert {form[0] for form in ours} > {"version", "auth", "session_statistics", "progress", "file_statistics"}
+        assert ours <= real
 
 
 def test_standard_error_has_no_prefix() -> None:
