@@ -32,15 +32,15 @@ SESSION = {**LOCAL, "RemoteAddress": "192.0.2.11", "PeerVLinkVersion": "1"}
 
 
 def progress(usec: int, name: str, size: int, written: int, sent: int, written_in_all: int, **more: str) -> Moment:
-    """A STATS; or with another type for [1], a STOP."""
+    """A STATS."""
     fields = {"File": name, "Size": str(size), "Written": str(written), "SessionId": UUID, "Elapsedusec": str(usec),
               "TransferBytes": str(sent), "FileBytes": str(written_in_all), "Loss": "0", "Delay": "30"}  # fmt: skip
     return usec, "STATS", {**fields, **more}
 
 
-def stop(*args: int | str, **more: str) -> Moment:
-    usec, _, fields = progress(*args, **more)
-    return usec, "STOP", fields
+def stop(usec: int, name: str, size: int, written: int, sent: int, written_in_all: int, **more: str) -> Moment:
+    """A STOP, which has the same fields."""
+    return usec, "STOP", progress(usec, name, size, written, sent, written_in_all, **more)[2]
 
 
 def log_of(moments: Iterable[Moment], began: datetime | None = datetime(2026, 1, 5, 9)) -> str:
