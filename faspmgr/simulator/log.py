@@ -24,7 +24,7 @@ from typing import ClassVar
 
 import attrs
 
-from faspmgr.logs.codes import LOG_CODES, LogCode, log_code_of
+from faspmgr.logs.codes import LOG_CODES, LogCode
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import logtext
@@ -263,10 +263,14 @@ class SessionLog:
 
 
 def log_code(fields: Fields) -> LogCode | None:
-    """Give the log's code for Code of a message: of several the one with the words of Description, if there is one."""
-    code, words = int(fields["Code"]), fields["Description"]
-    same = (row for row in LOG_CODES.values() if row.management_code == code and row.meaning == words)
-    return next(same, None) or log_code_of(code)
+    """Give the log's code for Code of a message.
+
+    Of several it is the one with the words of Description, else the last: the real one gives 106 for a usage error, and
+    50 for a key that is not there.
+    """
+    rows = [row for row in LOG_CODES.values() if row.management_code == int(fields["Code"])]
+    same = [row for row in rows if row.meaning == fields["Description"]]
+    return [None, *rows, *same][-1]
 
 
 def error_text(fields: Fields) -> str:

@@ -205,10 +205,17 @@ def test_a_code_without_a_known_pair_is_words_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [("No such file or directory", 50), ("Destination path check failed", 4), ("Not there", 4)]
+    ("code", "words", "expected"),
+    [
+        (4, "No such file or directory", 50),
+        (4, "Destination path check failed", 4),
+        (4, "Private key file not found at path /nonexistent", 50),
+        (8, "Source file list not specified", 62),
+        (8, "no remote host specified", 106),
+    ],
 )
-def test_of_several_codes_that_with_the_same_words(words: str, expected: int) -> None:
-    error = {"Code": "4", "Description": words, "SessionId": UUID, "Loss": "0"}
+def test_of_several_codes_that_which_the_real_one_gives(code: int, words: str, expected: int) -> None:
+    error = {"Code": str(code), "Description": words, "SessionId": UUID, "Loss": "0"}
     records = read(log_of([(0, "INIT", INIT), (0, "SESSION", SESSION), (9, "ERROR", error)]).encode())
     assert of(records, "session_stop")[0]["errcode"] == expected
 
