@@ -23,10 +23,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from faspmgr.logs import LogRecord
+from faspmgr.logs import LogRecord, LogSession, sessions
 from faspmgr.logs.codes import log_code_of
-from faspmgr.logs.session import LogSession
-from faspmgr.logs.sessions import sessions
 from faspmgr.simulator import Scenario
 from faspmgr.tracking import Session, Tracker
 from tests.simulator.logs import read, read_folder, tracked_log
