@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
-from faspmgr.logs.session import LogSession
 
 import faspmgr
 from faspmgr import logs
 from faspmgr.ascp import with_option
+from faspmgr.logs.session import LogSession
 from tests.live import wait_until
 from tests.real.conftest import SshServer
 from tests.real.runs import Meanwhile, Run, run

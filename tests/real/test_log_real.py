@@ -16,10 +16,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from faspmgr.logs.rotation import expand, ordered
 
 from faspmgr import logs
 from faspmgr.logs.codes import LOG_CODES
+from faspmgr.logs.rotation import expand, ordered
 from tests import launcher
 from tests.live import wait_until
 from tests.real.conftest import SshServer
