@@ -56,10 +56,6 @@ _ROWS = (
 LOG_CODES: Mapping[int, LogCode] = MappingProxyType({row[0]: LogCode(*row) for row in _ROWS})
 """Every known code of the log, in ascending order."""
 
-_BY_MANAGEMENT = {
-    row.management_code: row for row in reversed([*LOG_CODES.values()]) if row.management_code is not None
-}
-
 
 def explain_log(code: int) -> LogCode:
     """Say what a code of the log means.
@@ -81,8 +77,3 @@ def management_code_of(code: int | None) -> int | None:
     """Give the code of the management stream for a code of the log; None where it is not known."""
     row = None if code is None else LOG_CODES.get(code)
     return row.management_code if row else None
-
-
-def log_code_of(management_code: int) -> LogCode | None:
-    """Give the code of the log for one of the management stream, the lowest of several; None where it is not known."""
-    return _BY_MANAGEMENT.get(management_code)

@@ -33,7 +33,7 @@ import attrs
 from faspmgr.logs.codes import management_code_of
 from faspmgr.logs.fields import OF_KIND
 from faspmgr.logs.folding import MAX_OPEN, Sessions
-from faspmgr.logs.opened import Key
+from faspmgr.logs.opened import Key, kbps
 from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
@@ -349,8 +349,8 @@ def _session_event(session: LogSession) -> SessionEvent:
         "destination": session.destination or None,
         "source_prefix": session.source_prefix,
         "cookie": session.cookie,
-        "rate": _kbps(parameters.get("targetrate")),
-        "min_rate": _kbps(parameters.get("minrate")),
+        "rate": _number(kbps(parameters.get("targetrate"))),
+        "min_rate": _number(kbps(parameters.get("minrate"))),
         "adaptive": adaptive,
         "priority": priority,
         "cipher": session.cipher,
@@ -366,11 +366,6 @@ def _fits(name: str, value: Any) -> bool:
     if kind in ("integer", "rate"):
         return isinstance(value, int) and _number(value) is not None
     return isinstance(value, {"boolean": bool, "paths": tuple}.get(kind, str))
-
-
-def _kbps(bits_per_second: Any) -> int | None:
-    number = _number(bits_per_second)
-    return None if number is None else number // 1000
 
 
 def _split_address(text: str | None) -> tuple[str | None, int | None]:

@@ -36,6 +36,7 @@ from faspmgr.logs.opened import (
     Process,
     number,
     read_file,
+    read_http_failure,
     read_progress,
     read_start,
     read_statistics,
@@ -103,6 +104,7 @@ class Sessions:
             **TELLING,
             "session_start": self._session_start,
             "session_stop": self._session_stop,
+            "http_session": self._http_session,
             "session_statistics": self._session_statistics,
             "file_statistics": self._file_statistics,
             "transfer_start": self._transfer_start,
@@ -286,6 +288,14 @@ class Sessions:
             self._settled_at[opened] = _later(record.time, SETTLED)
             self._set_due()
 
+    def _http_session(self, process: Process, record: LogRecord) -> None:
+        """A session that goes on over HTTP has no stop of its own; that this failed, the log does say (seen, 3.9.0)."""
+        opened = process.current
+        if opened is None or opened.stopped or not read_http_failure(opened.session, record):
+            return
+        opened.stopped = opened.alone = True
+        self._end(opened)
+
     def _session_statistics(self, process: Process, record: LogRecord) -> None:
         opened = process.sessions.get(record.fields.get("uuid") or "")
         if opened is None:
@@ -297,8 +307,9 @@ class Sessions:
     def _file_statistics(self, process: Process, record: LogRecord) -> None:
         current = process.current
         if current is not None:
-            current.session.file_statistics = record.fields
-            current.session.files_skipped = number(record.fields.get("transfers_skipped"))
+            session = current.session
+            session.file_statistics = record.fields
+            session.files_skipped = max(session.files_skipped, number(record.fields.get("transfers_skipped")) or 0)
         self._end_process(process)  # the block is the last that a process writes
 
     def _transfer_start(self, process: Process, record: LogRecord) -> None:
@@ -329,7 +340,10 @@ class Sessions:
             file = LogFile(name, session.id, session.direction)
         read_file(file, record)
         if file.status == "done":
-            session.files_done += 1
+            if file.size and file.start_byte == file.size:  # it was there already
+                session.files_skipped += 1
+            else:
+                session.files_done += 1
         elif file.status == "failed":
             session.files_failed += 1
         else:

@@ -45,6 +45,9 @@ _STATISTICS = {
     "bl_total": "blocks_total",
     "bl_rex": "blocks_retransmitted",
 }
+RATE_UNKNOWN = 2**64 - 1
+"""targetrate and minrate, bits per second, where the far side never said them (seen, 3.9.0)."""
+
 _PATH = ("path_mtu", "datagram_size", "block_size")
 
 Key: TypeAlias = tuple[str, int | None]
@@ -119,6 +122,19 @@ def read_stop(session: LogSession, record: LogRecord) -> None:
     session.stop = record.time
     _read_ends(session, fields)
     _read_verdict(session, fields)
+
+
+def read_http_failure(session: LogSession, record: LogRecord) -> bool:
+    """Take the failure of a session over HTTP; False where the line tells of none."""
+    fields = record.fields
+    if fields.get("action") == "session_end":
+        session.reason = fields.get("error")
+    elif fields.get("completed") == 0:
+        session.reason = f"HTTP session ended with result {fields.get('result')}"
+    else:
+        return False
+    session.status, session.stop = "failed", record.time
+    return True
 
 
 def read_statistics(session: LogSession, record: LogRecord) -> None:
@@ -199,9 +215,9 @@ def _params(process: Process, record: LogRecord) -> None:
     session.cookie = fields.get("cookie")
     session.policy = fields.get("rate_policy")
     session.cipher = fields.get("cipher")
-    session.min_rate_kbps = _kbps(fields.get("minrate"))
+    session.min_rate_kbps = kbps(fields.get("minrate"))
     if session.original_target_rate_kbps is None:  # nothing was negotiated
-        session.target_rate_kbps = _kbps(fields.get("targetrate"))
+        session.target_rate_kbps = kbps(fields.get("targetrate"))
 
 
 def _error(process: Process, record: LogRecord) -> None:
@@ -234,8 +250,8 @@ def _auth(process: Process, record: LogRecord) -> None:
 
 def _rates(process: Process, record: LogRecord) -> None:
     told = {
-        "target_rate_kbps": _kbps(record.fields.get("target_rate")),
-        "original_target_rate_kbps": _kbps(record.fields.get("original_target_rate")),
+        "target_rate_kbps": kbps(record.fields.get("target_rate")),
+        "original_target_rate_kbps": kbps(record.fields.get("original_target_rate")),
     }
     current = process.current
     # A session that has negotiated already does not do it again: it is the next one that does.
@@ -281,5 +297,8 @@ def number(value: Any) -> Any:
     return value if value.__class__ in (int, float) else None
 
 
-def _kbps(value: Any) -> float | None:
-    return None if number(value) is None else value / 1000
+def kbps(bits_per_second: Any) -> float | None:
+    """Kilobits per second; None for a text, and for the number that stands for a rate which is not known."""
+    if number(bits_per_second) is None or bits_per_second == RATE_UNKNOWN:
+        return None
+    return float(bits_per_second / 1000)

@@ -117,10 +117,11 @@ class LogSession:
         license: of this side: product, account, number.
         peer_license: of the far side.
         files: those that finished, the first ``keep_files`` of them, and all that were interrupted.
-        files_done: how many were done.
+        files_done: how many were done, without those skipped.
         files_failed: how many failed.
         files_interrupted: how many were under way when the session ended.
-        files_skipped: how many were skipped, as the block of file transfer statistics has it.
+        files_skipped: how many were at the destination already: they start at their end. Of others that were skipped
+            only the block of file transfer statistics tells.
         bytes_transferred: bytes that went over the network; of a lost session so far.
         bytes_written: bytes of files; of a lost session so far.
         rate_kbps: kilobits per second; the average of what was good for something.
@@ -184,7 +185,7 @@ class LogSession:
     files_done: int = 0
     files_failed: int = 0
     files_interrupted: int = 0
-    files_skipped: int | None = None
+    files_skipped: int = 0
 
     bytes_transferred: int | None = None
     bytes_written: int | None = None

@@ -133,7 +133,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": "studio_output",
         "source": [],
         "destination": ".7188939./download",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 1_000_000.0,
         "original_target_rate_kbps": None,
         "cipher": "none",
@@ -197,7 +197,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": "ingest",
         "source": ["test.img"],
         "destination": "test",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 1_000_000.0,
         "original_target_rate_kbps": None,
         "cipher": "aes-128-cfb",
@@ -333,7 +333,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": None,
         "source": [],
         "destination": "",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 10_000.0,
         "original_target_rate_kbps": None,
         "cipher": "none",
@@ -636,7 +636,7 @@ def test_a_process_that_ends_without_a_stop_is_lost() -> None:
 def test_the_block_of_another_process_ends_nothing() -> None:
     fold = Sessions()
     assert list(given(fold, read(at(0, 7, start("one"), stop("one")), at(0, 8, *BLOCK)))) == []
-    assert [session.files_skipped for session in fold.close()] == [None]
+    assert [session.files_skipped for session in fold.close()] == [0]
 
 
 def test_files_that_were_skipped_are_those_of_the_block() -> None:
@@ -724,7 +724,7 @@ def test_two_sessions_of_one_process_at_the_same_time() -> None:
     assert found["udp"].target_rate_kbps == found["http"].target_rate_kbps == 50_000
     assert [file.status for file in found["udp"].files] == ["failed"]
     assert [file.status for file in found["http"].files] == ["done"]
-    assert (found["udp"].files_skipped, found["http"].files_skipped) == (None, 3)
+    assert (found["udp"].files_skipped, found["http"].files_skipped) == (0, 3)
 
 
 def test_a_session_that_has_stopped_is_over_when_its_process_begins_the_next() -> None:
@@ -964,3 +964,34 @@ def test_all_names_are_shown_in_their_order() -> None:
             "stop": "2026-03-01T10:00:00+00:00",
         }
     ]
+
+
+# -- what a real ascp 3.9.0 wrote
+
+
+def test_files_that_were_there_are_skipped_and_not_done() -> None:
+    there = 'FASP Transfer Stop uuid=one op=send status=success file="a" size=10 start_byte=10 rate=0.00Kbps loss=0.00 '
+    for block, skipped in ((), 1), (BLOCK, 3):
+        log = at(0, 7, start("one"), there + "rexreqs=0 overhead=0", begins("one", "b"), ends("one", "b"), stop("one"))
+        session = fold(log, at(1, 7, *block))["one"]
+        assert (session.files_done, session.files_skipped, len(session.files)) == (1, skipped, 2)
+
+
+def test_a_rate_that_is_not_known() -> None:
+    params = "FASP Session Params uuid=one userid=0 targetrate=18446744073709551615 minrate=18446744073709551615"
+    session = fold(at(0, 7, start("one"), params))["one"]
+    assert (session.target_rate_kbps, session.min_rate_kbps) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("Error unable to create socket action=session_end server=h", "failed", "Error unable to create socket"),
+        ("ended with result:400 completed=0 elapsed_usec=67", "failed", "HTTP session ended with result 400"),
+        ("Error unable to create socket action=session_start server=h", "lost", None),
+        ("ended with result:200 completed=1 elapsed_usec=67", "lost", None),
+    ],
+)
+def test_a_session_that_fails_over_http(line: str, status: str, reason: str | None) -> None:
+    session = fold(at(0, 7, start("one"), "Falling back to HTTP", f"http_session=two {line}"))["one"]
+    assert (session.status, session.code, session.reason) == (status, None, reason)
