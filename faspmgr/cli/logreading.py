@@ -1,0 +1,137 @@
+"""The logs of a command: reads them one after the other, says what is wrong with them, and knows the status.
+
+A log that cannot be read does not stop the others: it is reported, and the worst status remains.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from typing import NamedTuple
+
+import click
+
+from faspmgr.captures import chunks
+from faspmgr.cli.reading import name_of
+from faspmgr.cli.text import printable, size
+from faspmgr.errors import CaptureError
+from faspmgr.logs import LogReader, LogRecord
+from faspmgr.logs.reader import MAX_LINE_BYTES
+from faspmgr.logs.rotation import expand
+from faspmgr.verdicts import ExitStatus
+
+STREAM_START = b"FASPMGR "
+"""What a capture of the management stream starts with."""
+
+
+class Batch(NamedTuple):
+    """Records that came together.
+
+    Attributes:
+        records: in the order of the log.
+        idle: nothing more comes for now.
+    """
+
+    records: list[LogRecord]
+    idle: bool
+
+
+class LogReading:
+    """Reads logs one after the other.
+
+    Attributes:
+        status: the exit status so far.
+    """
+
+    def __init__(self, files: tuple[str, ...], *, follow: bool, timezone: tzinfo | None) -> None:
+        """Check the options.
+
+        Args:
+            files: paths of logs, or of directories with logs; ``-`` or nothing for standard input.
+            follow: wait for more at the end of the log.
+            timezone: of times without one; None for that of this machine.
+
+        Raises:
+            click.UsageError: several logs to follow, or a directory.
+        """
+        self.status = ExitStatus.DONE
+        self._files = files or ("-",)
+        self._follow = follow
+        self._timezone = timezone
+        # Logs that could not be read to their end.
+        self._failures = 0
+        # What the times of a log leave out was said.
+        self._said_times = False
+        if follow and len(self._files) > 1:
+            raise click.UsageError("--follow reads one FILE, not several.")
+        if follow and os.path.isdir(self._files[0]):
+            raise click.UsageError(f"--follow reads a FILE, and {self._files[0]} is a directory.")
+
+    def batches(self) -> Iterator[Batch]:
+        """Give the records of all logs as they arrive, rotated ones in the order in which they were written."""
+        for path in expand(self._files):
+            failures = self._failures
+            known = False
+            start = b""
+            for piece, records in self._pump(path):
+                start = start or piece[: len(STREAM_START)]
+                known = known or any(record.kind != "other" or record.level for record in records)
+                self._say_times(path, records)
+                yield Batch(records, idle=not piece)
+            if not known and self._failures == failures:
+                is_stream = start.startswith(STREAM_START)
+                words = "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
+                self._log(name_of(path), words if is_stream else "no line of ascp's log")
+
+    def _pump(self, path: str) -> Iterator[tuple[bytes, list[LogRecord]]]:
+        """Read a log: pieces, and the records that each completes. Only what is wrong with the log is written in here,
+        so that an OSError is one of the log and not of the output."""
+        name = name_of(path)
+
+        def say_cut(line: int) -> None:
+            self._log(f"{name}:{line}", f"longer than {size(MAX_LINE_BYTES)}, the rest of the line is not read")
+
+        reader = LogReader(
+            timezone=self._timezone, latest=self._latest(path), path="" if path == "-" else path, on_cut=say_cut
+        )
+        # Of a pipe a session is to be known as soon as it has ended, whether or not anything follows.
+        follow = self._follow or path == "-"
+        try:
+            for piece in chunks(path, follow=follow, log=lambda words: self._log(name, words)):
+                yield piece, reader.feed(piece) if piece else reader.flush()
+        except CaptureError as error:
+            self._fail(path, str(error), ExitStatus.MALFORMED)
+        except OSError as error:
+            self._fail(path, error.strerror or str(error), ExitStatus.USAGE)
+        yield b"", reader.close()
+
+    def _latest(self, path: str) -> datetime | None:
+        """Give the time when a log was written last, from which come the years that its lines leave out."""
+        try:
+            return None if path == "-" or self._follow else datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
+        except OSError:
+            return None
+
+    def _say_times(self, path: str, records: list[LogRecord]) -> None:
+        """Say, once, what the times of a log leave out and what was taken for it."""
+        record = None if self._said_times else next((record for record in records if record.assumed), None)
+        if record is None or record.time is None:
+            return
+        self._said_times = True
+        parts = []
+        if self._timezone is None:
+            zone = f"{record.time:%Z} (UTC{record.time:%z})"
+            parts.append(f"times without a zone are taken as {zone}; --timezone gives another")
+        if "year" in record.assumed:
+            parts.append(f"times without a year are taken as {record.time.year}, from the time of the file")
+        if parts:
+            self._log(name_of(path), "; ".join(parts))
+
+    def _fail(self, path: str, reason: str, status: ExitStatus) -> None:
+        self.status = max(self.status, status)
+        self._failures += 1
+        self._log(name_of(path), reason)
+
+    def _log(self, place: str, words: str) -> None:
+        click.echo(printable(f"{place}: {words}"), err=True)
