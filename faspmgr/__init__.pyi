@@ -1,6 +1,7 @@
 # The public names and their homes: the one list of them. Type checkers read it, and so does __init__.py.
 # Each "as" says that the name is public.
 from faspmgr import commands as commands
+from faspmgr import logs as logs
 from faspmgr import simulator as simulator
 from faspmgr import views as views
 from faspmgr._version import __version__ as __version__

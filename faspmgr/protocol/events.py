@@ -20,7 +20,7 @@ import attrs
 
 from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, snake_case
 from faspmgr.protocol.frames import VERSION, Frame
-from faspmgr.protocol.redaction import redact, redact_text
+from faspmgr.protocol.redaction import APPLICATION, redact, redact_text, redact_urls
 
 Report = Callable[[Frame, int, str, str], None]
 """Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""
@@ -498,9 +498,12 @@ def _says(wire: str, text: str, value: Any) -> bool:
 _SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {
     "secret": lambda value, hide: REDACTED if hide else value,
     "json": lambda value, hide: redact(value) if hide else value,
-    "paths": lambda value, _: list(value),
+    "path": lambda value, hide: redact_urls(value) if hide and "://" in value else value,
+    "paths": lambda value, hide: [redact_urls(path) for path in value] if hide else list(value),
+    "application": lambda value, hide: redact_text("Cookie", value) if hide else value,
 }
-"""What to_dict does to the values of a kind, when that is to hide secrets and when it is not."""
+"""What to_dict does to the values of a kind, or to what an application wrote, when that is to hide secrets and when it
+is not."""
 
 
 def _show_extra(wire: str, text: str, hide: bool) -> Any:
@@ -527,7 +530,7 @@ def _make_show(cls: type[Event]) -> _Show:
     """
     lines = ["def show(event, hide):", "    shown = {'type': event.type}"]
     for name in ATTRIBUTES[cls].values():
-        kind = BY_NAME[name].kind
+        kind = "application" if BY_NAME[name].wire in APPLICATION else BY_NAME[name].kind
         value = f"show_{kind}(value, hide)" if kind in _SHOW_KIND else "value"
         lines += [f"    value = event.{name}", f"    if value is not None: shown['{name}'] = {value}"]
     lines += ["    return shown"]

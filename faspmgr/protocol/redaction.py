@@ -1,7 +1,8 @@
 """Secrets: what is hidden, and how. Whoever shows a text of the stream to a person or a program asks here.
 
 Hidden are the fields of kind secret, what newer releases or an application may call by such a name, and, inside of
-JSON, all below a key with such a name.
+JSON, all below a key with such a name: in Tags, and in what an application wrote in its own way. Of a URL the login and
+the keys of its query are hidden.
 
 A text is *searched* in two steps. If the name of a secret stands nowhere in it, and no escape of JSON that could spell
 one, no key can be one, whatever the rest is. Else it is parsed, and what stands below such a key is replaced. What
@@ -33,8 +34,29 @@ def is_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
-# Fields of the table whose texts hold no secret, whatever they are.
-_OPEN = {wire for wire, field in FIELDS.items() if field.kind != "json" and not is_secret(wire)}
+APPLICATION = frozenset({"Cookie", "UserStr"})
+"""Fields whose texts an application writes in its own way: they may be JSON."""
+
+# Fields of the table whose texts hold no secret, but for the URL that a path may be.
+_OPEN = {
+    wire for wire, field in FIELDS.items() if field.kind != "json" and not is_secret(wire) and wire not in APPLICATION
+}
+_URL_LOGIN = re.compile(r"(://)[^/@\s\"]{1,2000}@")
+_URL_KEY = re.compile(
+    rf"([?&][^=&\s\"]{{0,200}}(?:{_NAME.pattern[4:]}|signature|credential|sig)[^=&\s\"]{{0,200}}=)[^&\s\"]+", re.I
+)
+
+
+def redact_urls(text: str) -> str:
+    """Give a text without what logs in in a URL, such as the path of an object in a cloud.
+
+    Example:
+        >>> redact_urls("s3://AKIA1:s3cret@bucket/film.mov?X-Amz-Signature=ab12&part=1")
+        's3://***@bucket/film.mov?X-Amz-Signature=***&part=1'
+    """
+    if "://" not in text:
+        return text
+    return _URL_KEY.sub(rf"\1{REDACTED}", _URL_LOGIN.sub(rf"\1{REDACTED}@", text))
 
 
 def _may_be_json(text: str) -> bool:
@@ -67,15 +89,15 @@ def redact_text(wire: str, text: str) -> str:
         text: its text.
 
     Returns:
-        ``***`` for a secret, Tags without the secrets in them, the same for JSON in a field that the table does not
-        know, and any other text as it is.
+        ``***`` for a secret, Tags without the secrets in them, the same for JSON in a field that an application wrote
+        or the table does not know, a path without the login of its URL, and any other text as it is.
 
     Example:
         >>> redact_text("tags", '{"token": "s3cret", "id": 1}')
         '{"token":"***","id":1}'
     """
     if wire in _OPEN:
-        return text
+        return redact_urls(text) if "://" in text else text
     if is_secret(wire):
         return REDACTED
     if wire.lower() not in _JSON_NAMES and not _may_be_json(text):

@@ -1,0 +1,287 @@
+"""Bytes in, records out: the incremental reader of ascp's log.
+
+What it must do
+    Make records of a log that arrives in any pieces, the same ones wherever it was cut. Each line is in a record: with
+    a prefix it begins one, without it goes on from the one before, and where nothing is before it is one by itself.
+    Nothing raises.
+When a record is there
+    With the end of its line where nothing can go on from it, which is known of lines whose kind is known; any other
+    waits for the next line, as that may go on from it. flush() and close() wait for nothing.
+Blocks
+    The lines of a block of file transfer statistics are one record of their process, there with the last of them.
+    Lines of other processes may stand between them.
+Worst case
+    Memory is bounded by MAX_LINE_BYTES and MAX_RECORD_CHARS, and MAX_BLOCKS of at most MAX_BLOCK_LINES. A longer line
+    is cut off, and the rest of it dropped as it comes; that is reported. A longer record goes on as another one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from faspmgr.callbacks import check_callbacks
+from faspmgr.captures.sources import Source, chunks
+from faspmgr.errors import CaptureError
+from faspmgr.logs.lines import OF_A_FILE, is_ascp, split_line
+from faspmgr.logs.messages import BLOCK_ENDS, goes_on, kind_of
+from faspmgr.logs.records import LogRecord
+from faspmgr.logs.times import Clock
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+MAX_LINE_BYTES = 1 << 20
+"""Bytes: the longest line that is kept in full."""
+MAX_RECORD_CHARS = 1 << 20
+"""Characters: the longest record that lines are added to."""
+MAX_BLOCKS = 1_000
+"""Blocks that may be open at the same time: as many processes write them; beyond, the oldest is complete."""
+MAX_BLOCK_LINES = 100
+"""Lines of a block; those seen have 18."""
+
+WINDOW_BYTES = 1 << 18
+"""Bytes that are decoded at once, at most MAX_LINE_BYTES."""
+
+# The lines of a block, but for the first.
+_IN_BLOCK = re.compile(r"(?:- )?[A-Z][A-Za-z ]{0,80} *: *[0-9]|-------|=======")
+
+_Owner = tuple[str, int | None]
+"""Host and process."""
+
+
+class LogReader:
+    """Reads ascp's log.
+
+    Args:
+        timezone: of times without one; None for that of this machine.
+        latest: no line is later, such as the time of the file: it gives the year of times without one. None for now.
+        path: name of the log, for its records.
+        on_cut: called with the number of each line that was cut off, as it is longer than MAX_LINE_BYTES.
+
+    Example:
+        >>> reader = LogReader()
+        >>> reader.feed(b"2021-05-12 09:21:25.553 [ffe8-00010c8c] LOG datagram size 1448B, block si")
+        []
+        >>> [record] = reader.feed(b"ze 1408B, path MTU 1492B\\n")
+        >>> record.process, record.level, record.fields
+        (65512, 'LOG', {'datagram_size': 1448, 'block_size': 1408, 'path_mtu': 1492})
+    """
+
+    def __init__(
+        self,
+        *,
+        timezone: tzinfo | None = None,
+        latest: datetime | None = None,
+        path: str = "",
+        on_cut: Callable[[int], object] | None = None,
+    ) -> None:
+        check_callbacks(on_cut=on_cut)
+        self.line_count = 0
+        """Count of the lines that were read to their end."""
+
+        self._clock = Clock(timezone, latest)
+        self._path = path
+        self._on_cut = on_cut
+
+        # The start of a line whose end has not come, in pieces, and how many bytes they have.
+        self._pieces: list[bytes] = []
+        self._length = 0
+        # A record that lines may go on from, and those that did; None where the next line cannot.
+        self._open: LogRecord | None = None
+        self._more: list[str] = []
+        # Characters of them.
+        self._more_chars = 0
+        # The blocks that have begun and not ended, by who writes them: the first line as a record, and all lines.
+        self._blocks: dict[_Owner, tuple[LogRecord, list[str]]] = {}
+
+    def feed(self, data: Buffer) -> list[LogRecord]:
+        """Read the next bytes.
+
+        Args:
+            data: any bytes-like object, cut anywhere.
+
+        Returns:
+            The records that are complete now.
+        """
+        if not isinstance(data, bytes):
+            data = bytes(memoryview(data))
+        results: list[LogRecord] = []
+        for at in range(0, len(data), WINDOW_BYTES):
+            piece = data if len(data) <= WINDOW_BYTES else data[at : at + WINDOW_BYTES]
+            end = piece.rfind(b"\n")
+            if end >= 0 and self._pieces:
+                first = piece.find(b"\n")
+                self._keep(piece[:first])
+                self._read(self._take(), results)
+                piece, end = piece[first + 1 :], end - first - 1
+            if end >= 0:
+                self._read(piece[:end], results)
+            self._keep(piece[end + 1 :])
+        return results
+
+    def flush(self) -> list[LogRecord]:
+        """Nothing comes for a while: give what waits for lines that may go on from it.
+
+        Returns:
+            The record whose lines are complete so far, if one waits.
+        """
+        results: list[LogRecord] = []
+        self._complete(results)
+        return results
+
+    def close(self) -> list[LogRecord]:
+        """No more comes.
+
+        Returns:
+            What was not complete: a last line without an end, and blocks.
+        """
+        results: list[LogRecord] = []
+        if self._pieces:
+            self._read(self._take(), results)
+        self._complete(results)
+        while self._blocks:
+            results.append(self._end_block(next(iter(self._blocks))))
+        return results
+
+    # -- lines
+
+    def _keep(self, data: bytes) -> None:
+        """Keep the start of a line, as much as is kept of one."""
+        if not data:
+            return
+        room = MAX_LINE_BYTES - self._length
+        if room >= len(data):
+            self._pieces.append(data)
+            self._length += len(data)
+        elif room >= 0:
+            self._pieces.append(data[:room])
+            self._length = MAX_LINE_BYTES + 1  # beyond: the rest is dropped, and it was reported
+            if self._on_cut:
+                self._on_cut(self.line_count + 1)
+
+    def _take(self) -> bytes:
+        line = b"".join(self._pieces)
+        self._pieces.clear()
+        self._length = 0
+        return line
+
+    def _read(self, data: bytes, results: list[LogRecord]) -> None:
+        """Read complete lines, joined by LF."""
+        path, clock, number = self._path, self._clock, self.line_count
+        text = data.decode("utf-8", "surrogateescape")
+        if number == 0:
+            text = text.removeprefix("\ufeff")
+        if "\r" in text:
+            text = text.removesuffix("\r").replace("\r\n", "\n")
+        for line in text.split("\n"):
+            number += 1
+            match = OF_A_FILE.match(line)
+            if match:  # as split_line does, without the way there
+                stamp, pid, tid, level, message = match.groups()
+                kind = kind_of(message)
+                record = LogRecord(
+                    message, stamp, int(pid, 16), int(tid, 16), level or "", "ascp", "", number, path, kind, clock
+                )
+            else:
+                parts = split_line(line)
+                if parts is None:
+                    self._go_on(line, number, results)
+                    continue
+                stamp, host, program, process, thread, level, message = parts
+                kind = kind_of(message) if is_ascp(program) else "other"
+                record = LogRecord(message, stamp, process, thread, level, program, host, number, path, kind, clock)
+            if self._open is not None:
+                self._complete(results)
+            if kind == "other" or kind == "file_statistics":
+                self._read_other(record, results)
+            elif goes_on(message):
+                self._open = record
+            else:
+                results.append(record)
+        self.line_count = number
+
+    def _go_on(self, line: str, number: int, results: list[LogRecord]) -> None:
+        """A line without a prefix: of the record before, or one by itself."""
+        if self._open is None or self._more_chars + len(line) > MAX_RECORD_CHARS:
+            self._complete(results)
+            results.append(LogRecord(line, program="", line=number, path=self._path, kind="other", clock=self._clock))
+        else:
+            self._more.append(line)
+            self._more_chars += len(line) + 1
+
+    def _complete(self, results: list[LogRecord]) -> None:
+        """Nothing goes on from the record that waits."""
+        record = self._open
+        if record is None:
+            return
+        if self._more:
+            record.message = "\n".join([record.message, *self._more])
+            self._more.clear()
+            self._more_chars = 0
+        self._open = None
+        results.append(record)
+
+    # -- blocks
+
+    def _read_other(self, record: LogRecord, results: list[LogRecord]) -> None:
+        """A line that is part of a block, or one of which nobody knows how it ends."""
+        owner = (record.host, record.process)
+        message = record.message
+        if record.kind == "file_statistics":
+            if owner in self._blocks or len(self._blocks) >= MAX_BLOCKS:
+                results.append(self._end_block(owner if owner in self._blocks else next(iter(self._blocks))))
+            self._blocks[owner] = (record, [message])
+            return
+        block = self._blocks.get(owner) if self._blocks else None
+        if block is None or not is_ascp(record.program) or not _IN_BLOCK.match(message):
+            self._open = record
+            return
+        block[1].append(message)
+        if message.startswith(BLOCK_ENDS) or len(block[1]) >= MAX_BLOCK_LINES:
+            results.append(self._end_block(owner))
+
+    def _end_block(self, owner: _Owner) -> LogRecord:
+        record, lines = self._blocks.pop(owner)
+        record.message = "\n".join(lines)
+        return record
+
+
+def read(
+    source: Source, *, follow: bool = False, timezone: tzinfo | None = None, latest: datetime | None = None
+) -> Iterator[LogRecord]:
+    """Read the records of a log, as they come.
+
+    Args:
+        source: a path, ``-`` for standard input, or a binary file; plain or gzip.
+        follow: wait for more at the end of the file, without end, also where it is rotated.
+        timezone: of times without one; None for that of this machine.
+        latest: no line is later: it gives the year of times without one. None for the time of the file, or now.
+
+    Yields:
+        The records, each as soon as it is complete.
+
+    Raises:
+        OSError: the source cannot be opened or read.
+        CaptureError: the source is damaged. The records before the damage have been yielded.
+
+    Example:
+        >>> import io
+        >>> log = io.BytesIO(b"LOG FASP Session Start uuid=7d5a op=send status=started source=film.mov dest=/in\\n")
+        >>> [(record.kind, record.fields["source"]) for record in read(log)]
+        [('session_start', ('film.mov',))]
+    """
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
+    if latest is None and path not in ("", "-") and not follow:
+        latest = datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+    reader = LogReader(timezone=timezone, latest=latest, path=path)
+    try:
+        for piece in chunks(source, follow=follow):
+            yield from reader.feed(piece) if piece else reader.flush()
+    except CaptureError:
+        yield from reader.close()
+        raise
+    yield from reader.close()

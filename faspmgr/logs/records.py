@@ -1,0 +1,152 @@
+"""One record of a log: a line, with the lines that go on from it, or a block of lines.
+
+A record is made for every line and read in full for few: its time and its fields are worked out when they are asked
+for, and kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from faspmgr.logs.messages import kind_of, read_fields
+from faspmgr.logs.secrets import redact_field, redact_message
+from faspmgr.logs.times import Clock
+
+
+class LogRecord:
+    """One record of ascp's log. Compared by value.
+
+    Args:
+        message: the text without the prefix; lines that go on from it behind a LF each.
+        stamp: the time as it stands in the log; empty without one.
+        process: number of the process.
+        thread: number of the thread.
+        level: ``LOG``, ``ERR``, ``DBG`` or another; empty without one.
+        program: ``ascp``; of syslog its tag; empty for a line without a prefix.
+        host: name of the machine, which only syslog has.
+        line: number of its first line, from 1.
+        path: name of the log; empty where nobody gave one.
+        kind: what it is about; None to find out.
+        clock: reads the time.
+
+    Example:
+        >>> record = LogRecord("datagram size 1448B, block size 1408B, path MTU 1492B")
+        >>> record.kind, record.fields["path_mtu"]
+        ('datagram', 1492)
+    """
+
+    __slots__ = (
+        "_clock",
+        "_fields",
+        "_time",
+        "host",
+        "kind",
+        "level",
+        "line",
+        "message",
+        "path",
+        "process",
+        "program",
+        "stamp",
+        "thread",
+    )
+
+    def __init__(
+        self,
+        message: str,
+        stamp: str = "",
+        process: int | None = None,
+        thread: int | None = None,
+        level: str = "",
+        program: str = "ascp",
+        host: str = "",
+        line: int = 1,
+        path: str = "",
+        kind: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.message = message
+        """The text without the prefix; lines that go on from it behind a LF each."""
+        self.stamp = stamp
+        """The time as it stands in the log; empty without one."""
+        self.process = process
+        """Number of the process; None where the log does not say."""
+        self.thread = thread
+        """Number of the thread; None where the log does not say."""
+        self.level = level
+        """``LOG``, ``ERR``, ``DBG`` or another; empty without one."""
+        self.program = program
+        """``ascp``; of syslog its tag; empty for a line without a prefix."""
+        self.host = host
+        """Name of the machine, which only syslog has; else empty."""
+        self.line = line
+        """Number of its first line, from 1."""
+        self.path = path
+        """Name of the log; empty where nobody gave one."""
+        self.kind = kind_of(message) if kind is None else kind
+        """What it is about: one of ``faspmgr.logs.fields.KINDS``."""
+
+        self._clock = clock
+        # What is worked out on first use; None before.
+        self._fields: dict[str, Any] | None = None
+        self._time: tuple[datetime | None, tuple[str, ...]] | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the message says, typed, by the names of ``faspmgr.logs.fields``; empty for kind ``other``."""
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = read_fields(self.kind, self.message)
+        return fields
+
+    @property
+    def time(self) -> datetime | None:
+        """When, with a zone; None where the log does not say."""
+        return self._read_time()[0]
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What of the time does not stand in the log, and comes from outside: ``zone``, ``year``."""
+        return self._read_time()[1]
+
+    def _read_time(self) -> tuple[datetime | None, tuple[str, ...]]:
+        if self._time is None:
+            self._time = (self._clock or Clock()).read(self.stamp)
+        return self._time
+
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """What it says, ready for JSON; what is not known is left out.
+
+        Args:
+            redact: hide secrets.
+        """
+        shown: dict[str, Any] = {"path": self.path} if self.path else {}
+        shown["line"] = self.line
+        if self.time:
+            shown["time"] = self.time.isoformat()
+        for name in ("host", "program", "process", "thread", "level"):
+            value = getattr(self, name)
+            if value is not None and value != "":
+                shown[name] = value
+        shown["kind"] = self.kind
+        fields = {name: redact_field(name, value) if redact else value for name, value in self.fields.items()}
+        if fields:
+            shown["fields"] = {
+                name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
+            }
+        shown["message"] = redact_message(self.message) if redact else self.message
+        return shown
+
+    def _key(self) -> tuple[Any, ...]:
+        about = (self.stamp, self.process, self.thread, self.level, self.program, self.host)
+        return (*about, self.line, self.path, self.kind, self.message)
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, LogRecord) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"<LogRecord {self.line}: {self.stamp} {self.level} {self.kind}: {redact_message(self.message)[:100]!r}>"

@@ -1,0 +1,59 @@
+"""Secrets of a log: what is hidden where a record or a session is shown.
+
+Hidden are the values of fields with the name of a secret (``token=``), JSON in a cookie as in Tags of an event, what
+logs in within a URL, and in a line that only people read the words that may be a secret, if it speaks of one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from faspmgr.protocol.fields import REDACTED
+from faspmgr.protocol.redaction import is_secret, redact_text, redact_urls
+
+_PAIR = re.compile(r'(?<![^ ([,;?&])([A-Za-z_][A-Za-z0-9_.-]*)(=|: ?)("[^"]*"|[^ \t\n,;&)\]]+)')
+_KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+/_.=-]{20,}")
+_QUOTED = re.compile(r'(?<![^ ])(cookie)="([^\n]*?)"(?= [a-z_]+=|$)', re.MULTILINE)
+_NONE = frozenset({"-", "(none)", "none", "NONE"})
+
+
+def redact_field(name: str, value: Any) -> Any:
+    """Give the value of a field as it may be shown.
+
+    Args:
+        name: in Python.
+        value: typed; texts are searched, a list of them one by one.
+    """
+    if isinstance(value, tuple):
+        return tuple(redact_field(name, item) for item in value)
+    if not isinstance(value, str):
+        return value
+    return value if is_secret(name) and value in _NONE else redact_urls(redact_text(name, value))
+
+
+def redact_message(message: str) -> str:
+    """Give a message as it may be shown.
+
+    Args:
+        message: a record's.
+
+    Example:
+        >>> redact_message("AUTH [CLIENT] op=send token=ATM2_ACsDu storage=s3://key:pass@bucket/")
+        'AUTH [CLIENT] op=send token=*** storage=s3://***@bucket/'
+    """
+    shown = redact_urls(message)
+    if 'cookie="' in shown:
+        shown = _QUOTED.sub(lambda match: f'{match[1]}="{redact_text(match[1], match[2])}"', shown)
+    if not is_secret(shown):
+        return shown
+    shown = _PAIR.sub(_hide_pair, shown)
+    # A line of words: its secret may stand anywhere.
+    if not shown.startswith(("FASP ", "AUTH [")):
+        shown = _KEY.sub(lambda match: match[0] if match[0].isalpha() else REDACTED, shown)
+    return shown
+
+
+def _hide_pair(match: re.Match[str]) -> str:
+    name, equals, value = match.groups()
+    return match[0] if not is_secret(name) or value in _NONE else f"{name}{equals}{REDACTED}"
