@@ -44,13 +44,16 @@ class LogReading:
         status: the exit status so far.
     """
 
-    def __init__(self, files: tuple[str, ...], *, follow: bool, timezone: tzinfo | None) -> None:
+    def __init__(
+        self, files: tuple[str, ...], *, follow: bool, timezone: tzinfo | None, say_times: bool = True
+    ) -> None:
         """Check the options.
 
         Args:
             files: paths of logs, or of directories with logs; ``-`` or nothing for standard input.
             follow: wait for more at the end of the log.
             timezone: of times without one; None for that of this machine.
+            say_times: write a line about what times leave out; not where none matters.
 
         Raises:
             click.UsageError: several logs to follow, or a directory.
@@ -61,8 +64,8 @@ class LogReading:
         self._timezone = timezone
         # Logs that could not be read to their end.
         self._failures = 0
-        # What the times of a log leave out was said.
-        self._said_times = False
+        # What the times of a log leave out was said, or need not be.
+        self._said_times = not say_times
         if follow and len(self._files) > 1:
             raise click.UsageError("--follow reads one FILE, not several.")
         if follow and os.path.isdir(self._files[0]):
@@ -119,14 +122,12 @@ class LogReading:
         if record is None or record.time is None:
             return
         self._said_times = True
-        parts = []
-        if self._timezone is None:
-            zone = f"{record.time:%Z} (UTC{record.time:%z})"
-            parts.append(f"times without a zone are taken as {zone}; --timezone gives another")
-        if "year" in record.assumed:
-            parts.append(f"times without a year are taken as {record.time.year}, from the time of the file")
-        if parts:
-            self._log(name_of(path), "; ".join(parts))
+        missing = [name for name in record.assumed if name == "year" or self._timezone is None]
+        if missing:
+            taken = {"zone": "as local", "year": "by the time of the file"}
+            words = f"times have no {' and no '.join(missing)}: taken {' and '.join(taken[name] for name in missing)}"
+            option = "; --timezone gives another zone" if "zone" in missing else ""
+            self._log(name_of(path), f"{words}, such as {record.time.isoformat(timespec='seconds')}{option}")
 
     def _fail(self, path: str, reason: str, status: ExitStatus) -> None:
         self.status = max(self.status, status)

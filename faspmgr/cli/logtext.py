@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faspmgr.cli.text import count, printable, rate, size
+from faspmgr.logs.selection import peer_address
 from faspmgr.logs.totals import Total
 from faspmgr.protocol.codes import explain
 
@@ -17,17 +18,39 @@ def session_line(shown: Mapping[str, Any]) -> str:
         shown: what LogSession.to_dict gives.
     """
     columns = [
-        f"{(shown['start'] or shown['stop'] or '')[:19].replace('T', ' '):<19}",
+        _moment(shown),
         f"{shown['status']:<6}",
         f"{shown['direction'] or '':<7}",
         f"{count(shown['files_done'], 'file'):>9}",
         f"{size(shown['bytes_transferred'] or 0):>8}",
         f"{rate(shown['rate_kbps'] or 0):>10}",
-        shown["peer"] or shown["host"] or "(no peer)",
+        (shown["peer"] if peer_address(shown["peer"]) else shown["host"]) or "(no peer)",
         shown["user"] or "",
     ]
     why = reason(shown["code"], shown["reason"])
     return printable("  ".join(columns).rstrip() + (f": {why}" if why else ""))
+
+
+def file_line(shown: Mapping[str, Any]) -> str:
+    """Give a file as a line: when it started, how it ended, how much and how fast, its name, and why it failed.
+
+    Args:
+        shown: what LogFile.to_dict gives.
+    """
+    columns = [
+        _moment(shown),
+        f"{shown['status']:<11}",
+        f"{size(shown['size'] or 0):>8}",
+        f"{rate(shown['rate_kbps'] or 0):>10}",
+        shown["name"],
+    ]
+    why = reason(shown["code"], shown["reason"])
+    return printable("  ".join(columns) + (f": {why}" if why else ""))
+
+
+def _moment(shown: Mapping[str, Any]) -> str:
+    """Give the time of a row, as the log has it."""
+    return f"{(shown['start'] or shown['stop'] or '')[:19].replace('T', ' '):<19}"
 
 
 def reason(code: int | None, words: str | None) -> str:

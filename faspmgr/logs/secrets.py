@@ -15,6 +15,7 @@ from faspmgr.protocol.redaction import is_secret, redact_text, redact_urls
 _PAIR = re.compile(r'(?<![^ ([,;?&])([A-Za-z_][A-Za-z0-9_.-]*)(=|: ?)("[^"]*"|[^ \t\n,;&)\]]+)')
 _KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+/_.=-]{20,}")
 _QUOTED = re.compile(r'(?<![^ ])(cookie)="([^\n]*?)"(?= [a-z_]+=|$)', re.MULTILINE)
+_COMMAND_LINE = ("Parameter ", "In hex: ")  # each word of it, with -D; which of them is a token, another line tells
 _NONE = frozenset({"-", "(none)", "none", "NONE"})
 
 
@@ -42,6 +43,8 @@ def redact_message(message: str) -> str:
         >>> redact_message("AUTH [CLIENT] op=send token=ATM2_ACsDu storage=s3://key:pass@bucket/")
         'AUTH [CLIENT] op=send token=*** storage=s3://***@bucket/'
     """
+    if message.startswith(_COMMAND_LINE):
+        return message[: message.index(": ") + 2] + REDACTED
     shown = redact_urls(message)
     if 'cookie="' in shown:
         shown = _QUOTED.sub(lambda match: f'{match[1]}="{redact_text(match[1], match[2])}"', shown)

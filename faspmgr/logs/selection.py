@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
@@ -54,8 +54,8 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
     """Give the time that a person means.
 
     Args:
-        text: an ISO date, or date and time; a date alone is midnight. Or ``now``, ``today``, ``yesterday`` (midnight
-            at their beginning), or how long ago: ``90s``, ``30m``, ``24h``, ``7d``, ``2w``.
+        text: an ISO date, or date and time; a date alone is midnight. ``today`` and ``yesterday`` are dates, too. Or
+            ``now``, or how long ago: ``90s``, ``30m``, ``24h``, ``7d``, ``2w``.
         timezone: of a time without one; None for that of this machine.
         now: the present, with a zone; None for that of the clock.
 
@@ -67,6 +67,8 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
         '2024-05-02T00:00:00+02:00'
         >>> parse_time("24h", now=datetime.fromisoformat("2024-05-02T09:30:00+00:00")).isoformat()
         '2024-05-01T09:30:00+00:00'
+        >>> parse_time("yesterday 18:30", now=datetime.fromisoformat("2024-05-02T09:30:00+00:00")).isoformat()[:16]
+        '2024-05-01T18:30'
     """
     present = now or datetime.now().astimezone()
     word = text.strip().lower()
@@ -76,11 +78,11 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
             return present - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         if word == "now":
             return present
-        if word in ("today", "yesterday"):
-            day: date = present.astimezone(timezone).date() - timedelta(days=word == "yesterday")
-            found = datetime.combine(day, time())
-        else:
-            found = datetime.fromisoformat(text.strip())
+        today = present.astimezone(timezone).date()
+        for name, day in (("today", today), ("yesterday", today - timedelta(days=1))):
+            if word.startswith(name):
+                word = day.isoformat() + word.removeprefix(name)
+        found = datetime.fromisoformat(word.upper())
         if found.tzinfo is None:
             found = found.replace(tzinfo=timezone) if timezone else found.astimezone()
         found.astimezone(present.tzinfo)  # the first and the last days of all cannot be compared

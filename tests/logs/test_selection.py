@@ -30,6 +30,9 @@ EAST = timezone(timedelta(hours=2))
         ("now", "2024-05-02T09:30:15+00:00"),
         ("Today", "2024-05-02T00:00:00+02:00"),
         (" yesterday ", "2024-05-01T00:00:00+02:00"),
+        ("yesterday 18:30", "2024-05-01T18:30:00+02:00"),
+        ("today 06:00:30", "2024-05-02T06:00:30+02:00"),
+        ("2024-04-30t18:30:05z", "2024-04-30T18:30:05+00:00"),
     ],
 )
 def test_a_time(text: str, expected: str) -> None:
@@ -58,10 +61,23 @@ def test_the_zone_of_this_machine_and_the_clock(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "24", "24x", "-24h", "2024-13-01", "2024-02-30", "999999999w", "0001-01-01", "9999-12-31 23:59"]
+    "text",
+    [
+        "",
+        "soon",
+        "24",
+        "24x",
+        "-24h",
+        "2024-13-01",
+        "today 25:00",
+        "yesterdays",
+        "999999999w",
+        "0001-01-01",
+        "9999-12-31 23:59",
+    ],
 )
 def test_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match="invalid time: .*yesterday or 24h"):
+    with pytest.raises(ValueError, match=r"invalid time: .*yesterday or 24h"):
         parse_time(text, timezone=EAST if text.startswith("0") else timezone(timedelta(hours=-2)), now=NOW)
 
 

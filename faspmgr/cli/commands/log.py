@@ -11,7 +11,7 @@ import click
 from faspmgr.cli import options, output
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.logreading import Batch, LogReading
-from faspmgr.cli.logtext import session_line, totals_lines
+from faspmgr.cli.logtext import file_line, session_line, totals_lines
 from faspmgr.logs.fields import OF_KIND
 from faspmgr.logs.selection import Selection, parse_time, parse_timezone
 from faspmgr.logs.session import LogFile, LogSession
@@ -44,7 +44,7 @@ TABLES = ("sessions", "files", "records", "statistics")
 @click.option(
     "--since",
     metavar="TIME",
-    help="Only what started then or later: 2024-05-02 (midnight), '2024-05-02 18:30', today, yesterday, or 24h or 7d"
+    help="Only what started then or later: 2024-05-02 (midnight), '2024-05-02 18:30', 'yesterday 18:00', or 24h or 7d"
     " ago.",
 )
 @click.option("--until", metavar="TIME", help="Only what started before.")
@@ -99,6 +99,8 @@ def command(
         raise click.UsageError(f"--totals counts sessions, not {table}.")
     if table == "records" and (failed or peer is not None or user is not None or name is not None):
         raise click.UsageError("--failed, --peer, --user and --file select sessions and files, not records.")
+    if table == "files" and (peer is not None or user is not None):
+        raise click.UsageError("--peer and --user select sessions, not files.")
     timezone = _parsed("--timezone", zone, parse_timezone)
 
     def moment(text: str) -> datetime:
@@ -112,7 +114,8 @@ def command(
         user=user,
         file=name,
     )
-    reading = LogReading(files, follow=follow, timezone=timezone)
+    times_matter = not as_totals or by == "day" or since is not None or until is not None
+    reading = LogReading(files, follow=follow, timezone=timezone, say_times=times_matter)
     if as_totals:
         return _write_totals(reading, wanted, by, timezone, form)
     redact = not show_secrets
@@ -194,9 +197,10 @@ Render = Callable[[Iterable[dict[str, Any]]], bytes]
 
 def _renderer(table: str, form: str) -> Render:
     """Give what renders the sessions, files or records of a table, each as its to_dict has it."""
+    if form == "text" and table in ("sessions", "files"):
+        line = session_line if table == "sessions" else file_line
+        return lambda rows: output.to_bytes(map(line, rows))
     if table == "sessions":
-        if form == "text":
-            return lambda rows: output.to_bytes(map(session_line, rows))
         return _rendered(form, [name for name in LogSession().to_dict() if name not in _NO_COLUMNS])
     if table == "statistics":
         render = _rendered(form, _STATISTICS, rest="extra")
