@@ -272,7 +272,14 @@ def find(name: str) -> list[LogField]:
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"(-?[0-9]{1,20}(?:\.[0-9]{1,9})?)([A-Za-z%]{0,5})")
-_RATES = {"bps": 0.001, "Kbps": 1.0, "Mbps": 1_000.0, "Gbps": 1_000_000.0, "Tbps": 1_000_000_000.0}
+RATE_UNITS: Mapping[str, float] = {
+    "bps": 0.001,
+    "Kbps": 1.0,
+    "Mbps": 1_000.0,
+    "Gbps": 1_000_000.0,
+    "Tbps": 1_000_000_000.0,
+}
+"""Kilobits per second in one of these."""
 
 
 def _integer(text: str) -> int:
@@ -281,16 +288,11 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def decode_rate(text: str) -> float:
-    """Decode a rate such as ``284.38Mbps``, kilobits per second.
-
-    Raises:
-        ValueError: for any other text.
-    """
+def _rate(text: str) -> float:
     match = _NUMBER.fullmatch(text)
-    if not match or match[2] not in _RATES:
+    if not match or match[2] not in RATE_UNITS:
         raise ValueError("no rate")
-    return round(float(match[1]) * _RATES[match[2]], 3)  # what is written has two digits behind the point
+    return round(float(match[1]) * RATE_UNITS[match[2]], 3)  # what is written has two digits behind the point
 
 
 def _with_unit(unit: str) -> Callable[[str], float]:
@@ -321,7 +323,7 @@ DECODERS: Mapping[str, Callable[[str], Any]] = {
     "integer": _integer,
     "number": _with_unit(""),
     "percent": _with_unit("%"),
-    "rate": decode_rate,
+    "rate": _rate,
     "seconds": _with_unit("s"),
     "delay": _delay,
     "boolean": _boolean,
@@ -329,8 +331,10 @@ DECODERS: Mapping[str, Callable[[str], Any]] = {
 }
 """From the text of a field to its value, by its kind; ValueError for a text that is no value. Other kinds are text."""
 
-FREE = frozenset({"path", "paths"})
-"""The kinds whose bare texts may have blanks in them."""
+BARE = frozenset(
+    field.name for field in LOG_FIELDS if field.kind in ("path", "paths") and field.name not in ("file", "storage")
+)
+"""Paths that are written as they are, without quotes around them, whatever they hold (seen, 3.9.0)."""
 
 
 def decode(kind: str, name: str, text: str) -> Any:

@@ -29,6 +29,9 @@ class Clock:
         self._timezone = timezone
         latest = latest or datetime.now(UTC)
         self._latest = latest.astimezone(timezone).replace(tzinfo=None) + timedelta(days=1)
+        # The minute that was read last, and the zone of this machine in it.
+        self._minute: tuple[int, ...] = ()
+        self._offset: tzinfo | None = None
 
     def read(self, stamp: str) -> tuple[datetime | None, tuple[str, ...]]:
         """Read a time.
@@ -52,7 +55,13 @@ class Clock:
             return None, ()
 
     def _place(self, time: datetime) -> datetime:
-        return time.astimezone() if self._timezone is None else time.replace(tzinfo=self._timezone)
+        if self._timezone is not None:
+            return time.replace(tzinfo=self._timezone)
+        # The system is asked once a minute of the log: that takes longer than all the rest.
+        minute = (time.year, time.month, time.day, time.hour, time.minute)
+        if minute != self._minute:
+            self._minute, self._offset = minute, time.astimezone().tzinfo
+        return time.replace(tzinfo=self._offset)
 
     def _in_a_year(self, stamp: str) -> datetime:
         """Read ``Jan 26 18:44:54``: in the last year in which it is not too late."""
