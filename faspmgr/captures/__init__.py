@@ -25,6 +25,7 @@ from faspmgr.captures.recorded import Recorded as Recorded
 from faspmgr.captures.recorded import Step as Step
 from faspmgr.captures.recorder import Recorder as Recorder
 from faspmgr.captures.recorder import Recording as Recording
+from faspmgr.captures.sources import Reader as Reader
 from faspmgr.captures.sources import Source as Source
 from faspmgr.captures.sources import chunks as chunks
 from faspmgr.captures.unwrap import Unwrap as Unwrap

@@ -12,14 +12,14 @@ from typing import Generic, NamedTuple, TypeVar
 import attrs
 
 from faspmgr.captures.connections import Begin, End
+from faspmgr.captures.sources import Reader
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.problems import Problem
-from faspmgr.protocol.tokenizer import StreamReader
 
 T = TypeVar("T")
 
 OnProblem = Callable[[Problem], None]
-MakeReader = Callable[[OnProblem], StreamReader[T]]
+MakeReader = Callable[[OnProblem], Reader[T]]
 """Makes a Parser or a Tokenizer that reports its problems to a function."""
 
 
@@ -65,7 +65,7 @@ class Divider(Generic[T]):
         # The present connection; None between two of them, and where none is known.
         self._stream: Stream | None = None
         # Its reader; None before its first byte.
-        self._reader: StreamReader[T] | None = None
+        self._reader: Reader[T] | None = None
         # The place in the recording: bytes, and lines before it.
         self._offset = 0
         self._lines = 0

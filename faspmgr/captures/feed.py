@@ -1,11 +1,11 @@
-"""A source of bytes into a Parser or a Tokenizer, with an Unwrapper between them where one is asked for."""
+"""A source of bytes into a Reader, such as a Parser, with an Unwrapper between them where one is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from faspmgr.captures.sources import Source, chunks
+from faspmgr.captures.sources import Reader, Source, chunks
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.tokenizer import StreamReader
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def pump(
     source: Source,
-    reader: StreamReader[T],
+    reader: Reader[T],
     *,
     follow: bool = False,
     unwrap: Unwrap = None,
@@ -25,7 +25,7 @@ def pump(
 
     Args:
         source: a path, ``-`` for standard input, or a binary file; plain or gzip.
-        reader: a Parser or a Tokenizer; its problems are its own.
+        reader: a Parser or a Tokenizer, or without unwrap another Reader; its problems are its own.
         follow: wait for more at the end of the file, without end.
         unwrap: None, or how to find messages inside of another log; see ``faspmgr.captures.unwrap``.
         log: called with a line about what does no harm, such as bytes behind the end of gzip data.
@@ -51,10 +51,11 @@ def pump(
         >>> [problem.kind for problem in tokenizer.problems]
         ['noise']
     """
-    feeder: Unwrapper[T] | StreamReader[T] = reader if unwrap in (None, False) else Unwrapper(reader, unwrap)
+    # Only a Parser or a Tokenizer can be fed line by line.
+    feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
     try:
         for piece in chunks(source, follow=follow, log=log):
-            yield feeder.feed(piece) if piece else []
+            yield feeder.feed(piece)
     except CaptureError:
         # Whatever is open was cut by the damage, also in a log where the end of it would end a message.
         try:

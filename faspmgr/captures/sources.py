@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias, TypeVar
 
 from faspmgr.errors import CaptureError
 
@@ -40,6 +41,19 @@ POLL_SECONDS = 0.1
 GZIP_MAGIC = b"\x1f\x8b"
 """What every gzip member starts with (RFC 1952)."""
 
+T = TypeVar("T")
+
+
+class Reader(Protocol[T]):
+    """What is fed with the bytes of a source: a Parser, a Tokenizer, or what reads a log."""
+
+    def feed(self, data: bytes, /) -> list[T]:
+        """Read the next bytes, cut anywhere; give what they complete. Without any, nothing comes for a while."""
+
+    def close(self) -> list[T]:
+        """No more comes; give what that completes."""
+
+
 Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, ``-`` for standard input, or a binary file."""
 
@@ -50,11 +64,11 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
     Args:
         source: a path, ``-`` for standard input, or a binary file. A path is opened at the first piece, and closed
             after the last one or with the iterator; a binary file is left open.
-        follow: wait for more at the end of the file, without end. For paths; other sources are read to their end.
+        follow: of a path: wait for more at the end of the file, without end. Standard input is read to its end.
         log: called with a line about what does no harm: bytes behind the end of gzip data, which are not read.
 
     Yields:
-        Pieces of 1 to CHUNK_BYTES bytes; while a followed file has nothing new, an empty one for each poll.
+        Pieces of 1 to CHUNK_BYTES bytes; while what is followed has nothing new, an empty one for each poll.
 
     Raises:
         OSError: the source cannot be opened or read.
@@ -70,7 +84,7 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
         return _unpack(_read(source), log)
     path = os.fspath(source)
     if path == "-":
-        return _unpack(_read(sys.stdin.buffer), log)
+        return _unpack(_read(sys.stdin.buffer, follow), log)
     return _follow(path) if follow else _unpack(_read_path(path), log)
 
 
@@ -79,10 +93,12 @@ def _read_path(path: str) -> Iterator[bytes]:
         yield from _read(file)
 
 
-def _read(file: IO[bytes]) -> Iterator[bytes]:
+def _read(file: IO[bytes], polled: bool = False) -> Iterator[bytes]:
     # read1 gives what is there, read of a buffered file waits for all of it
     read = getattr(file, "read1", file.read)
     while True:
+        while polled and _is_quiet(file):
+            yield b""
         data = read(CHUNK_BYTES)
         if data is None:  # a descriptor that does not block, and has nothing yet
             time.sleep(POLL_SECONDS)
@@ -92,6 +108,14 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
             yield data
         else:
             return
+
+
+def _is_quiet(file: IO[bytes]) -> bool:
+    """Wait for a poll's time for something to read; True if nothing came. What cannot be waited for is never quiet."""
+    try:
+        return not select.select([file.fileno()], [], [], POLL_SECONDS)[0]
+    except (OSError, ValueError):  # no descriptor, or none of a socket on Windows
+        return False
 
 
 def _follow(path: str) -> Iterator[bytes]:
@@ -149,11 +173,14 @@ def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Ite
     """The pieces of a stream, unpacked if the stream starts as gzip does."""
     start = b""
     for piece in pieces:
+        if not piece:
+            yield piece
+            continue
         start += piece
         if len(start) >= len(GZIP_MAGIC) or not GZIP_MAGIC.startswith(start):
             break
     if start.startswith(GZIP_MAGIC):
-        yield from _gunzip(start, pieces, log)
+        yield from _gunzip(start, filter(None, pieces), log)
         return
     if start:
         yield start

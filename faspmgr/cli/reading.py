@@ -19,8 +19,10 @@ from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.protocol.events import Event
+from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
-from faspmgr.protocol.tokenizer import StreamReader
+from faspmgr.reading import EventReader
 from faspmgr.verdicts import ExitStatus
 
 T = TypeVar("T")
@@ -96,15 +98,20 @@ class Reading:
         """How the recorded runs have ended that pieces() has read, by the recording in their streams."""
         return {name: result for recorded in self.recorded for name, result in recorded.results.items()}
 
+    @property
+    def make_event_reader(self) -> Callable[..., captures.Reader[Event]]:
+        """What reads events: of a capture or a log, or where messages are inside of another log, of a capture."""
+        return EventReader if self._unwrap is None else Parser
+
     def can_spread(self, jobs: int) -> bool:
         """Whether the files are read by several processes, where so many may run; see ``faspmgr.cli.jobs``."""
         return jobs > 1 and len(self.files) > 1 and "-" not in self.files
 
-    def batches(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[tuple[str, list[T]]]:
+    def batches(self, make_reader: Callable[..., captures.Reader[T]]) -> Iterator[tuple[str, list[T]]]:
         """Give the results of all files, as they arrive.
 
         Args:
-            make_reader: Parser or Tokenizer, called for each file.
+            make_reader: Parser, Tokenizer or EventReader, called for each file.
 
         Yields:
             The file, and what a piece of it gave; the list may be empty.
@@ -112,11 +119,11 @@ class Reading:
         for file, piece in self._read(make_reader, self._whole):
             yield file, piece.results
 
-    def pieces(self, make_reader: Callable[..., StreamReader[T]]) -> Iterator[captures.Piece[T]]:
+    def pieces(self, make_reader: Callable[..., captures.Reader[T]]) -> Iterator[captures.Piece[T]]:
         """Give the results of all files and directories, as they arrive, connection by connection.
 
         Args:
-            make_reader: Parser or Tokenizer, called for each connection.
+            make_reader: Parser, Tokenizer or EventReader, called for each connection.
 
         Yields:
             What a piece gave, and the stream it came from: the same for all files of which no connection is known.
@@ -125,9 +132,9 @@ class Reading:
             yield piece
 
     def _read(
-        self, make_reader: Callable[..., StreamReader[T]], steps_of: Callable[[str], list[captures.Step]]
+        self, make_reader: Callable[..., captures.Reader[T]], steps_of: Callable[[str], list[captures.Step]]
     ) -> Iterator[tuple[str, captures.Piece[T]]]:
-        def make(on_problem: Callable[[Problem], None]) -> StreamReader[T]:
+        def make(on_problem: Callable[[Problem], None]) -> captures.Reader[T]:
             return make_reader(strict=self._strict, on_problem=on_problem)
 
         for file in self.files:

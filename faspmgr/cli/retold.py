@@ -12,7 +12,6 @@ from faspmgr.captures import Piece
 from faspmgr.cli.reading import Reading
 from faspmgr.cli.text import Ending
 from faspmgr.protocol.events import Event
-from faspmgr.protocol.parser import Parser
 from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, exit_status, verdict_of
 
@@ -38,7 +37,7 @@ class Retold:
     def pieces(self) -> Iterator[Piece[Event]]:
         """Give what was read after it was tracked."""
         tracker = self.tracker
-        for piece in self._source.pieces(Parser):
+        for piece in self._source.pieces(self._source.make_event_reader):
             stream = piece.stream
             latest = None
             for event in piece.results:

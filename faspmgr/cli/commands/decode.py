@@ -13,7 +13,6 @@ from faspmgr.cli.rendering import LEFT_OUT, Selection, renderer
 from faspmgr.cli.text import did_you_mean, printable
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES
-from faspmgr.protocol.parser import Parser
 
 
 @click.command("decode")
@@ -68,7 +67,7 @@ def command(
     def read(source: Reading) -> None:
         nonlocal missing
         render = renderer(form, select, wanted)
-        for _file, events in source.batches(Parser):
+        for _file, events in source.batches(source.make_event_reader):
             if wanted:
                 events = [event for event in events if event.type.upper() in wanted]
                 missing = missing and missing.difference(event.type.upper() for event in events)

@@ -14,7 +14,6 @@ from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
 from faspmgr.errors import CommandError
 from faspmgr.protocol.events import Event
-from faspmgr.protocol.parser import Parser
 from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import ExitStatus
 
@@ -99,7 +98,7 @@ def command(
         raise click.UsageError("--ascp is for KIND server only.")
     snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
     source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
-    for piece in source.pieces(Parser):
+    for piece in source.pieces(source.make_event_reader):
         output.write(snapshots.apply(piece))
     output.write(snapshots.end(lost=not source.interrupted))
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
