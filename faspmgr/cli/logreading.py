@@ -18,7 +18,7 @@ from faspmgr.cli.text import printable, size
 from faspmgr.errors import CaptureError
 from faspmgr.logs import LogReader, LogRecord
 from faspmgr.logs.reader import MAX_LINE_BYTES
-from faspmgr.logs.rotation import expand
+from faspmgr.logs.rotation import expand, ordered
 from faspmgr.verdicts import ExitStatus
 
 STREAM_START = b"FASPMGR "
@@ -73,23 +73,33 @@ class LogReading:
 
     def batches(self) -> Iterator[Batch]:
         """Give the records of all logs as they arrive, rotated ones in the order in which they were written."""
-        for path in expand(self._files):
+        for path in ordered(self._paths()):
             failures = self._failures
             known = False
             start = b""
             for piece, records in self._pump(path):
-                start = start or piece[: len(STREAM_START)]
-                known = known or any(record.kind != "other" or record.level for record in records)
-                self._say_times(path, records)
-                yield Batch(records, idle=not piece)
+                start = start or (piece or b"")[: len(STREAM_START)]
+                if not (known and self._said_times):
+                    ours = [record for record in records if record.kind != "other" or record.level]
+                    known = known or bool(ours)
+                    self._say_times(path, ours)
+                yield Batch(records, idle=piece == b"")
             if not known and self._failures == failures:
                 is_stream = start.startswith(STREAM_START)
                 words = "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
                 self._log(name_of(path), words if is_stream else "no line of ascp's log")
 
-    def _pump(self, path: str) -> Iterator[tuple[bytes, list[LogRecord]]]:
-        """Read a log: pieces, and the records that each completes. Only what is wrong with the log is written in here,
-        so that an OSError is one of the log and not of the output."""
+    def _paths(self) -> Iterator[str]:
+        """Give the logs, of directories those in them."""
+        for file in self._files:
+            paths = expand(file)
+            if not paths:
+                self._fail(file, "no log (*.log) in this directory", ExitStatus.USAGE)
+            yield from paths
+
+    def _pump(self, path: str) -> Iterator[tuple[bytes | None, list[LogRecord]]]:
+        """Read a log: pieces, empty while nothing comes, None at the end, and the records that each completes. Only
+        what is wrong with the log is written in here, so that an OSError is one of the log and not of the output."""
         name = name_of(path)
 
         def say_cut(line: int) -> None:
@@ -107,13 +117,13 @@ class LogReading:
             self._fail(path, str(error), ExitStatus.MALFORMED)
         except OSError as error:
             self._fail(path, error.strerror or str(error), ExitStatus.USAGE)
-        yield b"", reader.close()
+        yield None, reader.close()
 
     def _latest(self, path: str) -> datetime | None:
         """Give the time when a log was written last, from which come the years that its lines leave out."""
         try:
             return None if path == "-" or self._follow else datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
-        except OSError:
+        except (OSError, ValueError, OverflowError):  # a file may claim any time
             return None
 
     def _say_times(self, path: str, records: list[LogRecord]) -> None:
@@ -124,7 +134,7 @@ class LogReading:
         self._said_times = True
         missing = [name for name in record.assumed if name == "year" or self._timezone is None]
         if missing:
-            taken = {"zone": "as local", "year": "by the time of the file"}
+            taken = {"zone": "as local", "year": "as of the latest year possible"}
             words = f"times have no {' and no '.join(missing)}: taken {' and '.join(taken[name] for name in missing)}"
             option = "; --timezone gives another zone" if "zone" in missing else ""
             self._log(name_of(path), f"{words}, such as {record.time.isoformat(timespec='seconds')}{option}")

@@ -70,7 +70,7 @@ class Rates:
         else:
             ordered = sorted(self._exact)
             low, high = ordered[lower], ordered[min(lower + 1, self.count - 1)]
-        return low + (high - low) * part
+        return round(low + (high - low) * part, 3)  # bits per second
 
     def _in_class(self, place: int) -> float:
         """Give the rate in the middle of the class that has this place, counted from the lowest rate."""
