@@ -9,11 +9,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from faspmgr.cli import logreading
 from tests.cli.terminal import Result, invoke
 from tests.launcher import finish, run, shell, start
 from tests.live import wait_until
@@ -530,6 +533,26 @@ def test_a_pipe_gives_a_session_as_soon_as_it_has_ended() -> None:
             shown = json.loads(process.stdout.readline())
             assert (shown["id"], shown["bytes_transferred"], shown["rate_kbps"]) == (name, 1_000, 8_000.0)
         assert finish(process) == (0, "", "")
+
+
+def test_a_pause_within_a_session_that_is_followed(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block of statistics comes a moment behind the stop. In a log that rests, nobody waits for it."""
+    data = windows.read_bytes()
+    block, end = data.index(b"2021-05-12 09:22:12.705"), data.index(b"2023-06-15 11:45:55")
+    pieces = [data[:block], *[b""] * 5, data[block:end], *[b""] * 20, data[end:]]
+    written: list[int] = []
+
+    def chunks(*_: Any, **__: Any) -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            written.append(len(sys.stdout.buffer.getvalue().splitlines()))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(logreading, "chunks", chunks)
+    result = log("--follow", "--table", "statistics", windows)
+    assert result.objects[3]["transfers_passed"] == 1
+    assert result.out == log("--table", "statistics", windows).out
+    assert written[5] == 3
+    assert written[26] == 4
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:

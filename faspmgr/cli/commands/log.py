@@ -179,7 +179,13 @@ def _write_totals(
     interruption = click.get_current_context().with_resource(Interruption())
     totals, everything = Totals(by, timezone=timezone), Totals()
     fold = Sessions(keep_files=0)
-    for sessions in interruption.watch(_sessions(reading.batches(), fold, wanted)):
+
+    def ended() -> Iterator[list[LogSession]]:
+        yield from interruption.watch(_sessions(reading.batches(), fold, wanted))
+        if interruption.caught:  # what has not stopped is still running
+            yield list(filter(wanted.takes, fold.flush()))
+
+    for sessions in ended():
         for session in sessions:
             totals.add(session)
             everything.add(session)
