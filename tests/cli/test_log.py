@@ -545,7 +545,8 @@ def test_a_pause_within_a_session_that_is_followed(windows: Path, monkeypatch: p
     def chunks(*_: Any, **__: Any) -> Iterator[bytes]:
         for piece in pieces:
             yield piece
-            written.append(len(sys.stdout.buffer.getvalue().splitlines()))  # type: ignore[attr-defined]
+            assert isinstance(sys.stdout.buffer, io.BytesIO)
+            written.append(len(sys.stdout.buffer.getvalue().splitlines()))
 
     monkeypatch.setattr(logreading, "chunks", chunks)
     result = log("--follow", "--table", "statistics", windows)

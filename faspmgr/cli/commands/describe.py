@@ -120,7 +120,7 @@ def _overview() -> str:
         ("Problems of a stream", list(problems.KINDS.items())),
         ("Lines of ascp's log", list(log_fields.KINDS.items())),
         ("Fields of ascp's log", [(field.name, field.meaning) for field in LOG_FIELDS]),
-        ("Codes of ascp's log", [(str(code.code), code.meaning) for code in LOG_CODES.values()]),
+        ("Codes of ascp's log", [(str(code.code), _log_meaning(code)) for code in LOG_CODES.values()]),
     ]
     return "\n\n".join(f"{title}\n{_rows(rows)}" for title, rows in parts)
 
@@ -202,6 +202,12 @@ def _number(number: int) -> list[str]:
     """Give what a number means as a code: of the stream, and of the log, which counts in another way."""
     in_stream = [_code(codes.explain(number))] if number in codes.CODES or number not in LOG_CODES else []
     return in_stream + ([_log_code(LOG_CODES[number])] if number in LOG_CODES else [])
+
+
+def _log_meaning(row: LogCode) -> str:
+    """Give the words of the log, and the code of the stream that means the same."""
+    code = row.management_code
+    return row.meaning if code is None else f"{row.meaning}; in the stream {code} {codes.explain(code).name}"
 
 
 def _log_code(row: LogCode) -> str:
