@@ -29,15 +29,27 @@ class LogCode:
 
 
 _ROWS = (
+    (2, "Bad protocol", 11),
     (4, "Destination path check failed", 4),
     (14, "Unable to receive a valid stop message (pmtu-brtt)", 44),
+    (27, "Other Session error", 12),
+    (29, "Session internal error", 11),
+    (40, "Operation not permitted by license", 38),
     (50, "No such file or directory", 4),
-    (62, "Source file list not specified", None),
+    (62, "Source file list not specified", 8),
     (63, "Source path stat failed", 43),
     (65, "Destination path must be a directory", None),
     (68, "User aborted session", 28),
+    (83, "File encryption error", 48),
+    (84, "Destination path invalid", 41),
+    (86, "Invalid configuration file", 50),
     (89, "SSH authentication failed", 19),
-    (106, "Usage error", None),
+    (97, "Error reading sourcelist from command line", 8),
+    (103, "Error reading file list from file/stdin", 8),
+    (104, "Empty file list from file/stdin", 8),
+    (106, "Usage error", 8),
+    (107, "Remote host is not who we expected", 51),
+    (112, "Address not available", 14),
 )
 
 LOG_CODES: Mapping[int, LogCode] = MappingProxyType({row[0]: LogCode(*row) for row in _ROWS})

@@ -8,8 +8,8 @@
     Transfer Start               STATS, from where the file starts
     Transfer Stop                STOP; FILEERROR where it failed
     bl, every 20 seconds         STATS of the session, without a file
-    Session Stop, Statistics,    DONE or ERROR, with the counters of all three
-    and the block of the process
+    Session Stop, Statistics,    DONE or ERROR, with the counters of all three; before it FILEERROR for each file that
+    and the block of the process     has a Start and no Stop, where the block counts those as failed (seen, 3.9.6)
 
 What holds
     An event says nothing that the log does not. Elapsedusec is the time since Session Start, of the lines themselves.
@@ -18,7 +18,8 @@ What holds
     will: the next run of the process, a line WAIT_SECONDS later, flush() or close(). A process that just stops writing
     gives no end: its session is lost with the stream.
 What it costs
-    A file's line little more than its fields. Memory is bounded by MAX_SESSIONS that are open.
+    A file's line little more than its fields. Memory is bounded by MAX_SESSIONS that are open, and MAX_FILES of each
+    that are in progress.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ from faspmgr.protocol.fields import BY_NAME, MAX_INTEGER, POLICIES
 
 MAX_SESSIONS = 10_000
 """Sessions that are open at the same time; beyond, the oldest is forgotten."""
+MAX_FILES = 10_000
+"""Files of a session that are in progress and known by name; the others are only counted."""
 WAIT_SECONDS = 5.0
 """How long after its stop the block of a session may come, in the time of the log; about 0.1 was seen."""
 
@@ -94,7 +97,7 @@ _Owner = tuple[str, int | None]
 class _Session:
     """A session that has not ended, or whose last lines may still come."""
 
-    __slots__ = ("block", "mtu", "owner", "params", "start", "statistics", "stop", "stopped", "uuid")
+    __slots__ = ("block", "failed", "files", "mtu", "owner", "params", "start", "statistics", "stop", "stopped", "uuid")
 
     def __init__(self, uuid: str, owner: _Owner, start: datetime | None) -> None:
         self.uuid = uuid
@@ -108,6 +111,9 @@ class _Session:
         # The fields of Stop, and when that was; None before.
         self.stop: dict[str, Any] | None = None
         self.stopped: datetime | None = None
+        # The names of its files in progress, and how many have failed.
+        self.files: dict[str, None] = {}
+        self.failed = 0
         self.statistics: dict[str, Any] = {}
         self.block: dict[str, Any] = {}
 
@@ -289,9 +295,10 @@ class LogEvents:
         elif session.owner != (record.host, record.process):
             return
         size, start = _number(fields.get("size")), _number(fields.get("start_byte"))
+        file = fields.get("file") or ""
         about: dict[str, Any] = {
             "session_id": uuid,
-            "file": fields.get("file"),
+            "file": file,
             "size": size,
             "start_byte": start,
             "elapsed_usec": _elapsed(session, record),
@@ -300,13 +307,18 @@ class LogEvents:
         if record.kind == "transfer_start":
             # What is there of a resumed file counts as written; of a part, other sessions write the rest.
             results.append(StatsEvent(written=None if session.has_parts else start, **about))
-        elif status == "success":
+            if len(session.files) < MAX_FILES:
+                session.files[file] = None
+            return
+        session.files.pop(file, None)
+        if status == "success":
             results.append(StopEvent(written=None if session.has_parts else size, **about))
         elif status == "skipped":
             results.append(SkipEvent(**about))
         else:
             code, words = _error(fields, {})
             results.append(FileErrorEvent(code=code, description=words, **about))
+            session.failed += 1
 
     # -- which session
 
@@ -370,9 +382,12 @@ class LogEvents:
         }
         if stop.get("status") == "success":
             results.append(DoneEvent(**about))
-        else:
-            code, words = _error(stop, error)
-            results.append(ErrorEvent(code=code, description=words, **about))
+            return
+        code, words = _error(stop, error)
+        if (about["transfers_failed"] or 0) >= session.failed + len(session.files):
+            for file in session.files:
+                results.append(FileErrorEvent(session_id=session.uuid, file=file, code=code, description=words))
+        results.append(ErrorEvent(code=code, description=words, **about))
 
 
 class LogParser:

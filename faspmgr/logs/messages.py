@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from faspmgr.logs.fields import BARE, DECODERS, LOG_FIELDS, OF_KIND, RATE_UNITS, decode
@@ -87,6 +88,11 @@ def goes_on(message: str) -> bool:
 
 # -- name=value
 
+_NEXT = {
+    (kind, name): following for kind, names in OF_KIND.items() for name, following in pairwise(names) if name in BARE
+}
+"""The name behind each bare path."""
+
 _PLACE = re.compile(r"(?:^| )(\[peer )?([A-Za-z_][A-Za-z0-9_/.-]*)=")
 
 
@@ -99,6 +105,8 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
     """
     known = OF_KIND.get(kind, {})
     places = list(_PLACE.finditer(text))
+    if not places:
+        return
     ends = [place.start() for place in places[1:]] + [len(text)]
     closing = [_closes(text[place.end() : end]) for place, end in zip(places, ends, strict=True)]
     last_closing = max((index for index, closes in enumerate(closing) if closes), default=-1)
@@ -109,8 +117,14 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
         name = f"peer_{place[2]}" if place[1] else place[2]
         seen.add(name)
         if name in BARE:
-            # It ends where the next name comes that is due: whatever else looks like one is a part of it.
-            while end + 1 < len(places) and (places[end + 1][2] not in known or places[end + 1][2] in seen):
+            # It ends where the name comes that stands behind it in the lines of ascp, and in a line of another order
+            # where one comes that was not there before. Whatever else looks like a name is a part of it.
+            due = _NEXT.get((kind, name))
+            later = range(index + 1, len(places)) if due not in seen else ()
+            at = next((at for at in later if places[at][2] == due), None)
+            while end + 1 < len(places) and (
+                end + 1 < at if at else places[end + 1][2] not in known or places[end + 1][2] in seen
+            ):
                 end += 1
         elif (
             text.startswith('"', place.end())

@@ -31,61 +31,10 @@ from faspmgr.ascp import (
     with_option,
 )
 from faspmgr.errors import AscpError
-from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.tokenizer import Tokenizer
 from tests.real.conftest import PASSPHRASE, SshServer
+from tests.real.runs import TIMEOUT, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is set up as on POSIX systems")
-TIMEOUT = 40
-
-
-@attrs.frozen
-class Run:
-    """How a run of ascp went: what it reported, by type of message, and what it printed."""
-
-    frames: list[Frame]
-    output: str
-
-    def fields(self, type_: str) -> dict[str, str]:
-        found = [frame.fields for frame in self.frames if frame.type == type_]
-        assert found, f"no {type_}; ascp printed: {self.output}"
-        return dict(found[0])
-
-    @property
-    def code(self) -> str:
-        return self.fields("ERROR")["Code"]
-
-
-def run(argv: list[str], env: dict[str, str] | None = None) -> Run:
-    """Run ascp with a management port of its own, to its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ASPERA_")}
-    received: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        reader = threading.Thread(target=_receive, args=(server, received))
-        reader.start()
-        argv = with_option(argv, "-M", str(server.getsockname()[1]))
-        try:
-            done = subprocess.run(
-                argv,
-                env={**clean, **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        finally:
-            # ascp that stops at a wrong option never connects: this wakes the thread that waits for it
-            socket.create_connection(server.getsockname()[:2]).close()
-            reader.join()
-    return Run(Tokenizer().feed(b"".join(received)), done.stdout.decode("utf-8", "backslashreplace"))
-
-
-def _receive(server: socket.socket, received: list[bytes]) -> None:
-    connection, _ = server.accept()
-    with connection:
-        while data := connection.recv(65_536):
-            received.append(data)
 
 
 @pytest.fixture(scope="module")

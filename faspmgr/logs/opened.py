@@ -1,0 +1,276 @@
+"""What is known of the sessions that are open, and of their processes, and what each line adds to it.
+
+What may stand here: from the fields of a line to the attributes of a session or a file. When a session begins and is
+over, ``logs.sessions`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from faspmgr.logs.records import LogRecord
+from faspmgr.logs.session import LogFile, LogSession
+
+MAX_ERRORS = 20
+"""Messages that are kept of a session. The first ones say why."""
+
+DIRECTIONS: Mapping[str | None, str] = {"send": "Send", "recv": "Receive"}
+"""The words of the management stream for ``op``."""
+
+# From fields of the log to attributes of a session.
+_ENDS = {
+    "source": "source",
+    "dest": "destination",
+    "source_prefix": "source_prefix",
+    "local": "local",
+    "peer": "peer",
+    "os": "os",
+    "ver": "version",
+    "lic": "license",
+    "peeros": "peer_os",
+    "peerver": "peer_version",
+    "peerlic": "peer_license",
+    "peer_errstr": "peer_reason",
+}
+_STATISTICS = {
+    "delay": "rtt_ms",
+    "tx_bytes": "bytes_transferred",
+    "file_bytes": "bytes_written",
+    "effective_rate": "rate_kbps",
+    "ave_xmit_rate": "average_rate_kbps",
+    "bl_total": "blocks_total",
+    "bl_rex": "blocks_retransmitted",
+}
+_PATH = ("path_mtu", "datagram_size", "block_size")
+
+Key: TypeAlias = tuple[str, int | None]
+"""Host and number of a process."""
+
+
+@attrs.define(eq=False)
+class Process:
+    """A process that has written something.
+
+    Attributes:
+        key: host and number.
+        heard: time of the latest record that says something about a session; None where the log has no times.
+        sessions: those that are open, by uuid, in the order in which they began.
+        lasting: attributes that hold for every session which it begins.
+        said: attributes of the session that it begins next.
+        errors: messages of errors, for that session as well.
+    """
+
+    key: Key
+    heard: datetime | None = None
+    sessions: dict[str, Opened] = attrs.field(factory=dict)
+    lasting: dict[str, Any] = attrs.field(factory=dict)
+    said: dict[str, Any] = attrs.field(factory=dict)
+    errors: list[str] = attrs.field(factory=list)
+
+    @property
+    def current(self) -> Opened | None:
+        """The session that it began last, of those that are open."""
+        return next(reversed(self.sessions.values()), None)
+
+
+@attrs.define(eq=False)
+class Opened:
+    """A session that is open.
+
+    Attributes:
+        session: what is known of it.
+        process: whose it is.
+        unfinished: files that have started and not stopped, by name.
+        uncounted: how many more of them there are, beyond what is kept.
+        progress: the latest line of progress; it is read only where no statistics come.
+        stopped: its stop has come.
+    """
+
+    session: LogSession
+    process: Process
+    unfinished: dict[str, LogFile] = attrs.field(factory=dict)
+    uncounted: int = 0
+    progress: LogRecord | None = None
+    stopped: bool = False
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The ends of a session and of a file
+
+
+def read_start(session: LogSession, record: LogRecord) -> None:
+    """Take a session's start. One that fails at once has it too, with what failed."""
+    fields = record.fields
+    session.start = session.start or record.time
+    _read_ends(session, fields)
+    if fields.get("status") == "failed":
+        session.status = "failed"
+        session.code, session.reason = number(fields.get("errcode")), fields.get("errstr")
+
+
+def read_stop(session: LogSession, record: LogRecord) -> None:
+    """Take a session's stop."""
+    fields = record.fields
+    session.stop = record.time
+    _read_ends(session, fields)
+    verdict = _verdict(fields)
+    if verdict is not None:
+        session.status = verdict
+        session.code, session.reason = number(fields.get("errcode")), fields.get("errstr")
+
+
+def read_file(file: LogFile, record: LogRecord) -> None:
+    """Take the start or the stop of a file."""
+    fields = record.fields
+    file.size = number(fields.get("size"))
+    file.start_byte = number(fields.get("start_byte"))
+    file.loss = number(fields.get("loss"))
+    file.retransmission_requests = number(fields.get("rexreqs"))
+    file.overhead = number(fields.get("overhead"))
+    file.mtime = fields.get("mtime")
+    if record.kind == "transfer_start":
+        file.start = record.time
+        return
+    file.stop = record.time
+    file.rate_kbps = number(fields.get("rate"))
+    file.elapsed_seconds = number(fields.get("elapsed"))
+    file.code, file.reason = number(fields.get("errcode")), fields.get("errstr")
+    file.status = _verdict(fields) or "interrupted"
+    if file.status == "done":
+        file.bytes_done = file.size
+
+
+def read_progress(opened: Opened) -> None:
+    """Take how far a session came from its latest line of progress, where no statistics say it."""
+    if opened.progress is not None and not opened.session.statistics:
+        fields = opened.progress.fields
+        opened.session.bytes_transferred = number(fields.get("prog_t"))
+        opened.session.bytes_written = number(fields.get("prog_f"))
+
+
+def _read_ends(session: LogSession, fields: Mapping[str, Any]) -> None:
+    for field, name in _ENDS.items():
+        if fields.get(field) is not None:
+            setattr(session, name, fields[field])
+    if "peer_errcode" in fields:
+        session.peer_code = number(fields["peer_errcode"])
+
+
+def _verdict(fields: Mapping[str, Any]) -> Literal["done", "failed"] | None:
+    """How a session or a file ended; None where the line is cut off in front of it."""
+    status = fields.get("status")
+    if status == "success":
+        return "done"
+    return "failed" if status == "failed" or fields.get("errcode") is not None else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lines about a session that is open, or about the one that its process begins next
+
+
+def _params(process: Process, record: LogRecord) -> None:
+    fields = record.fields
+    opened = process.sessions.get(fields.get("uuid", ""))
+    if opened is None:
+        return
+    session = opened.session
+    session.parameters = fields
+    session.user = fields.get("user") or session.user
+    session.cookie = fields.get("cookie")
+    session.policy = fields.get("rate_policy")
+    session.cipher = fields.get("cipher")
+    session.min_rate_kbps = _kbps(fields.get("minrate"))
+    if session.original_target_rate_kbps is None:  # nothing was negotiated
+        session.target_rate_kbps = _kbps(fields.get("targetrate"))
+
+
+def _statistics(process: Process, record: LogRecord) -> None:
+    fields = record.fields
+    opened = process.sessions.get(fields.get("uuid", ""))
+    if opened is None:
+        return
+    opened.session.statistics = fields
+    for field, name in _STATISTICS.items():
+        setattr(opened.session, name, number(fields.get(field)))
+
+
+def _error(process: Process, record: LogRecord) -> None:
+    """An error of this side or the far one. That of a session that fails at once stands in front of its start."""
+    fields = record.fields
+    peer = record.kind == "session_peer_error" or fields.get("peer") is True
+    opened = process.sessions.get(fields["uuid"]) if "uuid" in fields else process.current
+    if opened is not None and opened.stopped and not peer:
+        return  # what the stop says of this side stands
+    names = ("peer_code", "peer_reason") if peer else ("code", "reason")
+    _tell(process, opened, dict(zip(names, (number(fields.get("errcode")), fields.get("errstr")))))
+
+
+def _version(process: Process, record: LogRecord) -> None:
+    process.lasting["version"] = record.fields.get("version")
+
+
+def _auth(process: Process, record: LogRecord) -> None:
+    told = {"host": record.fields.get("remote_host"), "user": record.fields.get("remote_user")}
+    process.lasting |= told
+    if process.current is not None:
+        session = process.current.session
+        session.host = session.host or told["host"]
+        session.user = session.user or told["user"]
+
+
+def _rates(process: Process, record: LogRecord) -> None:
+    told = {
+        "target_rate_kbps": _kbps(record.fields.get("target_rate")),
+        "original_target_rate_kbps": _kbps(record.fields.get("original_target_rate")),
+    }
+    current = process.current
+    # A session that has negotiated already does not do it again: it is the next one that does.
+    negotiated = current is not None and current.session.original_target_rate_kbps is not None
+    _tell(process, None if negotiated else current, told)
+
+
+def _path(process: Process, record: LogRecord) -> None:
+    fields = record.fields
+    _tell(process, process.current, {name: number(fields[name]) for name in _PATH if name in fields})
+
+
+def _progress(process: Process, record: LogRecord) -> None:
+    if process.current is not None:
+        process.current.progress = record
+
+
+def _tell(process: Process, opened: Opened | None, told: dict[str, Any]) -> None:
+    if opened is None:
+        process.said |= told
+        return
+    for name, value in told.items():
+        setattr(opened.session, name, value)
+
+
+TELLING: Mapping[str, Callable[[Process, LogRecord], None]] = {
+    "progress": _progress,
+    "session_params": _params,
+    "session_statistics": _statistics,
+    "session_error": _error,
+    "session_peer_error": _error,
+    "side_error": _error,
+    "version": _version,
+    "auth": _auth,
+    "rates": _rates,
+    "path_mtu": _path,
+    "datagram": _path,
+}
+"""What such a line adds, by its kind."""
+
+
+def number(value: Any) -> Any:
+    """A number; None for a text that stands where the table of fields has a number."""
+    return value if value.__class__ in (int, float) else None
+
+
+def _kbps(value: Any) -> float | None:
+    return None if number(value) is None else value / 1000

@@ -1,0 +1,267 @@
+"""A session and a file as ascp's log tells them: what ``logs.sessions`` gives.
+
+What may stand here: what is kept, and how it is shown. When a session is complete, and what belongs to which one, is
+decided in ``logs.sessions``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import attrs
+
+from faspmgr.logs.codes import management_code_of
+from faspmgr.logs.secrets import redact_field, redact_message
+
+LogVerdict = Literal["done", "failed", "lost"]
+"""done, failed: as its stop says, or a start that failed. lost: it just stopped writing."""
+
+LogFileStatus = Literal["done", "failed", "interrupted"]
+"""done, failed: as its stop says. interrupted: it started, and its session ended before it did."""
+
+
+@attrs.define(eq=False)
+class LogFile:
+    """One file of a session. What the log does not say is None.
+
+    Attributes:
+        name: path, as in the log.
+        session: id of the session.
+        direction: ``Send`` or ``Receive``.
+        status: done, failed or interrupted; None while it is under way.
+        code: the log's own error code.
+        reason: the log's words for it.
+        size: bytes.
+        start_byte: bytes; where the file started or resumed.
+        bytes_done: bytes at the destination: the size of a file that is done. Of others the log does not say it.
+        rate_kbps: kilobits per second.
+        elapsed_seconds: seconds that it took.
+        loss: share of what was lost.
+        retransmission_requests: how many.
+        overhead: blocks that came twice.
+        mtime: time of the file, as in the log, without a zone.
+        start: when it started, the latest time if it did several times before it stopped.
+        stop: when it stopped.
+
+    Example:
+        >>> LogFile(name="a.mov", status="failed", code=50).to_dict()["management_code"]
+        4
+    """
+
+    name: str
+    session: str | None = None
+    direction: str | None = None
+    status: LogFileStatus | None = None
+    code: int | None = None
+    reason: str | None = None
+    size: int | None = None
+    start_byte: int | None = None
+    bytes_done: int | None = None
+    rate_kbps: float | None = None
+    elapsed_seconds: float | None = None
+    loss: float | None = None
+    retransmission_requests: int | None = None
+    overhead: int | None = None
+    mtime: str | None = None
+    start: datetime | None = None
+    stop: datetime | None = None
+
+    @property
+    def management_code(self) -> int | None:
+        """The code of the management stream for the same failure; None where it is not known."""
+        return management_code_of(self.code)
+
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """All of it by the names of the attributes, ready for JSON; times as ISO text.
+
+        Args:
+            redact: show secrets as ``***``.
+        """
+        return _to_dict(self, _FILE_NAMES, redact)
+
+
+@attrs.define(eq=False)
+class LogSession:
+    """One session. What the log does not say is None.
+
+    Attributes:
+        id: uuid of the session; SessionId of the management stream.
+        process: number of the process.
+        thread: number of the thread that began the session.
+        direction: ``Send`` or ``Receive``.
+        status: done, failed or lost; None while it is open.
+        code: the log's own error code.
+        reason: the log's words for it.
+        peer_code: the log's error code of the far side.
+        peer_reason: the log's words for it.
+        start: when it started.
+        stop: when it stopped.
+        assumed: what of the times is not in the log: ``zone``, ``year``.
+        local: address and port of this end.
+        peer: address and port of the far end.
+        host: name or address of the far side, as it was given.
+        user: login user.
+        cookie: text that the application gave.
+        source: source arguments.
+        destination: where the files go.
+        source_prefix: prefix of each source path.
+        version: of ascp on this side.
+        peer_version: of ascp on the far side.
+        os: operating system of this side.
+        peer_os: operating system of the far side.
+        license: of this side: product, account, number.
+        peer_license: of the far side.
+        files: those that finished, the first ``keep_files`` of them, and all that were interrupted.
+        files_done: how many were done.
+        files_failed: how many failed.
+        files_interrupted: how many were under way when the session ended.
+        files_skipped: how many were skipped, as the block of file transfer statistics has it.
+        bytes_transferred: bytes that went over the network; of a lost session so far.
+        bytes_written: bytes of files; of a lost session so far.
+        rate_kbps: kilobits per second; the average of what was good for something.
+        average_rate_kbps: kilobits per second; the average on the network.
+        target_rate_kbps: kilobits per second; as negotiated, else as asked for.
+        original_target_rate_kbps: kilobits per second; what was asked for, where that was negotiated.
+        min_rate_kbps: kilobits per second.
+        policy: how it shares the bandwidth: fair, fixed, low or high.
+        cipher: of the data.
+        path_mtu: bytes.
+        datagram_size: bytes.
+        block_size: bytes.
+        rtt_ms: round-trip time, milliseconds.
+        blocks_total: blocks in all.
+        blocks_retransmitted: of those, blocks that were sent again.
+        parameters: fields of the latest line of parameters.
+        statistics: fields of the line of statistics.
+        file_statistics: fields of the block of file transfer statistics; it counts all sessions of its process.
+        errors: the first 20 messages of level ERR of its process.
+
+    Example:
+        >>> session = LogSession(id="c4348842", status="failed", code=63, blocks_total=200, blocks_retransmitted=3)
+        >>> session.management_code, session.retransmitted_percent, session.seconds
+        (43, 1.5, None)
+    """
+
+    id: str | None = None
+    process: int | None = None
+    thread: int | None = None
+    direction: str | None = None
+    status: LogVerdict | None = None
+    code: int | None = None
+    reason: str | None = None
+    peer_code: int | None = None
+    peer_reason: str | None = None
+
+    start: datetime | None = None
+    stop: datetime | None = None
+    assumed: tuple[str, ...] = ()
+
+    local: str | None = None
+    peer: str | None = None
+    host: str | None = None
+    user: str | None = None
+    cookie: str | None = None
+    source: tuple[str, ...] = ()
+    destination: str | None = None
+    source_prefix: str | None = None
+    version: str | None = None
+    peer_version: str | None = None
+    os: str | None = None
+    peer_os: str | None = None
+    license: str | None = None
+    peer_license: str | None = None
+
+    files: list[LogFile] = attrs.field(factory=list)
+    files_done: int = 0
+    files_failed: int = 0
+    files_interrupted: int = 0
+    files_skipped: int | None = None
+
+    bytes_transferred: int | None = None
+    bytes_written: int | None = None
+    rate_kbps: float | None = None
+    average_rate_kbps: float | None = None
+    target_rate_kbps: float | None = None
+    original_target_rate_kbps: float | None = None
+    min_rate_kbps: float | None = None
+    policy: str | None = None
+    cipher: str | None = None
+
+    path_mtu: int | None = None
+    datagram_size: int | None = None
+    block_size: int | None = None
+    rtt_ms: int | None = None
+    blocks_total: int | None = None
+    blocks_retransmitted: int | None = None
+
+    parameters: dict[str, Any] = attrs.field(factory=dict)
+    statistics: dict[str, Any] = attrs.field(factory=dict)
+    file_statistics: dict[str, Any] = attrs.field(factory=dict)
+    errors: list[str] = attrs.field(factory=list)
+
+    @property
+    def management_code(self) -> int | None:
+        """The code of the management stream for the same failure; None where it is not known."""
+        return management_code_of(self.code)
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from its start to its stop."""
+        if self.start is None or self.stop is None:
+            return None
+        return (self.stop - self.start).total_seconds()
+
+    @property
+    def retransmitted_percent(self) -> float | None:
+        """Share of all blocks that were sent again, per cent, with two digits as in the log."""
+        if self.blocks_total is None or self.blocks_retransmitted is None:
+            return None
+        return round(100 * self.blocks_retransmitted / self.blocks_total, 2) if self.blocks_total else 0.0
+
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """All of it by the names of the attributes, ready for JSON; times as ISO text.
+
+        Args:
+            redact: show secrets as ``***``.
+        """
+        return _to_dict(self, _SESSION_NAMES, redact)
+
+
+def _names(cls: type, **behind: str) -> tuple[str, ...]:
+    """Attributes in their order, and each property behind the attribute that it follows from."""
+    names: list[str] = []
+    for attribute in attrs.fields(cls):
+        names.append(attribute.name)
+        if attribute.name in behind:
+            names.append(behind[attribute.name])
+    return tuple(names)
+
+
+_FILE_NAMES = _names(LogFile, code="management_code")
+_SESSION_NAMES = _names(
+    LogSession, code="management_code", stop="seconds", blocks_retransmitted="retransmitted_percent"
+)
+
+
+_SENTENCES = frozenset({"reason", "peer_reason", "errors"})
+"""Texts that are written for people, in which a secret may stand anywhere."""
+
+
+def _to_dict(told: LogFile | LogSession, names: tuple[str, ...], redact: bool) -> dict[str, Any]:
+    return {name: _shown(name, getattr(told, name), redact) for name in names}
+
+
+def _shown(name: str, value: Any, redact: bool) -> Any:
+    """A value as JSON can say it."""
+    if isinstance(value, str):
+        if not redact:
+            return value
+        return redact_message(value) if name in _SENTENCES else redact_field(name, value)
+    if isinstance(value, (list, tuple)):
+        return [_shown(name, item, redact) for item in value]
+    if isinstance(value, dict):
+        return {key: _shown(key, item, redact) for key, item in value.items()}
+    if isinstance(value, LogFile):
+        return value.to_dict(redact=redact)
+    return value.isoformat() if isinstance(value, datetime) else value

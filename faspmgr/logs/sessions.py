@@ -1,0 +1,349 @@
+"""The records of a log, folded into sessions.
+
+What may stand here: which session a record belongs to, and when a session is over. It opens no file and asks no clock:
+time is what the log says.
+
+Which one
+    The lines of several processes are mixed. A line with a uuid belongs to that session of its process, one without to
+    the session that its process began last; what a process says before it begins one (who logs in, the rate that is
+    negotiated, why it failed) to the one that it begins next. A process is known by its number and its host.
+When it is over
+    A session has *stopped* with its stop. It is given when all that comes behind the stop has come: the block of file
+    transfer statistics, the last that a process writes; else with the next session or the next run of its process,
+    when the log is SETTLED later, or at flush() and close().
+    It is *lost* without a stop: with that block, when its process number begins anew, when its process was silent for
+    SILENT, when more than MAX_OPEN are open, and at close(). One process may have several sessions at the same time
+    (HTTP fallback): the start of the second is no end of the first.
+What it costs
+    Memory for the sessions that are open, and for the processes that have said something lately. A line about a file
+    takes one look for its process, one for its session, and one for the file. Lines that tell nothing about a session
+    take one look for their kind.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+
+from faspmgr.logs.opened import (
+    DIRECTIONS,
+    MAX_ERRORS,
+    TELLING,
+    Key,
+    Opened,
+    Process,
+    number,
+    read_file,
+    read_progress,
+    read_start,
+    read_stop,
+)
+from faspmgr.logs.records import LogRecord
+from faspmgr.logs.session import LogFile, LogSession
+
+SETTLED = timedelta(seconds=5)
+"""What follows a stop does so within 0.15 seconds in the logs that are known; more is for a machine that is busy."""
+
+SILENT = timedelta(hours=24)
+"""ascp writes a line of progress every 20 seconds while a session is open. A day leaves room for a machine that slept,
+and for a log of which somebody has taken such lines out."""
+
+MAX_OPEN = 10_000
+"""Sessions that are open, and processes that may go on; bounds memory. No server runs as many ascp at once: more are
+those that were killed."""
+
+MAX_UNFINISHED = 100_000
+"""Files of all open sessions that have started and not stopped; bounds memory. Above it they are only counted."""
+
+# The first lines of a process that belong to a session; others say nothing without one.
+_FIRST = frozenset(
+    {"version", "auth", "rates", "path_mtu", "datagram", "session_error", "session_peer_error", "side_error"}
+    | {"session_start", "session_stop", "transfer_start", "transfer_stop"}
+)
+
+
+class Sessions:
+    """Folds records into sessions.
+
+    Args:
+        keep_files: of each session so many files that have finished are kept, the first ones; all are counted.
+
+    Attributes:
+        files: the files that finished, or were interrupted, with the latest call.
+
+    Example:
+        >>> from faspmgr.logs.records import LogRecord
+        >>> fold = Sessions()
+        >>> fold.feed(LogRecord("FASP Session Start uuid=c434 op=recv status=started source=a dest=b"))
+        []
+        >>> [(session.id, session.direction, session.status) for session in fold.close()]
+        [('c434', 'Receive', 'lost')]
+    """
+
+    def __init__(self, keep_files: int = 1_000) -> None:
+        self.files: list[LogFile] = []
+        self._keep_files = keep_files
+        # By key; the one that was silent for longest comes first.
+        self._processes: OrderedDict[Key, Process] = OrderedDict()
+        # In the order in which they began.
+        self._open: dict[Opened, None] = {}
+        # Those that have stopped, in this order, and the time after which nothing more is expected of each.
+        self._settled_at: dict[Opened, datetime] = {}
+        # The next time at which a session may be over without a record of its process; None where there is none.
+        self._due: datetime | None = None
+        # How many files are kept that have started and not stopped.
+        self._unfinished = 0
+        # Those that are over with the call that is running.
+        self._over: list[LogSession] = []
+        # What to do with a record, by its kind. Records of other kinds say nothing about a session.
+        self._handlers: dict[str, Callable[[Process, LogRecord], None]] = {
+            **TELLING,
+            "session_start": self._session_start,
+            "session_stop": self._session_stop,
+            "file_statistics": self._file_statistics,
+            "transfer_start": self._transfer_start,
+            "transfer_stop": self._transfer_stop,
+        }
+
+    def feed(self, record: LogRecord) -> list[LogSession]:
+        """Take a record.
+
+        Returns:
+            The sessions that are over now.
+        """
+        if self.files:
+            self.files = []
+        over = self._over = []
+        kind = record.kind
+        handle = self._handlers.get(kind)
+        error = record.level == "ERR"
+        if handle is None and not error and not self._settled_at:
+            return over
+        time = record.time
+        if self._due is not None and time is not None and time > self._due:
+            self._end_overdue(time)
+        if handle is None and not error:
+            return over
+
+        # Whose is it? A version is the first line of a run.
+        key = (record.host, record.process)
+        process = self._processes.get(key)
+        if process is not None and kind == "version":
+            self._end_process(process)
+            process = None
+        if process is not None:
+            self._processes.move_to_end(key)
+        elif error or kind in _FIRST:
+            process = self._begin_process(key)
+        else:
+            return over
+        process.heard = time or process.heard
+        if self._due is None:
+            self._set_due()
+
+        if error:
+            errors = process.current.session.errors if process.current else process.errors
+            if len(errors) < MAX_ERRORS:
+                errors.append(record.message)
+        if handle is not None:
+            handle(process, record)
+        return over
+
+    def flush(self) -> list[LogSession]:
+        """Say that nothing comes for a while.
+
+        Returns:
+            The sessions that have stopped.
+        """
+        self.files = []
+        over = self._over = []
+        for opened in [opened for opened in self._open if opened.stopped]:
+            self._end(opened)
+        return over
+
+    def close(self) -> list[LogSession]:
+        """Say that no more comes.
+
+        Returns:
+            All sessions that are open; those that have not stopped are lost.
+        """
+        self.files = []
+        over = self._over = []
+        for opened in list(self._open):
+            self._end(opened)
+        self._processes.clear()
+        self._due = None
+        return over
+
+    # -- a session begins and ends
+
+    def _begin_process(self, key: Key) -> Process:
+        if len(self._processes) >= MAX_OPEN:
+            self._end_process(next(iter(self._processes.values())))
+        self._processes[key] = process = Process(key)
+        return process
+
+    def _end_process(self, process: Process) -> None:
+        for opened in list(process.sessions.values()):
+            self._end(opened)
+        del self._processes[process.key]
+
+    def _begin(self, process: Process, uuid: str, record: LogRecord) -> Opened:
+        """Begin a session: with its start, or where that is in no log with the first line about a file, or its stop."""
+        if len(self._open) >= MAX_OPEN:
+            self._end(next(iter(self._open)))
+        session = LogSession(
+            id=uuid,
+            process=record.process,
+            thread=record.thread,
+            direction=DIRECTIONS.get(record.fields.get("op")),
+            assumed=record.assumed,
+            errors=process.errors,
+        )
+        for name, value in (process.lasting | process.said).items():
+            setattr(session, name, value)
+        process.said, process.errors = {}, []
+        opened = process.sessions[uuid] = Opened(session, process)
+        self._open[opened] = None
+        return opened
+
+    def _end(self, opened: Opened) -> None:
+        session = opened.session
+        del self._open[opened]
+        del opened.process.sessions[session.id or ""]
+        self._settled_at.pop(opened, None)
+
+        session.status = session.status or "lost"
+        read_progress(opened)
+        for file in opened.unfinished.values():
+            file.status = "interrupted"
+        session.files_interrupted += len(opened.unfinished) + opened.uncounted
+        session.files += opened.unfinished.values()
+        self.files += opened.unfinished.values()
+        self._unfinished -= len(opened.unfinished)
+        self._over.append(session)
+
+    def _end_stopped(self, process: Process) -> None:
+        for opened in [opened for opened in process.sessions.values() if opened.stopped]:
+            self._end(opened)
+
+    def _end_overdue(self, now: datetime) -> None:
+        while self._settled_at:
+            opened, settled_at = next(iter(self._settled_at.items()))
+            if now <= settled_at:
+                break
+            self._end(opened)
+        while self._processes:
+            process = next(iter(self._processes.values()))
+            if process.heard is None or now <= _later(process.heard, SILENT):
+                break
+            self._end_process(process)
+        self._set_due()
+
+    def _set_due(self) -> None:
+        due = [next(iter(self._settled_at.values()))] if self._settled_at else []
+        process = next(iter(self._processes.values()), None)
+        if process and process.heard:
+            due.append(_later(process.heard, SILENT))
+        self._due = min(due, default=None)
+
+    # -- records that a session begins and ends with, and those about a file
+
+    def _session_start(self, process: Process, record: LogRecord) -> None:
+        uuid = record.fields.get("uuid")
+        if uuid is None:  # the line is cut off
+            return
+        self._end_stopped(process)
+        opened = process.sessions.get(uuid) or self._begin(process, uuid, record)
+        read_start(opened.session, record)
+
+    def _session_stop(self, process: Process, record: LogRecord) -> None:
+        opened = self._find(process, record)
+        if opened is None:
+            return
+        read_stop(opened.session, record)
+        opened.stopped = True
+        if record.time is not None:
+            self._settled_at[opened] = _later(record.time, SETTLED)
+            self._set_due()
+
+    def _file_statistics(self, process: Process, record: LogRecord) -> None:
+        current = process.current
+        if current is not None:
+            current.session.file_statistics = record.fields
+            current.session.files_skipped = number(record.fields.get("transfers_skipped"))
+        self._end_process(process)  # the block is the last that a process writes
+
+    def _transfer_start(self, process: Process, record: LogRecord) -> None:
+        opened = self._find(process, record)
+        if opened is None or "file" not in record.fields:
+            return
+        name = record.fields["file"] or "-"
+        file = opened.unfinished.get(name)
+        if file is None:
+            if self._unfinished >= MAX_UNFINISHED:
+                opened.uncounted += 1
+                return
+            file = opened.unfinished[name] = LogFile(name, opened.session.id, opened.session.direction)
+            self._unfinished += 1
+        read_file(file, record)
+
+    def _transfer_stop(self, process: Process, record: LogRecord) -> None:
+        opened = self._find(process, record)
+        if opened is None or "file" not in record.fields:
+            return
+        session = opened.session
+        name = record.fields["file"] or "-"
+        file = opened.unfinished.pop(name, None)
+        if file is not None:
+            self._unfinished -= 1
+        else:  # a file that fails at once has no start; of some the start was only counted
+            opened.uncounted -= opened.uncounted > 0
+            file = LogFile(name, session.id, session.direction)
+        read_file(file, record)
+        if file.status == "done":
+            session.files_done += 1
+        elif file.status == "failed":
+            session.files_failed += 1
+        else:
+            session.files_interrupted += 1
+        self.files.append(file)
+        if len(session.files) < self._keep_files:
+            session.files.append(file)
+
+    def _find(self, process: Process, record: LogRecord) -> Opened | None:
+        """The session of a line with a uuid; None where the line is cut off in front of it."""
+        uuid = record.fields.get("uuid")
+        if uuid is None:
+            return None
+        return process.sessions.get(uuid) or self._begin(process, uuid, record)
+
+
+def _later(time: datetime, by: timedelta) -> datetime:
+    try:
+        return time + by
+    except OverflowError:  # the end of the year 9999
+        return time
+
+
+def sessions(records: Iterable[LogRecord], *, keep_files: int = 1_000) -> Iterator[LogSession]:
+    """Fold records into sessions.
+
+    Args:
+        records: of one log, or of several behind each other.
+        keep_files: of each session so many files that have finished are kept, the first ones; all are counted.
+
+    Yields:
+        Each session when it is over, and with the end of the records those that were open then.
+
+    Example:
+        >>> from faspmgr.logs.records import LogRecord
+        >>> stop = LogRecord('FASP Session Stop uuid=c434 op=recv status=failed errcode=63 errstr="Source path …"')
+        >>> [(session.status, session.code, session.management_code) for session in sessions([stop])]
+        [('failed', 63, 43)]
+    """
+    fold = Sessions(keep_files)
+    for record in records:
+        yield from fold.feed(record)
+    yield from fold.close()
