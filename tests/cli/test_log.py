@@ -74,13 +74,13 @@ NINE: list[tuple[str, str, int | None, int | None, int, int, float]] = [
     # id, verdict, code, code of the stream, files done, bytes transferred, effective rate in Kbps
     ("c4348842", "failed", 63, 43, 0, 0, 0.0),
     ("21702a17", "failed", 68, 28, 18, 15618129, 34350.0),
-    ("b3ba496e", "failed", 62, None, 0, 0, 0.0),
+    ("b3ba496e", "failed", 62, 8, 0, 0, 0.0),
     ("7d5a7202", "done", None, None, 1, 1651097607, 290970.0),
     ("cfaf4e49", "failed", 89, 19, 0, 0, 0.0),
     ("92a2f457", "done", None, None, 1, 40028, 1550.0),
     ("dfdb39c5", "failed", 50, 4, 0, 0, 0.0),
     ("20ccff62", "done", None, None, 2, 45184, 2400.0),
-    ("ea4874ad", "failed", 106, None, 0, 0, 0.0),
+    ("ea4874ad", "failed", 106, 8, 0, 0, 0.0),
 ]
 
 
@@ -295,7 +295,7 @@ def test_totals_for_people(windows: Path) -> None:
         "all                4     1       3     0     19   1.7 GB  162.7 Mbps       278.1 Mbps",
         "",
         "failed  code of the log                    code of the stream",
-        "     1  62 Source file list not specified",
+        "     1  62 Source file list not specified  8 USAGE",
         "     1  63 Source path stat failed         43 STAT_FAILS",
         "     1  68 User aborted session            28 USER_CANCEL",
     ]

@@ -65,7 +65,7 @@ def test_a_total_of_all() -> None:
         "failures": [
             {"code": 63, "management_code": 43, "reason": "Source path stat failed", "sessions": 2},
             {"code": None, "management_code": None, "reason": None, "sessions": 1},
-            {"code": 106, "management_code": None, "reason": "Usage error", "sessions": 1},
+            {"code": 106, "management_code": 8, "reason": "Usage error", "sessions": 1},
         ],
     }
     assert total.name is None
