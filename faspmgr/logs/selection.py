@@ -132,19 +132,20 @@ class Selection:
     file: str | None = None
     """Pattern for the name of a file, or for its last part: sessions with such a file, and these files."""
 
-    # Sessions that have had such a file: a session keeps only its first files.
-    _had: set[str | None] = attrs.field(factory=set, init=False, eq=False, repr=False)
+    # Sessions that have had such a file, as a session keeps only its first files: id and direction. Both ends of a
+    # transfer may write to the same log.
+    _had: set[tuple[str | None, str | None]] = attrs.field(factory=set, init=False, eq=False, repr=False)
 
     def note(self, files: Iterable[LogFile]) -> None:
         """Note files that have ended, of sessions that have not. Without this, a session is looked up in the files that
         it keeps."""
         if self.file is not None:
-            self._had.update(file.session for file in files if self._is_named(file))
+            self._had.update((file.session, file.direction) for file in files if self._is_named(file))
 
     def takes(self, session: LogSession) -> bool:
         """Whether a session that has ended is one of those that are asked for."""
-        had = session.id in self._had
-        self._had.discard(session.id)
+        had = (session.id, session.direction) in self._had
+        self._had.discard((session.id, session.direction))
         return (
             self.takes_time(session.start or session.stop)
             and not (self.failed and session.status == "done")

@@ -175,6 +175,9 @@ def test_every_file_of_a_session_comes_however_many() -> None:
     data = session("a", files=names)
     assert [file["name"] for file in log("--table", "files", stdin=data).objects] == list(names)
     assert ids(log("--file", "1499", stdin=data)) == ["a"]  # of which the session keeps no more
+    both = data + data.replace(b"op=send", b"op=recv").replace(b"[1a2b-", b"[1a2c-")  # both ends write to one log
+    (total,) = log("--totals", "--file", "1499", stdin=both).objects
+    assert (total["sessions"], total["files_done"]) == (2, 3_000)
 
 
 def test_records(windows: Path) -> None:
