@@ -118,7 +118,7 @@ class EventReader:
         if kind == "capture":
             self._reader = Parser(strict=self._strict, on_problem=self._on_problem)
         else:
-            from faspmgr.logs.events import LogParser  # most sources are none
+            from faspmgr.logs.conversion import LogParser  # most sources are none
 
             self._reader = LogParser()
         self.feed = self._reader.feed  # type: ignore[method-assign]  # one call less for each piece

@@ -1,7 +1,7 @@
-"""A session and a file as ascp's log tells them: what ``logs.sessions`` gives.
+"""A session and a file as ascp's log tells them: what ``logs.folding`` gives.
 
 What may stand here: what is kept, and how it is shown. When a session is complete, and what belongs to which one, is
-decided in ``logs.sessions``.
+decided in ``logs.folding``.
 """
 
 from __future__ import annotations
@@ -87,12 +87,15 @@ class LogSession:
 
     Attributes:
         id: uuid of the session; SessionId of the management stream.
+        machine: name of the machine, which only syslog has.
         process: number of the process.
         thread: number of the thread that began the session.
+        role: which end this is: ``CLIENT`` or ``SERVER``.
         direction: ``Send`` or ``Receive``.
         status: done, failed or lost; None while it is open.
         code: the log's own error code.
         reason: the log's words for it.
+        detail: what this side said beyond that, such as what the far side told it.
         peer_code: the log's error code of the far side.
         peer_reason: the log's words for it.
         start: when it started.
@@ -100,6 +103,7 @@ class LogSession:
         assumed: what of the times is not in the log: ``zone``, ``year``.
         local: address and port of this end.
         peer: address and port of the far end.
+        tcp_port: SSH port.
         host: name or address of the far side, as it was given.
         user: login user.
         cookie: text that the application gave.
@@ -144,12 +148,15 @@ class LogSession:
     """
 
     id: str | None = None
+    machine: str = ""
     process: int | None = None
     thread: int | None = None
+    role: str | None = None
     direction: str | None = None
     status: LogVerdict | None = None
     code: int | None = None
     reason: str | None = None
+    detail: str | None = None
     peer_code: int | None = None
     peer_reason: str | None = None
 
@@ -159,6 +166,7 @@ class LogSession:
 
     local: str | None = None
     peer: str | None = None
+    tcp_port: int | None = None
     host: str | None = None
     user: str | None = None
     cookie: str | None = None
@@ -244,7 +252,7 @@ _SESSION_NAMES = _names(
 )
 
 
-_SENTENCES = frozenset({"reason", "peer_reason", "errors"})
+_SENTENCES = frozenset({"reason", "detail", "peer_reason", "errors"})
 """Texts that are written for people, in which a secret may stand anywhere."""
 
 

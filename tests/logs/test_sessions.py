@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from faspmgr.logs import sessions as folding
+from faspmgr.logs import folding
+from faspmgr.logs.folding import SETTLED, SILENT, Sessions, sessions
 from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
-from faspmgr.logs.sessions import SETTLED, SILENT, Sessions, sessions
 
 # ---------------------------------------------------------------------------------------------------------------------
 # ascp-3.9.6-windows.log, read by eye and with grep: nine runs
@@ -874,19 +874,19 @@ def test_secrets_are_hidden() -> None:
     assert session.cookie == '{"token":"s3cret"}'
     assert "s3cret" not in json.dumps(session.to_dict())
     shown = json.dumps(session.to_dict(redact=False))
-    assert shown.count("s3cret") == 6  # cookie, parameters, source, file, reason, errors
+    assert shown.count("s3cret") == 7  # cookie, parameters, source, file, reason, detail, errors
 
 
 def test_all_names_are_shown_in_their_order() -> None:
     log = at(0, 7, start("one"), begins("one", "a"), ends("one", "a"), stop("one"))
     shown = fold(log)["one"].to_dict()
     assert " ".join(shown) == (
-        "id process thread direction status code management_code reason peer_code peer_reason start stop seconds "
-        "assumed local peer host user cookie source destination source_prefix version peer_version os peer_os "
-        "license peer_license files files_done files_failed files_interrupted files_skipped bytes_transferred "
-        "bytes_written rate_kbps average_rate_kbps target_rate_kbps original_target_rate_kbps min_rate_kbps policy "
-        "cipher path_mtu datagram_size block_size rtt_ms blocks_total blocks_retransmitted retransmitted_percent "
-        "parameters statistics file_statistics errors"
+        "id machine process thread role direction status code management_code reason detail peer_code peer_reason "
+        "start stop seconds assumed local peer tcp_port host user cookie source destination source_prefix version "
+        "peer_version os peer_os license peer_license files files_done files_failed files_interrupted files_skipped "
+        "bytes_transferred bytes_written rate_kbps average_rate_kbps target_rate_kbps original_target_rate_kbps "
+        "min_rate_kbps policy cipher path_mtu datagram_size block_size rtt_ms blocks_total blocks_retransmitted "
+        "retransmitted_percent parameters statistics file_statistics errors"
     )
     assert shown["files"] == [
         {
