@@ -210,7 +210,7 @@ class Totals:
         return (moment.astimezone(self._timezone) if self._timezone else moment).date().isoformat()
 
 
-def totals(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tzinfo | None = None) -> list[Total]:
+def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tzinfo | None = None) -> list[Total]:
     """Give the totals of sessions.
 
     Args:

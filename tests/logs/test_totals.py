@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from faspmgr.logs.session import LogSession
-from faspmgr.logs.totals import MAX_EXACT, Rates, Totals, totals
+from faspmgr.logs.totals import MAX_EXACT, Rates, Totals, sum_up
 
 
 def session(**values: Any) -> LogSession:
@@ -48,7 +48,7 @@ SESSIONS = [
 
 
 def test_a_total_of_all() -> None:
-    (total,) = totals(SESSIONS)
+    (total,) = sum_up(SESSIONS)
     assert total.to_dict() == {
         "sessions": 6,
         "done": 1,
@@ -72,13 +72,13 @@ def test_a_total_of_all() -> None:
 
 
 def test_no_session() -> None:
-    (total,) = totals([])
+    (total,) = sum_up([])
     assert (total.sessions, total.rates.quantile(0.5), total.to_dict()["failures"]) == (0, None, [])
-    assert totals([], by="day") == []
+    assert sum_up([], by="day") == []
 
 
 def test_by_peer_counts_an_address_whatever_its_port() -> None:
-    found = totals(SESSIONS, by="peer")
+    found = sum_up(SESSIONS, by="peer")
     assert [(total.name, total.sessions, total.bytes_transferred) for total in found] == [
         ("198.51.100.4", 2, 5_000),
         ("203.0.113.8", 2, 1_000),
@@ -87,7 +87,7 @@ def test_by_peer_counts_an_address_whatever_its_port() -> None:
 
 
 def test_by_user() -> None:
-    assert [(total.name, total.sessions) for total in totals(SESSIONS, by="user")] == [
+    assert [(total.name, total.sessions) for total in sum_up(SESSIONS, by="user")] == [
         ("studio", 2),
         ("ingest", 2),
         (None, 2),
@@ -98,20 +98,20 @@ def test_by_user() -> None:
 
 
 def test_by_day() -> None:
-    days = [(total.name, total.sessions) for total in totals(SESSIONS, by="day")]
+    days = [(total.name, total.sessions) for total in sum_up(SESSIONS, by="day")]
     assert days == [("2024-05-02", 4), ("2024-05-03", 1), (None, 1)]
     # Two hours to the east it was past midnight.
-    days = [(total.name, total.sessions) for total in totals(SESSIONS, by="day", timezone=timezone(timedelta(hours=2)))]
+    days = [(total.name, total.sessions) for total in sum_up(SESSIONS, by="day", timezone=timezone(timedelta(hours=2)))]
     assert days == [("2024-05-03", 5), (None, 1)]
 
 
 def test_the_day_of_a_session_without_its_start_is_that_of_its_stop() -> None:
-    (total,) = totals([session(start=None, stop=datetime(2024, 5, 4, tzinfo=UTC))], by="day")
+    (total,) = sum_up([session(start=None, stop=datetime(2024, 5, 4, tzinfo=UTC))], by="day")
     assert total.name == "2024-05-04"
 
 
 def test_a_session_that_transferred_nothing_has_no_rate() -> None:
-    (total,) = totals([session(rate_kbps=0.0), session(rate_kbps=None), session(rate_kbps=8.0)])
+    (total,) = sum_up([session(rate_kbps=0.0), session(rate_kbps=None), session(rate_kbps=8.0)])
     assert (total.rates.count, total.rates.quantile(0.5)) == (1, 8.0)
 
 
