@@ -58,18 +58,19 @@ def reason(code: int | None, words: str | None) -> str:
     return " ".join(str(part) for part in (code, words) if part is not None)
 
 
-def totals_lines(groups: Sequence[Total], by: str | None, everything: Total) -> list[str]:
+def totals_lines(groups: Sequence[Total], by: str | None, everything: Total, redact: bool) -> list[str]:
     """Give totals as tables: a row for each group, one for all, then the failures of all.
 
     Args:
         groups: the totals of the groups.
         by: what they are grouped by; None for no groups.
         everything: the total of all.
+        redact: show secrets as ``***``.
     """
     rows = [_total_row(total, total.name or "(none)") for total in groups] if by else []
     header = [by or "", "sessions", "done", "failed", "lost", "files", "bytes", "median", "95th percentile"]
     lines = _table([header, *rows, _total_row(everything, "all")], left=1)
-    failures = everything.to_dict()["failures"]
+    failures = everything.to_dict(redact=redact)["failures"]
     if failures:
         rows = [[str(row["sessions"]), reason(row["code"], row["reason"]), _in_stream(row)] for row in failures]
         lines += ["", *_table([["failed", "code of the log", "code of the stream"], *rows], left=0, right=1)]

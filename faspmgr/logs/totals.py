@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from faspmgr.logs.secrets import redact_message
 from faspmgr.logs.selection import peer_address
 from faspmgr.logs.session import LogSession
 
@@ -95,6 +96,17 @@ class FailureTotal:
     sessions: int = 0
     """How many."""
 
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """Give it ready for JSON.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
+        shown = attrs.asdict(self)
+        if redact and self.reason is not None:
+            shown["reason"] = redact_message(self.reason)
+        return shown
+
 
 @attrs.define
 class Total:
@@ -146,15 +158,19 @@ class Total:
             failure = FailureTotal(session.code, session.management_code, session.reason)
             self.failures.setdefault(session.code, failure).sessions += 1
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the numbers, ready for JSON: rates in kilobits per second, failures with the most frequent first."""
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """Give the numbers, ready for JSON: rates in kilobits per second, failures with the most frequent first.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
         numbers = attrs.asdict(self, filter=lambda field, _: field.name not in ("name", "failures", "rates"))
         frequent = sorted(self.failures.values(), key=lambda failure: (-failure.sessions, failure.code or 0))
         return {
             **numbers,
             "rate_kbps_median": self.rates.quantile(0.5),
             "rate_kbps_95th_percentile": self.rates.quantile(0.95),
-            "failures": [attrs.asdict(failure) for failure in frequent],
+            "failures": [failure.to_dict(redact=redact) for failure in frequent],
         }
 
 
@@ -194,10 +210,14 @@ class Totals:
 
         return sorted(self._groups.values(), key=order)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
+    def to_dicts(self, *, redact: bool = True) -> list[dict[str, Any]]:
         """Give the totals ready for JSON; with groups, the name of each stands first, under ``day``, ``peer`` or
-        ``user``."""
-        return [({self._by: total.name} if self._by else {}) | total.to_dict() for total in self.groups()]
+        ``user``.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
+        return [({self._by: total.name} if self._by else {}) | total.to_dict(redact=redact) for total in self.groups()]
 
     def _name(self, session: LogSession) -> str | None:
         if self._by == "peer":

@@ -456,6 +456,11 @@ def test_secrets_are_hidden() -> None:
         for form in ("jsonl", "csv", "tsv", "text"):
             result = log("--table", table, "--format", form, stdin=data)
             assert (result.status, "S3cret" in result.text) == (0, False), (table, form)
+    failed = session("a", end='status=failed errcode=12 errstr="Bad token: S3cretS3cretS3cretS3cret"')
+    for args in (["--format", "text"], ["--totals"], ["--totals", "--format", "text"], ["--totals", "--format", "csv"]):
+        result = log(*args, stdin=failed)
+        assert ("S3cret" in result.text, "***" in result.text) == (False, True), args
+    assert "S3cret" in log("--totals", "--show-secrets", stdin=failed).text
     assert log("--table", "records", "--show-secrets", stdin=data).text.count("S3cret") > 3
     (shown,) = log("--show-secrets", stdin=data).objects
     assert shown["source"] == ["s3://key:S3cretS3cret@bucket/in"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -115,9 +115,9 @@ def command(
     )
     times_matter = not as_totals or by == "day" or since is not None or until is not None
     reading = LogReading(files, follow=follow, timezone=timezone, say_times=times_matter)
-    if as_totals:
-        return _write_totals(reading, wanted, by, timezone, form)
     redact = not show_secrets
+    if as_totals:
+        return _write_totals(reading, wanted, Totals(by, timezone=timezone), by, form, redact)
     render = _renderer(table, form)
     if table == "records":
         for batch in reading.batches():
@@ -172,11 +172,11 @@ def _files(batches: Iterable[Batch], wanted: Selection) -> Iterator[list[LogFile
 
 
 def _write_totals(
-    reading: LogReading, wanted: Selection, by: By | None, timezone: tzinfo | None, form: str
+    reading: LogReading, wanted: Selection, totals: Totals, by: By | None, form: str, redact: bool
 ) -> ExitStatus:
     """Write the totals of the log, or when a signal interrupts those so far."""
     interruption = click.get_current_context().with_resource(Interruption())
-    totals, everything = Totals(by, timezone=timezone), Totals()
+    everything = Totals()
     fold = Sessions(keep_files=0)
 
     def ended() -> Iterator[list[LogSession]]:
@@ -189,10 +189,10 @@ def _write_totals(
             totals.add(session)
             everything.add(session)
     if form == "text":
-        output.write(totals_lines(totals.groups(), by, everything.groups()[0]))
+        output.write(totals_lines(totals.groups(), by, everything.groups()[0], redact))
     else:
         columns = [*([by] if by else []), *(name for name in Total().to_dict())]
-        output.write_bytes(_rendered(form, columns)(totals.to_dicts()))
+        output.write_bytes(_rendered(form, columns)(totals.to_dicts(redact=redact)))
     return ExitStatus.INTERRUPTED if interruption.caught else reading.status
 
 
