@@ -28,6 +28,8 @@ def session_line(shown: Mapping[str, Any]) -> str:
         shown["user"] or "",
     ]
     why = reason(shown["code"], shown["reason"])
+    if shown["detail"] and shown["detail"] not in why:
+        why = f"{why} ({shown['detail']})".lstrip()
     return printable("  ".join(columns).rstrip() + (f": {why}" if why else ""))
 
 

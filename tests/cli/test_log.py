@@ -127,6 +127,7 @@ def test_csv_has_a_row_for_each_session(windows: Path) -> None:
 def test_text_has_a_line_for_each_session(windows: Path) -> None:
     lines = log("--format", "text", windows).lines
     assert len(lines) == 9
+    assert lines[0].endswith(": 63 Source path stat failed (Server aborted session: No such file or directory)")
     assert lines[1] == (
         "2021-05-11 16:25:03  failed  Receive   18 files   15.6 MB   34.4 Mbps  203.0.113.8:33001  studio_output:"
         " 68 User aborted session"
@@ -562,6 +563,17 @@ def test_a_pause_within_a_session_that_is_followed(windows: Path, monkeypatch: p
     assert result.out == log("--table", "statistics", windows).out
     assert written[5] == 3
     assert written[26] == 4
+
+
+def test_a_file_that_breaks_off_in_a_log_that_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(session("a", files={"/in/a": "status=success", "/in/b": ""}, end="status=failed errcode=68"))
+    with start("log", "--follow", "--timezone", "UTC", "--table", "files", path) as process:
+        assert process.stdout
+        shown = [json.loads(process.stdout.readline()) for _ in range(2)]  # nothing follows the session's stop
+        assert [(file["name"], file["status"]) for file in shown] == [("/in/a", "done"), ("/in/b", "interrupted")]
+        process.send_signal(signal.SIGINT)
+        assert finish(process) == (130, "", "")
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:

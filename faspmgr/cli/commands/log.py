@@ -166,6 +166,9 @@ def _files(batches: Iterable[Batch], wanted: Selection) -> Iterator[list[LogFile
         for record in batch.records:
             fold.feed(record)
             ended += fold.files
+        if batch.idle:
+            fold.flush()
+            ended += fold.files
         yield list(filter(wanted.takes_file, ended))
     fold.close()
     yield list(filter(wanted.takes_file, fold.files))
