@@ -36,6 +36,7 @@ _ROWS = (
     (29, "Session internal error", 11),
     (40, "Operation not permitted by license", 38),
     (50, "No such file or directory", 4),
+    (56, "Too many files open", 23),
     (62, "Source file list not specified", 8),
     (63, "Source path stat failed", 43),
     (65, "Destination path must be a directory", None),
