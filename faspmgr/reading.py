@@ -14,8 +14,9 @@ from typing import Literal
 
 from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.feed import pump
-from faspmgr.captures.sources import Reader, Source
+from faspmgr.captures.sources import Reader, Source, chunks
 from faspmgr.captures.unwrap import Unwrap
+from faspmgr.errors import CaptureError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
@@ -118,13 +119,31 @@ class EventReader:
         if kind == "capture":
             self._reader = Parser(strict=self._strict, on_problem=self._on_problem)
         else:
-            from faspmgr.logs.events import LogParser  # most sources are none
+            from faspmgr.logs.conversion import LogParser  # most sources are none
 
             self._reader = LogParser()
         self.feed = self._reader.feed  # type: ignore[method-assign]  # one call less for each piece
         start = bytes(self._start)
         self._start.clear()
         return self._reader.feed(start)
+
+
+def recognise(path: str) -> Kind | None:
+    """Tell what a file is by its content; None for one that cannot be read.
+
+    Args:
+        path: of a file, plain or gzip.
+    """
+    reader = EventReader()
+    try:
+        for piece in chunks(path):
+            reader.feed(piece)
+            if reader.kind:
+                return reader.kind
+        reader.close()
+    except (OSError, CaptureError):
+        return None
+    return reader.kind
 
 
 def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[Event]:

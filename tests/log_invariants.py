@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,8 +12,8 @@ from unittest import mock
 import orjson
 
 from faspmgr import jsontext
-from faspmgr.logs import LogEvents, LogReader, LogRecord, events, reader
-from faspmgr.logs.events import LogParser
+from faspmgr.logs import LogEvents, LogReader, LogRecord, events, folding, reader
+from faspmgr.logs.conversion import LogParser
 from faspmgr.logs.fields import DECODERS, KINDS, LOG_FIELDS
 from faspmgr.logs.lines import split_line
 from faspmgr.protocol.events import Event
@@ -22,8 +21,6 @@ from faspmgr.reading import EventReader
 from faspmgr.tracking import Tracker
 from tests.invariants import pieces, single_bytes
 
-EVENTS = importlib.import_module("faspmgr.logs.events")  # the functions of these names hide the modules
-SESSIONS = importlib.import_module("faspmgr.logs.sessions")
 LATEST = datetime(2026, 6, 1, tzinfo=UTC)
 
 PREFIXES = [
@@ -127,10 +124,8 @@ def limits(chars: int) -> Iterator[None]:
                 (reader, "MAX_RECORD_CHARS", chars),
                 (reader, "MAX_BLOCKS", 2),
                 (reader, "MAX_BLOCK_LINES", 3),
-                (EVENTS, "MAX_SESSIONS", 2),
-                (EVENTS, "MAX_FILES", 2),
-                (SESSIONS, "MAX_OPEN", 2),
-                (SESSIONS, "MAX_UNFINISHED", 2),
+                (folding, "MAX_OPEN", 2),
+                (folding, "MAX_UNFINISHED", 2),
             ):
                 stack.enter_context(mock.patch.object(module, name, value))
         yield
@@ -237,6 +232,6 @@ def check_events(data: bytes, parts: list[bytes], records: list[LogRecord]) -> N
 
 def check_sessions(records: list[LogRecord]) -> None:
     """All of a session can be shown."""
-    fold = SESSIONS.Sessions(keep_files=2)
+    fold = folding.Sessions(keep_files=2)
     for session in [*(session for record in records for session in fold.feed(record)), *fold.close()]:
         assert orjson.loads(jsontext.message_to_json(session.to_dict()))["status"] in ("done", "failed", "lost")

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from faspmgr.errors import CaptureError
-from faspmgr.protocol.events import Event
+from faspmgr import logs
+from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.protocol.events import DoneEvent, Event
 from faspmgr.protocol.parser import parse
-from faspmgr.reading import read
+from faspmgr.protocol.problems import Problem
+from faspmgr.reading import MAX_UNDECIDED_BYTES, EventReader, Kind, read, recognise
 from tests.captures.streams import message, sizes
 
 
@@ -74,3 +76,82 @@ def test_follow_and_unwrap_are_handed_on(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"line=[]\n")
     assert sizes([next(read(path, follow=True, unwrap="auto"))]) == [7]
+
+
+# -- ascp's own log
+
+LOG = Path("fixtures/ascp-log/ascp-3.9.6-windows.log")
+START = b"LOG FASP Session Start uuid=u op=send status=started source=a dest=b\n"
+SYSLOG = b"Jan 26 18:44:54 host sshd[7]: Accepted publickey for me\n"
+OTHER = b"2024-05-02 10:15:01.033 INFO app starting\nINFO app\n\n"
+
+
+def kind_of(data: bytes, step: int) -> Kind | None:
+    reader = EventReader()
+    for at in range(0, len(data), step):
+        reader.feed(data[at : at + step])
+    reader.close()
+    return reader.kind
+
+
+@pytest.mark.parametrize("step", [1, 10_000])
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "capture"),
+        (b"FASPMGR 2\nType: DONE\n\n", "capture"),
+        (b"FASP", "capture"),
+        (b"\n\r\nnoise\nFASPMGR 2\n" + START, "capture"),
+        (OTHER + b"no message and no log\n", "capture"),
+        (START, "log"),
+        (START[:-1], "log"),
+        (b"\n" + OTHER + START, "log"),
+        (LOG.read_bytes(), "log"),
+        (b"2021-05-11 16:24:31.976 [e330-0000ffac] LOG Configuration: using v2\n", "log"),
+        (b"Jan 26 18:44:54 host ascp[7]: LOG x\n", "log"),
+        (SYSLOG * 3, "log"),
+        (SYSLOG + b"FASPMGR 2\nType: DONE\n\n", "capture"),
+        (SYSLOG * 1_500, "log"),  # more than what is kept
+        (b"\0\xff" * 40_000, "capture"),
+    ],
+)
+def test_what_it_is_shows_in_its_content(data: bytes, kind: Kind, step: int) -> None:
+    if step > 1 or len(data) < 10_000:
+        assert kind_of(data, step) == kind
+
+
+def test_a_capture_is_recognised_at_once() -> None:
+    reader = EventReader()
+    assert reader.feed(b"FASPMGR 2\nType: DONE\n\n") == [DoneEvent()]
+    assert reader.kind == "capture"
+
+
+def test_the_events_of_a_log(tmp_path: Path) -> None:
+    expected = list(logs.events(logs.read(LOG)))
+    assert list(read(LOG)) == expected
+    path = tmp_path / "log.fasp"  # whatever its name
+    path.write_bytes(gzip.compress(LOG.read_bytes()))
+    assert list(read(path)) == expected
+    assert (recognise(str(path)), recognise(str(tmp_path / "none"))) == ("log", None)
+
+
+def test_problems_of_what_is_neither() -> None:
+    problems: list[Problem] = []
+    reader = EventReader(on_problem=problems.append)
+    reader.feed(OTHER)
+    assert problems == []
+    reader.close()
+    assert [(problem.kind, problem.line) for problem in problems] == [("noise", 1)]
+    with pytest.raises(ProtocolError):
+        EventReader(strict=True).feed(b"\0" * MAX_UNDECIDED_BYTES + b"\n")
+
+
+def test_a_log_inside_of_another_is_none() -> None:
+    assert list(read(io.BytesIO(START), unwrap="auto")) == []
+
+
+def test_a_log_that_rests_gives_what_waits_after_a_second() -> None:
+    reader = EventReader()
+    reader.feed(START + b"LOG FASP Session Stop uuid=u op=send status=success source=a dest=b\n")
+    assert [reader.feed(b"") for _ in range(10)] == [[]] * 9 + [[DoneEvent(session_id="u")]]
+    assert reader.feed(b"") == []

@@ -36,6 +36,7 @@ COMMANDS = {
     "replay": "play a capture as ascp would",
     "simulate": "write or play a synthetic session",
     "view": "the state in the structures of other systems",
+    "log": "ascp's own log: its sessions, files, totals",
 }
 """Name and short help of each command. It is ``command`` in the module of its name in ``faspmgr.cli.commands``."""
 

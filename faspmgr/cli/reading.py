@@ -22,7 +22,7 @@ from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
-from faspmgr.reading import EventReader
+from faspmgr.reading import EventReader, recognise
 from faspmgr.verdicts import ExitStatus
 
 T = TypeVar("T")
@@ -122,12 +122,18 @@ class Reading:
     def pieces(self, make_reader: Callable[..., captures.Reader[T]]) -> Iterator[captures.Piece[T]]:
         """Give the results of all files and directories, as they arrive, connection by connection.
 
+        The files of a rotated log are read in the order in which they were written, each once.
+
         Args:
             make_reader: Parser, Tokenizer or EventReader, called for each connection.
 
         Yields:
             What a piece gave, and the stream it came from: the same for all files of which no connection is known.
         """
+        if len(self.files) > 1 and all(file != "-" and recognise(file) == "log" for file in self.files):
+            from faspmgr.logs.rotation import ordered  # only for logs
+
+            self.files = tuple(ordered(self.files))
         for _file, piece in self._read(make_reader, self._divided):
             yield piece
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain
-from faspmgr.protocol.problems import printable as printable
+from faspmgr.protocol.redaction import redact_urls
 from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ LOST_ADVICE = (
 )
 MAX_ERROR_CHARS = 300
 """Characters of an error that a line shows; a hostile description may be as long as a message."""
+
+
+def printable(text: str) -> str:
+    """Make text from a stream safe for a terminal and for whoever looks at it: as ``problems.printable``, and without
+    what logs in in a URL."""
+    return problems.printable(redact_urls(text))
 
 
 def size(count: float) -> str:

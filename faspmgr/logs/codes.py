@@ -36,6 +36,7 @@ _ROWS = (
     (29, "Session internal error", 11),
     (40, "Operation not permitted by license", 38),
     (50, "No such file or directory", 4),
+    (56, "Too many files open", 23),
     (62, "Source file list not specified", 8),
     (63, "Source path stat failed", 43),
     (65, "Destination path must be a directory", None),
@@ -54,10 +55,6 @@ _ROWS = (
 
 LOG_CODES: Mapping[int, LogCode] = MappingProxyType({row[0]: LogCode(*row) for row in _ROWS})
 """Every known code of the log, in ascending order."""
-
-_BY_MANAGEMENT = {
-    row.management_code: row for row in reversed([*LOG_CODES.values()]) if row.management_code is not None
-}
 
 
 def explain_log(code: int) -> LogCode:
@@ -80,8 +77,3 @@ def management_code_of(code: int | None) -> int | None:
     """Give the code of the management stream for a code of the log; None where it is not known."""
     row = None if code is None else LOG_CODES.get(code)
     return row.management_code if row else None
-
-
-def log_code_of(management_code: int) -> LogCode | None:
-    """Give the code of the log for one of the management stream, the lowest of several; None where it is not known."""
-    return _BY_MANAGEMENT.get(management_code)

@@ -54,6 +54,7 @@ KINDS: Mapping[str, str] = {
     "datagram": "the sizes that follow from it",
     "side_error": "why one of the two sides ended a session",
     "source": "a source, and where it goes to",
+    "http_session": "how a session over HTTP has ended",
     "other": "any other line",
 }
 """What a line is about."""
@@ -243,6 +244,11 @@ _TABLE = (
     ("datagram size", "datagram_size", "integer", "bytes", "size of a datagram", ("datagram",)),
     ("block size", "block_size", "integer", "bytes", "size of a block", ("datagram",)),
     ("Peer", "peer", "boolean", "", "True where it is the far side", ("side_error",)),
+    ("http_session", "http_session", "string", "", "the session over HTTP", ("http_session",)),
+    ("action", "action", "string", "", "what it was about to do", ("http_session",)),
+    ("error", "error", "string", "", "words for what failed", ("http_session",)),
+    ("result", "result", "integer", "", "status of HTTP", ("http_session",)),
+    ("completed", "completed", "integer", "", "0 where it was not completed", ("http_session",)),
     ("src", "source", "path", "", "path of the source", ("source",)),
     ("dst", "destination", "path", "", "path at the destination", ("source",)),
 )

@@ -59,6 +59,7 @@ _STARTS = {
     "Peer FASP receiver had error, ": "side_error",
     "Peer FASP sender had error, ": "side_error",
     "Add sender src : ": "source",
+    "http_session=": "http_session",
     _BLOCK_BEGINS: "file_statistics",
 }
 _START = re.compile("|".join(map(re.escape, _STARTS)))
@@ -89,9 +90,12 @@ def goes_on(message: str) -> bool:
 # -- name=value
 
 _NEXT = {
-    (kind, name): following for kind, names in OF_KIND.items() for name, following in pairwise(names) if name in BARE
+    (kind, name): following
+    for kind, names in OF_KIND.items()
+    for name, following in pairwise(names)
+    if name in BARE or name in ("cookie", "user", "os")
 }
-"""The name behind each bare path."""
+"""The name behind each of those whose texts come from outside."""
 
 _PLACE = re.compile(r"(?:^| )(\[peer )?([A-Za-z_][A-Za-z0-9_/.-]*)=")
 
@@ -116,26 +120,26 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
         place, end = places[index], index
         name = f"peer_{place[2]}" if place[1] else place[2]
         seen.add(name)
+        # Where the name stands that stands behind this one in the lines of ascp: whatever else looks like a name on the
+        # way there is a part of the value.
+        due = _NEXT.get((kind, name))
+        later = range(index + 1, len(places)) if due not in seen else ()
+        at = next((at for at in later if places[at][2] == due), None) if due else None
         if name in BARE:
-            # It ends where the name comes that stands behind it in the lines of ascp, and in a line of another order
-            # where one comes that was not there before. Whatever else looks like a name is a part of it.
-            due = _NEXT.get((kind, name))
-            later = range(index + 1, len(places)) if due not in seen else ()
-            at = next((at for at in later if places[at][2] == due), None)
+            # Without that name it ends where one comes that was not there before.
             while end + 1 < len(places) and (
                 end + 1 < at if at else places[end + 1][2] not in known or places[end + 1][2] in seen
             ):
                 end += 1
-        elif (
-            text.startswith('"', place.end())
-            and index <= last_closing
-            and not (
-                index == last_closing and ends[index] - place.end() == 1  # the quote that closes is the one that opens
-            )
-        ):
-            while not closing[end] or (end == index and ends[end] - place.end() == 1):
-                end += 1
-        value = text[place.end() : ends[end]].rstrip(" ")
+        elif text.startswith('"', place.end()):
+            if at and closing[at - 1] and at - 1 > index:
+                end = at - 1
+            elif index < last_closing or (index == last_closing and ends[index] - place.end() > 1):
+                while not closing[end] or (end == index and ends[end] - place.end() == 1):
+                    end += 1
+        value = text[place.end() : ends[end]]
+        if name not in BARE:
+            value = value.rstrip(" ")
         if name == "errstr" and in_peer:
             name, in_peer = "peer_errstr", False
             value = value.removesuffix("]")
@@ -351,6 +355,11 @@ _READERS: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
         r"(?:, path MTU (?P<path_mtu>[0-9]+)B)?"
     ),
     "side_error": _read_side_error,
+    "http_session": _by(
+        r"http_session=(?P<http_session>\S+)"
+        r"(?: ended with result:(?P<result>[0-9]+) completed=(?P<completed>[0-9]+)"
+        r"| (?P<error>Error .*?) action=(?P<action>\S+))"
+    ),
     "source": _by(r"Add sender src : (?P<source>.*) dst : (?P<destination>.*)"),
     "other": _nothing,
 }

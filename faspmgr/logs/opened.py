@@ -1,7 +1,7 @@
 """What is known of the sessions that are open, and of their processes, and what each line adds to it.
 
 What may stand here: from the fields of a line to the attributes of a session or a file. When a session begins and is
-over, ``logs.sessions`` decides.
+over, ``logs.folding`` decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from faspmgr.logs.session import LogFile, LogSession
 MAX_ERRORS = 20
 """Messages that are kept of a session. The first ones say why."""
 
-DIRECTIONS: Mapping[str | None, str] = {"send": "Send", "recv": "Receive"}
+DIRECTIONS: Mapping[str | None, str] = {"send": "Send", "recv": "Receive", "receive": "Receive"}
 """The words of the management stream for ``op``."""
 
 # From fields of the log to attributes of a session.
@@ -45,6 +45,9 @@ _STATISTICS = {
     "bl_total": "blocks_total",
     "bl_rex": "blocks_retransmitted",
 }
+RATE_UNKNOWN = 2**64 - 1
+"""targetrate and minrate, bits per second, where the far side never said them (seen, 3.9.0)."""
+
 _PATH = ("path_mtu", "datagram_size", "block_size")
 
 Key: TypeAlias = tuple[str, int | None]
@@ -88,6 +91,7 @@ class Opened:
         uncounted: how many more of them there are, beyond what is kept.
         progress: the latest line of progress; it is read only where no statistics come.
         stopped: its stop has come.
+        alone: its stop says that it never met its peer: no block of statistics will come (seen, 3.9.0).
     """
 
     session: LogSession
@@ -96,6 +100,7 @@ class Opened:
     uncounted: int = 0
     progress: LogRecord | None = None
     stopped: bool = False
+    alone: bool = False
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -108,8 +113,7 @@ def read_start(session: LogSession, record: LogRecord) -> None:
     session.start = session.start or record.time
     _read_ends(session, fields)
     if fields.get("status") == "failed":
-        session.status = "failed"
-        session.code, session.reason = number(fields.get("errcode")), fields.get("errstr")
+        _read_verdict(session, fields)
 
 
 def read_stop(session: LogSession, record: LogRecord) -> None:
@@ -117,10 +121,27 @@ def read_stop(session: LogSession, record: LogRecord) -> None:
     fields = record.fields
     session.stop = record.time
     _read_ends(session, fields)
-    verdict = _verdict(fields)
-    if verdict is not None:
-        session.status = verdict
-        session.code, session.reason = number(fields.get("errcode")), fields.get("errstr")
+    _read_verdict(session, fields)
+
+
+def read_http_failure(session: LogSession, record: LogRecord) -> bool:
+    """Take the failure of a session over HTTP; False where the line tells of none."""
+    fields = record.fields
+    if fields.get("action") == "session_end":
+        session.reason = fields.get("error")
+    elif fields.get("completed") == 0:
+        session.reason = f"HTTP session ended with result {fields.get('result')}"
+    else:
+        return False
+    session.status, session.stop = "failed", record.time
+    return True
+
+
+def read_statistics(session: LogSession, record: LogRecord) -> None:
+    """Take a session's statistics."""
+    session.statistics = record.fields
+    for field, name in _STATISTICS.items():
+        setattr(session, name, number(record.fields.get(field)))
 
 
 def read_file(file: LogFile, record: LogRecord) -> None:
@@ -156,8 +177,19 @@ def _read_ends(session: LogSession, fields: Mapping[str, Any]) -> None:
     for field, name in _ENDS.items():
         if fields.get(field) is not None:
             setattr(session, name, fields[field])
+    session.tcp_port = number(fields.get("tcp_port"))
     if "peer_errcode" in fields:
         session.peer_code = number(fields["peer_errcode"])
+
+
+def _read_verdict(session: LogSession, fields: Mapping[str, Any]) -> None:
+    verdict = _verdict(fields)
+    if verdict is None:
+        return
+    code, reason = number(fields.get("errcode")), fields.get("errstr")
+    if code != session.code or session.detail == reason:  # what was said before is about something else, or no more
+        session.detail = None
+    session.status, session.code, session.reason = verdict, code, reason
 
 
 def _verdict(fields: Mapping[str, Any]) -> Literal["done", "failed"] | None:
@@ -183,19 +215,9 @@ def _params(process: Process, record: LogRecord) -> None:
     session.cookie = fields.get("cookie")
     session.policy = fields.get("rate_policy")
     session.cipher = fields.get("cipher")
-    session.min_rate_kbps = _kbps(fields.get("minrate"))
+    session.min_rate_kbps = kbps(fields.get("minrate"))
     if session.original_target_rate_kbps is None:  # nothing was negotiated
-        session.target_rate_kbps = _kbps(fields.get("targetrate"))
-
-
-def _statistics(process: Process, record: LogRecord) -> None:
-    fields = record.fields
-    opened = process.sessions.get(fields.get("uuid", ""))
-    if opened is None:
-        return
-    opened.session.statistics = fields
-    for field, name in _STATISTICS.items():
-        setattr(opened.session, name, number(fields.get(field)))
+        session.target_rate_kbps = kbps(fields.get("targetrate"))
 
 
 def _error(process: Process, record: LogRecord) -> None:
@@ -205,8 +227,11 @@ def _error(process: Process, record: LogRecord) -> None:
     opened = process.sessions.get(fields["uuid"]) if "uuid" in fields else process.current
     if opened is not None and opened.stopped and not peer:
         return  # what the stop says of this side stands
-    names = ("peer_code", "peer_reason") if peer else ("code", "reason")
-    _tell(process, opened, dict(zip(names, (number(fields.get("errcode")), fields.get("errstr")))))
+    code, words = number(fields.get("errcode")), fields.get("errstr")
+    if peer:
+        _tell(process, opened, {"peer_code": code, "peer_reason": words})
+    else:
+        _tell(process, opened, {"code": code, "reason": words, "detail": words})
 
 
 def _version(process: Process, record: LogRecord) -> None:
@@ -214,18 +239,19 @@ def _version(process: Process, record: LogRecord) -> None:
 
 
 def _auth(process: Process, record: LogRecord) -> None:
-    told = {"host": record.fields.get("remote_host"), "user": record.fields.get("remote_user")}
+    fields = record.fields
+    told = {"host": fields.get("remote_host"), "user": fields.get("remote_user"), "role": fields.get("role")}
     process.lasting |= told
     if process.current is not None:
         session = process.current.session
-        session.host = session.host or told["host"]
-        session.user = session.user or told["user"]
+        for name, value in told.items():
+            setattr(session, name, getattr(session, name) or value)
 
 
 def _rates(process: Process, record: LogRecord) -> None:
     told = {
-        "target_rate_kbps": _kbps(record.fields.get("target_rate")),
-        "original_target_rate_kbps": _kbps(record.fields.get("original_target_rate")),
+        "target_rate_kbps": kbps(record.fields.get("target_rate")),
+        "original_target_rate_kbps": kbps(record.fields.get("original_target_rate")),
     }
     current = process.current
     # A session that has negotiated already does not do it again: it is the next one that does.
@@ -254,7 +280,6 @@ def _tell(process: Process, opened: Opened | None, told: dict[str, Any]) -> None
 TELLING: Mapping[str, Callable[[Process, LogRecord], None]] = {
     "progress": _progress,
     "session_params": _params,
-    "session_statistics": _statistics,
     "session_error": _error,
     "session_peer_error": _error,
     "side_error": _error,
@@ -272,5 +297,8 @@ def number(value: Any) -> Any:
     return value if value.__class__ in (int, float) else None
 
 
-def _kbps(value: Any) -> float | None:
-    return None if number(value) is None else value / 1000
+def kbps(bits_per_second: Any) -> float | None:
+    """Kilobits per second; None for a text, and for the number that stands for a rate which is not known."""
+    if number(bits_per_second) is None or bits_per_second == RATE_UNKNOWN:
+        return None
+    return float(bits_per_second / 1000)

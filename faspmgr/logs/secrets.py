@@ -13,7 +13,8 @@ from faspmgr.protocol.fields import REDACTED
 from faspmgr.protocol.redaction import is_secret, redact_text, redact_urls
 
 _PAIR = re.compile(r'(?<![^ ([,;?&])([A-Za-z_][A-Za-z0-9_.-]*)(=|: ?)("[^"]*"|[^ \t\n,;&)\]]+)')
-_KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+/_.=-]{20,}")
+_KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+_.=-][A-Za-z0-9+/_.=-]{19,}")  # no path
+_WORD = re.compile(r"((?i:token|password|passphrase|secret) )(?![a-z]+\b)([^ \t\n]+)")  # another word is none
 # Up to the quote in front of the next name; of a line that was cut all that is there, so that nothing is searched twice.
 _QUOTED = re.compile(r'(?<![^ ])cookie="(.*?)("(?= [a-z_]+=|\Z)|\Z)', re.DOTALL)
 # Each word of the command line, with -D; which of them is a token, another line tells.
@@ -56,6 +57,7 @@ def redact_message(message: str) -> str:
     shown = _PAIR.sub(_hide_pair, shown)
     # A line of words: its secret may stand anywhere.
     if not shown.startswith(("FASP ", "AUTH [")):
+        shown = _WORD.sub(rf"\1{REDACTED}", shown)
         shown = _KEY.sub(lambda match: match[0] if match[0].isalpha() else REDACTED, shown)
     return shown
 

@@ -1,7 +1,7 @@
-"""A session and a file as ascp's log tells them: what ``logs.sessions`` gives.
+"""A session and a file as ascp's log tells them: what ``logs.folding`` gives.
 
 What may stand here: what is kept, and how it is shown. When a session is complete, and what belongs to which one, is
-decided in ``logs.sessions``.
+decided in ``logs.folding``.
 """
 
 from __future__ import annotations
@@ -87,12 +87,15 @@ class LogSession:
 
     Attributes:
         id: uuid of the session; SessionId of the management stream.
+        machine: name of the machine, which only syslog has.
         process: number of the process.
         thread: number of the thread that began the session.
+        role: which end this is: ``CLIENT`` or ``SERVER``.
         direction: ``Send`` or ``Receive``.
         status: done, failed or lost; None while it is open.
         code: the log's own error code.
         reason: the log's words for it.
+        detail: what this side said beyond that, such as what the far side told it.
         peer_code: the log's error code of the far side.
         peer_reason: the log's words for it.
         start: when it started.
@@ -100,6 +103,7 @@ class LogSession:
         assumed: what of the times is not in the log: ``zone``, ``year``.
         local: address and port of this end.
         peer: address and port of the far end.
+        tcp_port: SSH port.
         host: name or address of the far side, as it was given.
         user: login user.
         cookie: text that the application gave.
@@ -113,10 +117,11 @@ class LogSession:
         license: of this side: product, account, number.
         peer_license: of the far side.
         files: those that finished, the first ``keep_files`` of them, and all that were interrupted.
-        files_done: how many were done.
+        files_done: how many were done, without those skipped.
         files_failed: how many failed.
         files_interrupted: how many were under way when the session ended.
-        files_skipped: how many were skipped, as the block of file transfer statistics has it.
+        files_skipped: how many were at the destination already: they start at their end. Of others that were skipped
+            only the block of file transfer statistics tells.
         bytes_transferred: bytes that went over the network; of a lost session so far.
         bytes_written: bytes of files; of a lost session so far.
         rate_kbps: kilobits per second; the average of what was good for something.
@@ -144,12 +149,15 @@ class LogSession:
     """
 
     id: str | None = None
+    machine: str = ""
     process: int | None = None
     thread: int | None = None
+    role: str | None = None
     direction: str | None = None
     status: LogVerdict | None = None
     code: int | None = None
     reason: str | None = None
+    detail: str | None = None
     peer_code: int | None = None
     peer_reason: str | None = None
 
@@ -159,6 +167,7 @@ class LogSession:
 
     local: str | None = None
     peer: str | None = None
+    tcp_port: int | None = None
     host: str | None = None
     user: str | None = None
     cookie: str | None = None
@@ -176,7 +185,7 @@ class LogSession:
     files_done: int = 0
     files_failed: int = 0
     files_interrupted: int = 0
-    files_skipped: int | None = None
+    files_skipped: int = 0
 
     bytes_transferred: int | None = None
     bytes_written: int | None = None
@@ -244,7 +253,7 @@ _SESSION_NAMES = _names(
 )
 
 
-_SENTENCES = frozenset({"reason", "peer_reason", "errors"})
+_SENTENCES = frozenset({"reason", "detail", "peer_reason", "errors"})
 """Texts that are written for people, in which a secret may stand anywhere."""
 
 

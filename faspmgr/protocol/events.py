@@ -531,6 +531,8 @@ def _make_show(cls: type[Event]) -> _Show:
     lines = ["def show(event, hide):", "    shown = {'type': event.type}"]
     for name in ATTRIBUTES[cls].values():
         kind = "application" if BY_NAME[name].wire in APPLICATION else BY_NAME[name].kind
+        if name == "description":  # words of ascp, with the path that they are about
+            kind = "path"
         value = f"show_{kind}(value, hide)" if kind in _SHOW_KIND else "value"
         lines += [f"    value = event.{name}", f"    if value is not None: shown['{name}'] = {value}"]
     lines += ["    return shown"]

@@ -12,6 +12,7 @@ smaller than --multi-session-threshold::
     --simulate-speed N|max     so many times faster than real; 1 with --simulate-copy, max without
     --simulate-play FILE       play this recorded stream instead; given several times: the next run plays the next one
     --simulate-record DIR      note down options, commands and the end of each run, as JSON Lines
+    -L DIR, -L DIR:N, -L-      ascp's own log of the session: see below; not of a recorded stream
     FASPMGR_ASCP_FAULT         what is to go wrong: see faults.py
 """
 
@@ -32,13 +33,15 @@ from faspmgr.errors import CaptureError, FaultError, OptionError
 from faspmgr.simulator import player
 from faspmgr.simulator.faults import LINGER_SECONDS, VARIABLE, parse_faults
 from faspmgr.simulator.link import Link, Peer
+from faspmgr.simulator.logfile import LogFile
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import USAGE, Options, parse
 from faspmgr.simulator.simulation import Simulation
+from faspmgr.simulator.terms import VERSION
 
 VERSION_TEXT = f"""\
 faspmgr-ascp {__version__}: a simulator, not the product of IBM
-ascp version 3.9.0.faspmgr
+ascp version {VERSION}
 Operating System: {sys.platform.capitalize()}
 """
 USAGE_TEXT = f"{USAGE}Display full usage: -h,--help\n"
@@ -88,13 +91,23 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if options.action:
         log(HELP_TEXT if options.action == "help" else VERSION_TEXT)
         return 0
+    try:
+        log_file = LogFile(options.log) if options.log and not options.play else None
+    except OSError as error:
+        log(f"Error opening log directory {os.path.dirname(error.filename)}\n", sys.stderr)
+        log(f"error initializing transfer log '{error.filename}' ({error.strerror}).\n", sys.stderr)
+        log("ascp: FASP initialization failed (Bad protocol).\n", sys.stderr)
+        return 1
     notes = Notes(options.record)
     _note_start(notes, options, environ)
     try:
         link = Link() if faults.has("no-connect") else _open(options)
     except OSError:
         return 1
-    status = _play(options, link, notes) if options.play else Simulation(options, faults, link, notes).run()
+    if options.play:
+        status = _play(options, link, notes)
+    else:
+        status = Simulation(options, faults, link, notes, log_file).run()
     if faults.has("linger-socket"):
         _linger(link, status)
     notes.note_commands(link.close())

@@ -95,6 +95,7 @@ class Options(Terms):
         action: help or version, if that is all it asks for.
         mode: send, recv or test-login.
         key: path of a private key.
+        log: where the log goes to: see LogFile; None or empty for nowhere.
         arguments: what stands behind the options.
         sources: paths without user and host.
         problem: what is wrong with the command line as a whole; None for nothing.
@@ -113,6 +114,7 @@ class Options(Terms):
     cookie: str | None = None
     mode: str = ""
     key: str | None = None
+    log: str | None = None
     file_list: str | None = None
     file_pair_list: str | None = None
     quiet: bool = False
@@ -335,6 +337,7 @@ VALUES: Mapping[str, tuple[str, Parser]] = {
     "-P": ("tcp_port", _port("-P")),
     "-i": ("key", str),
     "-q": ("quiet", _always(True)),
+    "-L": ("log", str),
     "-T": ("cipher", _always("none")),
     "-c": ("cipher", _cipher),
     "-k": ("resume", _word({"0": 0, "1": 1, "2": 2, "3": 3}, "argument to -k must be 0, 1, 2, or 3")),

@@ -17,11 +17,13 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterator
+from datetime import datetime
 
 import attrs
 
 from faspmgr.errors import CutOffError
 from faspmgr.protocol.frames import Frame
+from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.parameters import Parameters
 from faspmgr.simulator.synthetic import SyntheticSession
 
@@ -30,8 +32,12 @@ RETRY_WAIT_USEC = 2_000_000
 NODE_WAIT_USEC = 10_000
 """Between the beginnings of two parts."""
 
-_Moment = tuple[float, Frame, bool]
-"""When (microseconds since the beginning), which message, and does the stream break off in it?"""
+LOG_BEGINS = datetime(2026, 1, 5, 9)
+"""The time of the first message, in the log: the same each time, as are the numbers of its processes."""
+FIRST_PROCESS = 4096
+
+_Moment = tuple[float, Frame, bool, SyntheticSession]
+"""When (microseconds since the beginning), which message, does the stream break off in it, and whose is it?"""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +58,7 @@ class Scenario(Parameters):
     def frames(self) -> Iterator[Frame]:
         """Give the messages in the order in which they would come, and no half one where the stream breaks off."""
         whole = itertools.takewhile(lambda moment: not moment[2], self._moments())
-        return (frame for _, frame, _ in whole)
+        return (frame for _, frame, _, _ in whole)
 
     def stream(self) -> Iterator[bytes]:
         """Give the bytes, message by message."""
@@ -61,6 +67,22 @@ class Scenario(Parameters):
     def streams(self) -> list[Iterator[bytes]]:
         """Give the bytes of each part by itself, as each ascp sends them on a connection of its own."""
         return [_bytes(self._node(node)) for node in range(self.sessions)]
+
+    def log(self) -> Iterator[bytes]:
+        """Give ascp's own log of the same sessions, in pieces of whole lines: each attempt of each part is a process.
+
+        Where the stream breaks off, the log does too.
+        """
+        processes = itertools.count(FIRST_PROCESS)
+        logs: dict[int, SessionLog] = {}
+        for usec, frame, cut, session in self._moments():
+            if cut:
+                return
+            if frame.type == "INIT":
+                logs[session.node] = SessionLog(next(processes), LOG_BEGINS)
+            lines = logs[session.node].lines(frame, usec, session.course.messages.http)
+            if lines:
+                yield lines.encode("utf-8", "surrogateescape")
 
     def _moments(self) -> Iterator[_Moment]:
         if self.sessions == 1:
@@ -75,15 +97,15 @@ class Scenario(Parameters):
             totals = session.course.totals
             try:
                 for frame in session.course.run():
-                    yield began + totals.elapsed_usec, frame, False
+                    yield began + totals.elapsed_usec, frame, False, session
             except CutOffError:
                 frame = session.last_message()
-                yield began + totals.elapsed_usec, frame, True
+                yield began + totals.elapsed_usec, frame, True, session
             began += totals.elapsed_usec + RETRY_WAIT_USEC
 
 
 def _bytes(moments: Iterator[_Moment]) -> Iterator[bytes]:
-    for _, frame, cut in moments:
+    for _, frame, cut, _ in moments:
         message = frame.encode()
         yield message[: len(message) // 2] if cut else message
         if cut:

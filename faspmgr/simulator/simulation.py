@@ -18,6 +18,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from faspmgr.errors import FileError, SessionOverError, ShutdownError
@@ -28,6 +29,8 @@ from faspmgr.simulator.course import Argument, Begin, Clock, Course
 from faspmgr.simulator.faults import Fault, Faults
 from faspmgr.simulator.files import Item, Scan
 from faspmgr.simulator.link import Link
+from faspmgr.simulator.log import SessionLog
+from faspmgr.simulator.logfile import LogFile
 from faspmgr.simulator.messages import Messages, Refusal, Stage, describe
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import Options
@@ -57,15 +60,21 @@ class Simulation:
         planned_faults: what is to go wrong.
         link: the managers.
         notes: where commands and the end are noted down.
+        log_file: where the log of the session goes to; None for nowhere.
     """
 
     notifies = True
 
-    def __init__(self, options: Options, planned_faults: Faults, link: Link, notes: Notes) -> None:
+    def __init__(
+        self, options: Options, planned_faults: Faults, link: Link, notes: Notes, log_file: LogFile | None = None
+    ) -> None:
         self.options = options
         self.faults = planned_faults
         self.link = link
         self.notes = notes
+        self.log_file = log_file
+        has_prefix = log_file is None or log_file.has_prefix
+        self._log = SessionLog(os.getpid(), datetime.now() if has_prefix else None, options.log)
         self.clock = Clock(options.speed or (1.0 if options.copy else math.inf))
         # The sources, each with its destination if it has one of its own; and what is wrong with the command line.
         self._pairs: list[files.Pair] = []
@@ -123,8 +132,10 @@ class Simulation:
         )
 
     def send(self, frame: Frame) -> None:
-        """Send a message now."""
+        """Send a message now, and log what it says."""
         self.link.send(frame.encode())
+        if self.log_file:
+            self.log_file.write(self._log.lines(frame, self.clock.usec, self.course.messages.http))
 
     # -- the plan
 

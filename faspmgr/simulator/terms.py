@@ -17,6 +17,8 @@ import attrs
 
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
 
+VERSION = "3.9.0.faspmgr"
+"""The version of ascp that is simulated."""
 PMTU = 1492
 """Path MTU in bytes, which is the size of a datagram as long as nothing else is asked for."""
 DATAGRAM_BYTES = 1408

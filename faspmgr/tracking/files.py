@@ -22,6 +22,7 @@ import attrs
 
 from faspmgr.protocol.codes import explain
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
+from faspmgr.protocol.redaction import redact_urls
 from faspmgr.tracking.figures import Totals, fraction
 
 FileStatus = Literal["transferring", "done", "skipped", "failed"]
@@ -64,9 +65,9 @@ class Failure:
         return explain(self.code).advice
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """All of it, ready for JSON; without secrets."""
         names = ("code", "name", "description", "retryable", "meaning", "advice")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"description": redact_urls(self.description)}
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}: {self.description or self.meaning}"
@@ -324,8 +325,9 @@ class FileState:
         return fraction(self.bytes_done, self.bytes_total)
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known, ready for JSON."""
+        """What is known, ready for JSON; without secrets."""
         shown = {field: value for field in _SHOWN if (value := getattr(self, field)) is not None}
+        shown["name"] = redact_urls(self.name)
         if self.error:
             shown["error"] = self.error.to_dict()
         shown["progress"] = round(self.progress, 4)

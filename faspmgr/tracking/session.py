@@ -41,6 +41,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
+from faspmgr.protocol.redaction import redact_text
 from faspmgr.tracking.figures import eta, figures, kbps, progress
 from faspmgr.tracking.filelist import Files, KeepFiles
 from faspmgr.tracking.files import Failure, FileState
@@ -454,6 +455,11 @@ class Session:
     def to_dict(self) -> dict[str, Any]:
         """The state, ready for JSON; None where the stream has no value; without secrets."""
         negotiated = self.negotiated or SessionEvent()
+        texts = {
+            "destination": ("Destination", negotiated.destination),
+            "user_str": ("UserStr", self.user_str),
+            "cookie": ("Cookie", self.cookie),
+        }
         about = {
             "id": self.id,
             "state": self.state,
@@ -461,10 +467,8 @@ class Session:
             "direction": self.direction,
             "user": negotiated.user,
             "host": negotiated.host,
-            "source": negotiated.source and list(negotiated.source),
-            "destination": negotiated.destination,
-            "user_str": self.user_str,
-            "cookie": self.cookie,
+            "source": negotiated.source and [redact_text("Source", path) for path in negotiated.source],
+            **{name: text and redact_text(wire, text) for name, (wire, text) in texts.items()},
             "xfer_id": self.xfer_id,
             "target_rate_kbps": self.target_rate_kbps,
             "min_rate_kbps": self.min_rate_kbps,

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from faspmgr.cli.commands.describe import TRANSFER
+from faspmgr.logs.codes import LOG_CODES
+from faspmgr.logs.fields import KINDS as LOG_KINDS
+from faspmgr.logs.fields import LOG_FIELDS, LogField
 from faspmgr.protocol import commands
 from faspmgr.protocol.codes import CODES, ErrorCode
 from faspmgr.protocol.commands import COMMANDS
@@ -35,6 +38,9 @@ def test_the_overview_has_everything() -> None:
         assert re.search(rf"^  {re.escape(name)}  ", text, re.MULTILINE), name
     for code in CODES.values():
         assert f"  {code.code} {code.name} " in text
+    in_log = text.partition("\nLines of ascp's log\n")[2]
+    for name in (*LOG_KINDS, *(field.name for field in LOG_FIELDS), *map(str, LOG_CODES)):
+        assert re.search(rf"^  {re.escape(name)}  ", in_log, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", EVENT_CLASSES)
@@ -85,25 +91,70 @@ def test_a_field_names_its_commands_and_its_words() -> None:
 def test_an_error_code_by_number_and_by_name(code: ErrorCode) -> None:
     text = described(str(code.code))
     retry = "worth a retry" if code.retryable else "no retry"
-    assert text.startswith(f"{code.code} {code.name}  (error code, {retry})\n")
+    assert text.startswith(f"{code.code} {code.name}  (error code of the stream, {retry})\n")
     assert code.meaning in words(text)
     assert code.advice in words(text)
     if code.name != "UNKNOWN":
-        assert text in described(code.name)
-        assert text in described(code.name.lower())
+        of_stream = text.partition("\n\n")[0].rstrip()  # a code of the log may have the same number
+        assert of_stream in described(code.name)
+        assert of_stream in described(code.name.lower())
 
 
 def test_44() -> None:
     text = described("44")
-    assert "44 PMTU_BRTT_ERROR  (error code, worth a retry)" in text
+    assert "44 PMTU_BRTT_ERROR  (error code of the stream, worth a retry)" in text
     assert "the session could not be initiated" in text
 
 
 @pytest.mark.parametrize("number", ["70", "9999", "-1", "9" * 20])
 def test_an_unknown_code_explains_itself(number: str) -> None:
     first, second, *_ = described(number).splitlines()
-    assert first == f"{number} UNKNOWN  (error code, no retry)"
+    assert first == f"{number} UNKNOWN  (error code of the stream, no retry)"
     assert second == f"  meaning  error code {number} is unknown"
+
+
+def test_a_number_that_is_a_code_of_the_stream_and_of_the_log() -> None:
+    in_stream, in_log = described("63").split("\n\n")
+    assert in_stream.startswith("63 LINK_LOOP  (error code of the stream, no retry)\n")
+    # Of one run the log says 63 and the stream 43.
+    assert words(in_log).startswith(
+        "63 Source path stat failed (code of ascp's log)"
+        " in the stream 43 STAT_FAILS: the path cannot be examined (stat failed) advice Check that the source exists"
+    )
+    assert "code of ascp's log" not in described("44")
+
+
+def test_a_code_of_the_log_alone() -> None:
+    assert described("106").startswith("106 Usage error  (code of ascp's log)\n  in the stream  8 USAGE: ")
+    assert described("65").endswith(
+        "65 Destination path must be a directory  (code of ascp's log)\n  in the stream  not known\n"
+    )
+    assert described("User aborted session").startswith("68 User aborted session  (code of ascp's log)\n")
+    assert "28 USER_CANCEL" in described("68")
+
+
+def test_a_line_of_the_log_lists_its_fields() -> None:
+    text = described("transfer_stop")
+    assert text.startswith("transfer_stop  (line of ascp's log)\n  a file has ended\n\n  uuid ")
+    # "rate=284.38Mbps elapsed=46.45s", as LOGS.md has them
+    for name, kind in (("rate", "rate, Kbps"), ("elapsed", "seconds, seconds"), ("size", "integer, bytes")):
+        assert re.search(rf"^  {name} +{kind}  ", text, re.MULTILINE)
+    assert "in the log: Source file transfers failed" in words(described("file_statistics"))
+    assert described("other") == "other  (line of ascp's log)\n  any other line\n"
+
+
+@pytest.mark.parametrize("field", LOG_FIELDS, ids=lambda field: f"{field.log} of {field.lines[0]}")
+def test_a_field_of_the_log_by_either_name(field: LogField) -> None:
+    text = words(described(field.log))
+    assert f"{field.log} (field of ascp's log) in Python, JSON {field.name} kind {field.kind}" in text
+    assert f"meaning {field.meaning} lines {', '.join(field.lines)}" in text
+    assert f"{field.log} (field of ascp's log)" in words(described(field.name))
+
+
+def test_a_name_of_the_stream_and_of_the_log() -> None:
+    text = described("cookie")
+    assert text.count("(field)") == 1
+    assert text.count("(field of ascp's log)") == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -143,7 +194,15 @@ def test_the_keys_of_a_transfer_are_those_of_its_json() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("STAT", "STATS"), ("bytescount", "Bytescont"), ("no_perm", "NO_PERMS"), ("noize", "noise"), ("CANCLE", "CANCEL")],
+    [
+        ("transfer_stopp", "transfer_stop"),
+        ("solicited_re", "solicited_rex"),
+        ("STAT", "STATS"),
+        ("bytescount", "Bytescont"),
+        ("no_perm", "NO_PERMS"),
+        ("noize", "noise"),
+        ("CANCLE", "CANCEL"),
+    ],
 )
 def test_a_slip_gets_a_hint(name: str, hint: str) -> None:
     result = invoke("describe", name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from pathlib import Path
@@ -106,6 +107,25 @@ def test_sizes(text: str, size: int) -> None:
     assert made.out == b"".join(expected)
 
 
+def test_the_log_is_that_of_the_same_sessions() -> None:
+    args = ["simulate", "--files", "9", "--size", "3M", "--fail", "2", "--skip", "1", "--sessions", "2", "--seed", "5"]
+    stream, log = invoke(*args), invoke(*args, "--log")
+    assert (log.status, log.err) == (0, "")
+    assert log.out == invoke(*args, "--log", "--cut", "7").out
+    done = [frame.fields["SessionId"] for frame in Tokenizer().feed(stream.out) if frame.type == "ERROR"]
+    assert len(done) == 2
+    stops = re.findall(rb"FASP Session Stop uuid=(\S+) op=send status=failed", log.out)
+    assert [uuid.decode() for uuid in stops] == done
+    assert len(re.findall(b"FASP Transfer Stop .* status=success", log.out)) == 6
+
+
+def test_the_log_breaks_off_with_the_stream() -> None:
+    log = invoke("simulate", "--files", "2", "--size", "100M", "--cut-off", "--stop-at", "0.75", "--log").out
+    assert log.count(b"FASP Transfer Start") == 2
+    assert log.count(b"FASP Transfer Stop") == 1
+    assert b"FASP Session Stop" not in log
+
+
 @pytest.mark.parametrize("args", [[], ["--speed", "50", "--cut", "random"]])
 def test_to_a_port(args: list[str]) -> None:
     manager = Manager()
@@ -136,6 +156,8 @@ def test_nothing_is_wrong_with_it() -> None:
         (["--error", "-5"], "error must be a whole number"),
         (["--order", "time"], "'time' is not one of 'table', 'name'"),
         (["--present", "4"], "more files fail, are skipped, there already, resumed or moved in part than there are"),
+        (["--log", "--to", "127.0.0.1:9"], "--log does not go with --to or --speed"),
+        (["--log", "--speed", "2"], "--log does not go with --to or --speed"),
         (["extra"], "unexpected extra argument"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,8 @@ from faspmgr import (
     StopEvent,
     Tracker,
 )
-from faspmgr.logs import LogEvents, LogReader, events, read
-from faspmgr.logs.events import MAX_FILES, MAX_SESSIONS, LogParser
+from faspmgr.logs import LogEvents, LogReader, conversion, events, read
+from faspmgr.logs.conversion import LogParser
 
 WINDOWS = Path("fixtures/ascp-log/ascp-3.9.6-windows.log")
 FAILED, DONE = "failed", "done"
@@ -329,13 +328,6 @@ def test_values_that_do_not_fit_are_left_out() -> None:
 
 
 def test_what_is_open_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (MAX_SESSIONS, MAX_FILES) == (10_000, 10_000)
-    module = sys.modules[LogParser.__module__]  # faspmgr.logs.events is the function, too
-    monkeypatch.setattr(module, "MAX_SESSIONS", 10)
-    monkeypatch.setattr(module, "MAX_FILES", 5)
+    monkeypatch.setattr(conversion, "MAX_OPEN", 10)
     log = begun(*(f"u{number}" for number in range(100)))
-    for number in range(100):
-        log.add(1, FILE.format("u99", "Start", "started", f"f{number}", 0), 100)
-    inner = log._events  # what it holds is the point
-    assert len(inner._sessions) == len(inner._processes) == 10
-    assert len(inner._sessions["u99"].files) == 5
+    assert len(log._events._told) == 10  # what it holds is the point

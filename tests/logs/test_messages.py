@@ -239,6 +239,10 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         "Add sender src : C:/jobs/info.cfg dst : cfg/1245111",
         {"source": "C:/jobs/info.cfg", "destination": "cfg/1245111"},
     ),
+    "http_session": (
+        f"http_session={UUID} Error unable to create socket action=session_end server=127.0.0.1 port=22222 error=?x",
+        {"http_session": UUID, "error": "Error unable to create socket", "action": "session_end"},
+    ),
     "other": ("(access key) Not present", {}),
 }
 
@@ -254,6 +258,11 @@ def test_kinds_and_fields(kind: str) -> None:
 def test_each_kind_has_a_line_here() -> None:
     assert {*LINES, "session_stop"} == {*KINDS}
     assert kind_of(LINES["session_start"][0].replace("Start", "Stop")) == "session_stop"
+
+
+def test_the_end_of_a_session_over_http() -> None:
+    fields = read_fields("http_session", f"http_session={UUID} ended with result:400 completed=0 elapsed_usec=67")
+    assert fields == {"http_session": UUID, "result": 400, "completed": 0}
 
 
 @pytest.mark.parametrize("side", ["receiver", "sender"])
@@ -330,6 +339,8 @@ def test_values(name: str, text: str, value: object) -> None:
         ("session_params", 'user="a=b c" targetrate=1', {"user": "a=b c", "targetrate": "1"}),
         ("session_params", 'cookie="app:42 "x" y" vl_proto_ver=1', {"cookie": 'app:42 "x" y', "vl_proto_ver": "1"}),
         ("session_params", 'cookie="a\tb c="d" vl_proto_ver=1', {"cookie": 'a\tb c="d', "vl_proto_ver": "1"}),
+        ("session_params", 'cookie="a "x" y=1" vl_proto_ver=1', {"cookie": 'a "x" y=1', "vl_proto_ver": "1"}),
+        ("session_start", "source=/x  dest=y  source_prefix=-", {"source": "/x ", "dest": "y ", "source_prefix": "-"}),
         ("session_params", 'cookie="" vl_proto_ver=1', {"cookie": "", "vl_proto_ver": "1"}),
         ("session_params", 'user="', {"user": '"'}),
         ("session_params", 'user="abc x=1', {"user": '"abc', "x": "1"}),

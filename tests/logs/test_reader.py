@@ -204,7 +204,7 @@ def test_years_of_a_syslog_come_from_the_time_of_the_file(tmp_path: Path) -> Non
 def test_damaged_gzip_gives_what_is_before_the_damage(tmp_path: Path) -> None:
     path = tmp_path / "log.gz"
     path.write_bytes(gzip.compress(b"LOG a\nLOG b\n")[:-6])
-    found = []
+    found: list[LogRecord] = []
     with pytest.raises(CaptureError):
         found.extend(read(path))
     assert [record.message for record in found] == ["a", "b"]

@@ -74,9 +74,9 @@ def test_dates_in_names(tmp_path: Path) -> None:
 def test_times_without_a_year_have_that_of_the_file(tmp_path: Path) -> None:
     line = "{} host ascp[7]: LOG a line"
     written = [
-        syslog(tmp_path / "messages.2", line.format("Nov 30 10:00:00"), "2025-12-15T00:00:00+00:00"),
-        syslog(tmp_path / "messages.1", line.format("Dec 15 10:00:00"), "2026-01-02T00:00:00+00:00"),
-        syslog(tmp_path / "messages", line.format("Jan  2 10:00:00"), "2026-01-20T00:00:00+00:00"),
+        syslog(tmp_path / "messages.2", line.format("Nov 30 10:00:00"), "2018-12-15T00:00:00+00:00"),
+        syslog(tmp_path / "messages.1", line.format("Mar 10 10:00:00"), "2019-03-11T00:00:00+00:00"),
+        syslog(tmp_path / "messages", line.format("Mar  5 10:00:00"), "2020-03-06T00:00:00+00:00"),
     ]
     assert ordered([written[2], written[0], written[1]]) == written
 

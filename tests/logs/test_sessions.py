@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from faspmgr.logs import sessions as folding
+from faspmgr.logs import folding
+from faspmgr.logs.folding import SETTLED, SILENT, Sessions, sessions
 from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
-from faspmgr.logs.sessions import SETTLED, SILENT, Sessions, sessions
 
 # ---------------------------------------------------------------------------------------------------------------------
 # ascp-3.9.6-windows.log, read by eye and with grep: nine runs
@@ -133,7 +133,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": "studio_output",
         "source": [],
         "destination": ".7188939./download",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 1_000_000.0,
         "original_target_rate_kbps": None,
         "cipher": "none",
@@ -197,7 +197,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": "ingest",
         "source": ["test.img"],
         "destination": "test",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 1_000_000.0,
         "original_target_rate_kbps": None,
         "cipher": "aes-128-cfb",
@@ -333,7 +333,7 @@ NINE: tuple[dict[str, Any], ...] = (
         "user": None,
         "source": [],
         "destination": "",
-        "files_skipped": None,
+        "files_skipped": 0,
         "target_rate_kbps": 10_000.0,
         "original_target_rate_kbps": None,
         "cipher": "none",
@@ -528,6 +528,41 @@ def test_what_is_negotiated_counts_more_than_what_was_asked_for() -> None:
     assert (session.target_rate_kbps, session.original_target_rate_kbps) == (1_000_000, None)
 
 
+def test_what_was_said_once_is_not_said_of_the_next_session_again() -> None:
+    path = "datagram size 1448B, block size 1408B, path MTU 1492B"
+    error = at(0, 7, "FASP Session Peer Error id=one (error 63, No such file or directory)", level="ERR")
+    found = fold(error, at(0, 7, NEGOTIATED, path, start("one"), stop("one"), start("two")))
+    one, two = found["one"], found["two"]
+    assert (one.path_mtu, one.peer_code, one.target_rate_kbps, len(one.errors)) == (1492, 63, 50_000, 1)
+    assert (two.path_mtu, two.peer_code, two.target_rate_kbps, len(two.errors)) == (None, None, None, 0)
+
+
+def test_who_logs_in_later_is_not_who_logged_in_for_the_session_that_runs() -> None:
+    log = at(0, 7, AUTH, start("one"), AUTH.replace("jane", "joe").replace("far.", "other."), start("two"))
+    found = fold(log)
+    assert (found["one"].user, found["one"].host) == ("jane", "far.example.org")
+    assert (found["two"].user, found["two"].host) == ("joe", "other.example.org")
+
+
+def test_who_logs_in_is_the_user_where_the_parameters_have_none() -> None:
+    params = 'FASP Session Params uuid=one userid=0 user="{}" targetrate=1'
+    assert fold(at(0, 7, AUTH, start("one"), params.format("-")))["one"].user == "jane"
+    assert fold(at(0, 7, AUTH, start("one"), params.format("joe")))["one"].user == "joe"
+    assert fold(at(0, 7, start("one"), AUTH))["one"].user == "jane"
+
+
+def test_a_start_that_comes_twice_is_one_session_from_the_first_on() -> None:
+    session = fold(at(0, 7, start("one")), at(5, 7, start("one")), at(6, 7, stop("one")))["one"]
+    assert (session.start, session.seconds) == (MORNING, 6)
+
+
+def test_statistics_count_more_than_progress() -> None:
+    progress = "Sender bl t/o/r/dl/c/h=31/30/1/1/0/0 rate t/m/c=1000/0/1000 prog t/f/e=500/400/118421 xmtD=1"
+    statistics = "FASP Session Statistics [Sender] id=one delay=8ms (progress: tx_bytes 900 file_bytes 800 tx_time 1)"
+    session = fold(at(0, 7, start("one"), progress, stop("one"), statistics))["one"]
+    assert (session.bytes_transferred, session.bytes_written) == (900, 800)
+
+
 def test_one_process_number_on_two_hosts_is_two_processes() -> None:
     def line(host: str, message: str) -> str:
         return f"2026-01-26T18:44:54+00:00 {host} ascp[1894]: LOG {message}\n"
@@ -601,7 +636,7 @@ def test_a_process_that_ends_without_a_stop_is_lost() -> None:
 def test_the_block_of_another_process_ends_nothing() -> None:
     fold = Sessions()
     assert list(given(fold, read(at(0, 7, start("one"), stop("one")), at(0, 8, *BLOCK)))) == []
-    assert [session.files_skipped for session in fold.close()] == [None]
+    assert [session.files_skipped for session in fold.close()] == [0]
 
 
 def test_files_that_were_skipped_are_those_of_the_block() -> None:
@@ -689,7 +724,7 @@ def test_two_sessions_of_one_process_at_the_same_time() -> None:
     assert found["udp"].target_rate_kbps == found["http"].target_rate_kbps == 50_000
     assert [file.status for file in found["udp"].files] == ["failed"]
     assert [file.status for file in found["http"].files] == ["done"]
-    assert (found["udp"].files_skipped, found["http"].files_skipped) == (None, 3)
+    assert (found["udp"].files_skipped, found["http"].files_skipped) == (0, 3)
 
 
 def test_a_session_that_has_stopped_is_over_when_its_process_begins_the_next() -> None:
@@ -706,10 +741,24 @@ def test_a_process_that_was_silent_for_a_day_is_lost() -> None:
         at(day, 9, VERSION),
         at(day + 1, 9, AUTH),
         at(day + 2, 8, begins("two", "a")),
-        at(2 * day, 9, NEGOTIATED),
+        at(day + 3, 9, NEGOTIATED),
+        at(2 * day + 2, 9, NEGOTIATED),
+        at(2 * day + 3, 9, NEGOTIATED),
     )
-    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["one"], [], []]
-    assert [session.id for session in fold.close()] == ["two"]
+    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["one"], [], [], [], ["two"]]
+    assert fold.close() == []
+
+
+def test_a_process_that_goes_on_does_not_hide_one_that_is_silent() -> None:
+    fold = Sessions()
+    day = SILENT.total_seconds()
+    records = read(
+        at(0, 7, start("one")),
+        at(1, 8, start("two")),
+        at(day - 1, 7, begins("one", "a")),
+        at(day + 2, 9, VERSION),
+    )
+    assert [list(given(fold, [record])) for record in records] == [[], [], [], ["two"]]
 
 
 def test_more_sessions_than_any_server_has_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -749,7 +798,12 @@ def test_a_session_whose_start_was_rotated_away() -> None:
 
 def test_what_follows_a_stop_that_was_rotated_away_is_no_session() -> None:
     statistics = "FASP Session Statistics [Sender] id=one delay=8ms effective_rate=1.55Mbps"
-    assert fold(at(0, 7, "FASP Session Params uuid=one userid=0", statistics, *BLOCK)) == {}
+    fold = Sessions()
+    progress = "Sender bl t/o/r/dl/c/h=31/30/1/1/0/0 rate t/m/c=1000/0/1000 prog t/f/e=500/400/118421 xmtD=1"
+    for record in read(at(0, 7, progress, "FASP Session Params uuid=one userid=0", statistics, *BLOCK)):
+        assert fold.feed(record) == []
+        assert not fold._processes
+    assert fold.close() == []
 
 
 def test_lines_that_are_cut_off_in_front_of_their_uuid_are_no_session() -> None:
@@ -868,25 +922,25 @@ def test_secrets_are_hidden() -> None:
     log = (
         at(0, 7, f"FASP Session Start uuid=one op=send status=started source={url} dest=/b", params),
         at(0, 7, begins("one", url)),
-        at(1, 7, error, level="ERR"),
+        at(1, 7, error, "refused token=s3cret", level="ERR"),
     )
     session = fold(*log)["one"]
     assert session.cookie == '{"token":"s3cret"}'
     assert "s3cret" not in json.dumps(session.to_dict())
     shown = json.dumps(session.to_dict(redact=False))
-    assert shown.count("s3cret") == 6  # cookie, parameters, source, file, reason, errors
+    assert shown.count("s3cret") == 8  # cookie, parameters, source, file, reason, detail, two errors
 
 
 def test_all_names_are_shown_in_their_order() -> None:
     log = at(0, 7, start("one"), begins("one", "a"), ends("one", "a"), stop("one"))
     shown = fold(log)["one"].to_dict()
     assert " ".join(shown) == (
-        "id process thread direction status code management_code reason peer_code peer_reason start stop seconds "
-        "assumed local peer host user cookie source destination source_prefix version peer_version os peer_os "
-        "license peer_license files files_done files_failed files_interrupted files_skipped bytes_transferred "
-        "bytes_written rate_kbps average_rate_kbps target_rate_kbps original_target_rate_kbps min_rate_kbps policy "
-        "cipher path_mtu datagram_size block_size rtt_ms blocks_total blocks_retransmitted retransmitted_percent "
-        "parameters statistics file_statistics errors"
+        "id machine process thread role direction status code management_code reason detail peer_code peer_reason "
+        "start stop seconds assumed local peer tcp_port host user cookie source destination source_prefix version "
+        "peer_version os peer_os license peer_license files files_done files_failed files_interrupted files_skipped "
+        "bytes_transferred bytes_written rate_kbps average_rate_kbps target_rate_kbps original_target_rate_kbps "
+        "min_rate_kbps policy cipher path_mtu datagram_size block_size rtt_ms blocks_total blocks_retransmitted "
+        "retransmitted_percent parameters statistics file_statistics errors"
     )
     assert shown["files"] == [
         {
@@ -910,3 +964,34 @@ def test_all_names_are_shown_in_their_order() -> None:
             "stop": "2026-03-01T10:00:00+00:00",
         }
     ]
+
+
+# -- what a real ascp 3.9.0 wrote
+
+
+def test_files_that_were_there_are_skipped_and_not_done() -> None:
+    there = 'FASP Transfer Stop uuid=one op=send status=success file="a" size=10 start_byte=10 rate=0.00Kbps loss=0.00 '
+    for block, skipped in ((), 1), (BLOCK, 3):
+        log = at(0, 7, start("one"), there + "rexreqs=0 overhead=0", begins("one", "b"), ends("one", "b"), stop("one"))
+        session = fold(log, at(1, 7, *block))["one"]
+        assert (session.files_done, session.files_skipped, len(session.files)) == (1, skipped, 2)
+
+
+def test_a_rate_that_is_not_known() -> None:
+    params = "FASP Session Params uuid=one userid=0 targetrate=18446744073709551615 minrate=18446744073709551615"
+    session = fold(at(0, 7, start("one"), params))["one"]
+    assert (session.target_rate_kbps, session.min_rate_kbps) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("Error unable to create socket action=session_end server=h", "failed", "Error unable to create socket"),
+        ("ended with result:400 completed=0 elapsed_usec=67", "failed", "HTTP session ended with result 400"),
+        ("Error unable to create socket action=session_start server=h", "lost", None),
+        ("ended with result:200 completed=1 elapsed_usec=67", "lost", None),
+    ],
+)
+def test_a_session_that_fails_over_http(line: str, status: str, reason: str | None) -> None:
+    session = fold(at(0, 7, start("one"), "Falling back to HTTP", f"http_session=two {line}"))["one"]
+    assert (session.status, session.code, session.reason) == (status, None, reason)

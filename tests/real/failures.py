@@ -91,6 +91,8 @@ FAILURES = (
 
 # These fail before ascp knows its direction: the log has "recv", and the stream "Send".
 UNDIRECTED = (
+    Failure("sources of a persistent session", "--keepalive --mode=send --host=127.0.0.1 -P CLOSED /a.mov /data/out",
+            56, "Too many files open", 23, "sources not allowed in keepalive mode"),
     Failure("no destination", f"--file-pair-list=FOLDER/list {_BY_OPTIONS}",
             84, "Destination path invalid", 41, "destination required"),
     Failure("no host", "SOURCE /data/out", 106, "Usage error", 8, "no remote host specified"),

@@ -8,34 +8,26 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import attrs
 import pytest
-from faspmgr.logs.rotation import expand, ordered
-from faspmgr.logs.session import LogSession
 
-import faspmgr
 from faspmgr import logs
-from faspmgr.ascp import with_option
 from faspmgr.logs.codes import LOG_CODES
+from faspmgr.logs.rotation import expand, ordered
 from tests import launcher
 from tests.live import wait_until
 from tests.real.conftest import SshServer
 from tests.real.failures import FAILURES, UNDIRECTED, Failure
-from tests.real.runs import Meanwhile, Run, run
+from tests.real.logged import LOG, Logged, Runner, sessions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is set up as on POSIX systems")
 
-LOG = "aspera-scp-transfer.log"
 NO_RATE = 2**64 - 1
 """What the log has as a rate where the far side did not answer; the stream has none then."""
 SAME = (
@@ -45,109 +37,6 @@ SAME = (
 )
 """What SESSION has, and the events of the log as well."""
 TO = "xfer@127.0.0.1:/data/out"
-DOCROOT = """\
-<CONF version="2"><default><file_system><access><paths><path>
-<absolute>/nonexistent</absolute>
-</path></paths></access></file_system></default></CONF>
-"""
-
-
-def sessions(path: Path) -> list[LogSession]:
-    """The sessions of a log; none where there is none."""
-    return list(logs.sessions(logs.read(path))) if path.exists() else []
-
-
-def track(events: Iterable[faspmgr.Event]) -> faspmgr.Session:
-    """The one session of a stream."""
-    tracker = faspmgr.Tracker()
-    for event in events:
-        tracker.update(event)
-    tracker.close()
-    (session,) = tracker.sessions
-    return session
-
-
-@attrs.frozen
-class Logged:
-    """A run, and what the logs of its two sides say."""
-
-    run: Run
-    folder: Path
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "near" / LOG
-
-    @property
-    def near(self) -> LogSession:
-        (session,) = sessions(self.log)
-        return session
-
-    @property
-    def far(self) -> list[LogSession]:
-        return sessions(self.folder / "far" / LOG)
-
-    @property
-    def told(self) -> faspmgr.Session:
-        """The session as the stream has it."""
-        return track(faspmgr.parse(self.run.data))
-
-    @property
-    def retold(self) -> faspmgr.Session:
-        """The session as it follows from the near log, read like a capture."""
-        return track(faspmgr.read(str(self.log)))
-
-
-class Runner:
-    """Runs a real ascp in a folder, with what command lines may want there."""
-
-    def __init__(self, server: SshServer, closed: int, folder: Path) -> None:
-        self.server = server
-        self.folder = folder
-        self.words = {
-            "DOOR": f"-i {server.key} -P {server.port}",
-            "STRANGER": f"-i {server.other_key} -P {server.port}",
-            "TARGET": server.destination,
-            "CLOSED": str(closed),
-            "FOLDER": str(folder),
-            "SOURCE": str(folder / "clip.mov"),
-            "USER": server.user,
-            "ASCP": server.ascp,
-        }
-        (folder / "clip.mov").write_bytes(b"x" * 10_000)
-        (folder / "list").write_text('/data/a.mov\n/data/b c.mov\n/data/d"e".mov\n')
-        (folder / "empty").touch()
-        (folder / "broken.conf").write_text("<CONF version=")
-        (folder / "docroot.conf").write_text(DOCROOT)
-
-    def fill(self, text: str) -> str:
-        return re.sub(r"\b([A-Z]+)\b", lambda match: self.words.get(match[1], match[1]), text)
-
-    def start(
-        self,
-        line: str | list[str],
-        *,
-        remote: str = "",
-        env: Mapping[str, str] | None = None,
-        meanwhile: Meanwhile | None = None,
-    ) -> Logged:
-        """Run ascp to its end, with logs in the folders near and far.
-
-        Args:
-            line: the command line, as in tests/real/failures.py, or its words.
-            remote: the program at the other end.
-            env: more variables.
-            meanwhile: what to do while it runs, as of tests/real/runs.py.
-        """
-        words = shlex.split(self.fill(line)) if isinstance(line, str) else line
-        program = self.server.remote(self.fill(remote)) if remote else self.server.ascp
-        argv = [self.server.ascp, *words]
-        for name, value in (("-S", program), ("-R", str(self.folder / "far")), ("-L", str(self.folder / "near"))):
-            given = any(word.startswith(name) for word in words)
-            argv = argv if given else with_option(argv, name, value)
-        for side in ("near", "far"):
-            (self.folder / side).mkdir(exist_ok=True)
-        return Logged(run(argv, env, meanwhile=meanwhile), self.folder)
 
 
 @pytest.fixture
@@ -394,7 +283,7 @@ def test_several_processes_in_one_log(runner: Runner) -> None:
     for thread in threads:
         thread.join()
     told = {one.told.id: one.told for one in went}
-    near, far = (sessions(runner.folder / side / LOG) for side in ("near", "far"))
+    near, far = sessions(went[0].log), went[0].far
     assert {session.id for session in near} == {session.id for session in far} == told.keys()
     assert len(near) == len(far) == len(told) == 3
     for session in (*near, *far):

@@ -12,6 +12,7 @@ from faspmgr.cli.reading import Reading, name_of
 from faspmgr.cli.text import count, printable
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
+from faspmgr.reading import recognise
 from faspmgr.verdicts import ExitStatus
 
 
@@ -60,6 +61,11 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
         for file, events in source.batches(Parser):
             messages[file] += len(events)
     report.end(messages, source.errors)
+    for file, number in messages.items():
+        if not number and file != "-" and recognise(file) == "log":
+            click.echo(
+                f"{printable(file)}: ascp's own log, not its management stream; 'faspmgr log' reads it", err=True
+            )
     return max(source.status, ExitStatus.MALFORMED) if report.problems else source.status
 
 

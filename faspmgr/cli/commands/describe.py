@@ -14,6 +14,9 @@ from faspmgr.ascp import describe_properties
 from faspmgr.cli import output
 from faspmgr.cli.text import did_you_mean
 from faspmgr.errors import CommandError
+from faspmgr.logs import fields as log_fields
+from faspmgr.logs.codes import LOG_CODES, LogCode
+from faspmgr.logs.fields import LOG_FIELDS, LogField
 from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.commands import COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES, Event
@@ -59,13 +62,15 @@ def command(name: str | None) -> int:
 
     NAME is a message type, a field by either of its names, an error code or its name, a kind of problem, a view
     (channel, connection, destination, server), spec (the properties of a transfer spec), or transfer (the keys of a
-    transfer in JSON).
+    transfer in JSON). Of ascp's log it is a kind of line, a field or a code; a number that is a code of both the stream
+    and the log means two things.
 
     \b
     Example:
       faspmgr describe STATS
       faspmgr describe Bytescont
       faspmgr describe 44
+      faspmgr describe session_stop
     """
     output.write([_overview() if name is None else "\n\n".join(_explain(name))])
     return ExitStatus.DONE
@@ -73,7 +78,7 @@ def command(name: str | None) -> int:
 
 def _explain(name: str) -> list[str]:
     """Give everything of this name: DONE is a message and a command."""
-    found = [_code(codes.explain(int(name)))] if _NUMBER.fullmatch(name) else []
+    found = _number(int(name)) if _NUMBER.fullmatch(name) else []
     if name.upper() in EVENT_CLASSES:
         found.append(_type(EVENT_CLASSES[name.upper()]))
     if name.upper() in _COMMANDS:
@@ -88,6 +93,10 @@ def _explain(name: str) -> list[str]:
         found.append(f"{name}  (kind of problem)\n  {problems.KINDS[name]}")
     if name in VIEWS:
         found.append(describe_view(name))
+    if name in log_fields.KINDS:
+        found.append(_line(name))
+    found += [_log_field(field) for field in log_fields.find(name)]
+    found += [_log_code(row) for row in LOG_CODES.values() if row.meaning.casefold() == name.casefold()]
     properties = [row for row in describe_properties().items() if name in ("spec", row[0])]
     if properties:
         found.append(f"Properties of a transfer spec\n{_rows(properties)}")
@@ -96,6 +105,7 @@ def _explain(name: str) -> list[str]:
     if not found:
         known = [*EVENT_CLASSES, *_COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
         known += [code.name for code in codes.CODES.values()]
+        known += [*log_fields.KINDS, *(field.log for field in LOG_FIELDS), *(field.name for field in LOG_FIELDS)]
         hint = did_you_mean(name, known) or "; 'faspmgr describe' lists all names"
         raise CommandError(f"unknown name: {name!r}{hint}")
     return found
@@ -108,6 +118,9 @@ def _overview() -> str:
         ("Fields", [(field.wire, field.meaning) for field in fields.FIELDS.values()]),
         ("Error codes", [(f"{code.code} {code.name}", code.meaning) for code in codes.CODES.values()]),
         ("Problems of a stream", list(problems.KINDS.items())),
+        ("Lines of ascp's log", list(log_fields.KINDS.items())),
+        ("Fields of ascp's log", [(field.name, field.meaning) for field in LOG_FIELDS]),
+        ("Codes of ascp's log", [(str(code.code), _log_meaning(code)) for code in LOG_CODES.values()]),
     ]
     return "\n\n".join(f"{title}\n{_rows(rows)}" for title, rows in parts)
 
@@ -142,7 +155,20 @@ def _field_rows(rows: list[fields.Field]) -> str:
     return _rows((f"{field.wire:<{wire}}  {field.name}", f"{_kind(field):<21}  {field.meaning}") for field in rows)
 
 
-def _kind(field: fields.Field) -> str:
+def _line(kind: str) -> str:
+    rows = log_fields.OF_KIND[kind].values()
+    text = f"{kind}  (line of ascp's log)\n  {log_fields.KINDS[kind]}"
+    if not rows:
+        return text
+    width = max(len(_kind(field)) for field in rows)
+    shown = []
+    for field in rows:
+        in_log = "" if field.log == field.name else f"; in the log: {field.log}"
+        shown.append((field.name, f"{_kind(field):<{width}}  {field.meaning}{in_log}"))
+    return f"{text}\n\n{_rows(shown)}"
+
+
+def _kind(field: fields.Field | LogField) -> str:
     return f"{field.kind}, {field.unit}" if field.unit else field.kind
 
 
@@ -162,7 +188,37 @@ def _field(field: fields.Field) -> str:
     return f"{field.wire}  (field)\n{_rows(rows)}"
 
 
+def _log_field(field: LogField) -> str:
+    rows = [
+        ("in Python, JSON", field.name),
+        ("kind", _kind(field)),
+        ("meaning", field.meaning),
+        ("lines", ", ".join(field.lines)),
+    ]
+    return f"{field.log}  (field of ascp's log)\n{_rows(rows)}"
+
+
+def _number(number: int) -> list[str]:
+    """Give what a number means as a code: of the stream, and of the log, which counts in another way."""
+    in_stream = [_code(codes.explain(number))] if number in codes.CODES or number not in LOG_CODES else []
+    return in_stream + ([_log_code(LOG_CODES[number])] if number in LOG_CODES else [])
+
+
+def _log_meaning(row: LogCode) -> str:
+    """Give the words of the log, and the code of the stream that means the same."""
+    code = row.management_code
+    return row.meaning if code is None else f"{row.meaning}; in the stream {code} {codes.explain(code).name}"
+
+
+def _log_code(row: LogCode) -> str:
+    if row.management_code is None:
+        return f"{row.code} {row.meaning}  (code of ascp's log)\n{_rows([('in the stream', 'not known')])}"
+    code = codes.explain(row.management_code)
+    rows = [("in the stream", f"{code.code} {code.name}: {code.meaning}"), ("advice", code.advice)]
+    return f"{row.code} {row.meaning}  (code of ascp's log)\n{_rows(rows)}"
+
+
 def _code(code: codes.ErrorCode) -> str:
     retry = "worth a retry" if code.retryable else "no retry"
     rows = [("meaning", code.meaning), ("advice", code.advice)]
-    return f"{code.code} {code.name}  (error code, {retry})\n{_rows(rows)}"
+    return f"{code.code} {code.name}  (error code of the stream, {retry})\n{_rows(rows)}"

@@ -81,19 +81,24 @@ def _option(words: str, help: str, **settings: Any) -> Callable[[F], F]:
 @_option(
     "--order", "Fields in the order of the field table, as ascp has it, or sorted by name.", type=click.Choice(ORDERS)
 )
+@click.option("--log", is_flag=True, help="Write ascp's own log of it instead of its stream.")
 @playing.options(speed="max")
-def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **options: Any) -> int:
+def command(log: bool, to: tuple[str, int] | None, speed: float, cut: int | str | None, **options: Any) -> int:
     """Write the stream of a synthetic transfer to standard output, or play it to a management port.
 
     The numbers in it agree with each other. It takes the same little memory for ten files and for ten million. With
-    --to, each of several sessions has a connection of its own.
+    --to, each of several sessions has a connection of its own. With --log the same options give the log of the same
+    sessions.
 
     \b
     Example:
       faspmgr simulate --files 1000 --size 10M --fail 3 --skip 20 | faspmgr summary
       faspmgr simulate --files 5 --size 1G --speed 1 --to 127.0.0.1:4000
       faspmgr simulate --sessions 4 --loss 0.01 --fail 35:1 --seed 7 > capture.fasp
+      faspmgr simulate --sessions 4 --loss 0.01 --fail 35:1 --seed 7 --log > aspera-scp-transfer.log
     """
+    if log and (to is not None or math.isfinite(speed)):
+        raise click.UsageError("--log does not go with --to or --speed: a log is no management stream.")
     given = {name: value for name, value in options.items() if value is not None}
     if "direction" in given:
         given["direction"] = given["direction"].capitalize()
@@ -101,7 +106,10 @@ def command(to: tuple[str, int] | None, speed: float, cut: int | str | None, **o
         scenario = Scenario(**given)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
-    streams = [scenario.stream()] if to is None else scenario.streams()
+    if log:
+        streams = [scenario.log()]
+    else:
+        streams = [scenario.stream()] if to is None else scenario.streams()
     if math.isinf(speed):
         streams = [_batches(messages) for messages in streams]
     return playing.play_at_once(streams, to, speed, cut, scenario.seed)

@@ -9,7 +9,8 @@ Which one
     negotiated, why it failed) to the one that it begins next. A process is known by its number and its host.
 When it is over
     A session has *stopped* with its stop. It is given when all that comes behind the stop has come: the block of file
-    transfer statistics, the last that a process writes; else with the next session or the next run of its process,
+    transfer statistics, the last that a process writes; with its own statistics where it never met its peer, as no
+    block comes then; else with the next session or the next run of its process,
     when the log is SETTLED later, or at flush() and close().
     It is *lost* without a stop: with that block, when its process number begins anew, when its process was silent for
     SILENT, when more than MAX_OPEN are open, and at close(). One process may have several sessions at the same time
@@ -35,8 +36,10 @@ from faspmgr.logs.opened import (
     Process,
     number,
     read_file,
+    read_http_failure,
     read_progress,
     read_start,
+    read_statistics,
     read_stop,
 )
 from faspmgr.logs.records import LogRecord
@@ -101,6 +104,8 @@ class Sessions:
             **TELLING,
             "session_start": self._session_start,
             "session_stop": self._session_stop,
+            "http_session": self._http_session,
+            "session_statistics": self._session_statistics,
             "file_statistics": self._file_statistics,
             "transfer_start": self._transfer_start,
             "transfer_stop": self._transfer_stop,
@@ -150,6 +155,19 @@ class Sessions:
             handle(process, record)
         return over
 
+    def find(self, record: LogRecord) -> LogSession | None:
+        """Give the session that a record belongs to, if it is open: by its uuid, else the one its process began last.
+
+        Args:
+            record: that was fed.
+        """
+        process = self._processes.get((record.host, record.process))
+        if process is None:
+            return None
+        uuid = record.fields.get("uuid")
+        opened = process.current if uuid is None else process.sessions.get(uuid)
+        return opened.session if opened else None
+
     def flush(self) -> list[LogSession]:
         """Say that nothing comes for a while.
 
@@ -195,6 +213,7 @@ class Sessions:
             self._end(next(iter(self._open)))
         session = LogSession(
             id=uuid,
+            machine=record.host,
             process=record.process,
             thread=record.thread,
             direction=DIRECTIONS.get(record.fields.get("op")),
@@ -264,15 +283,33 @@ class Sessions:
             return
         read_stop(opened.session, record)
         opened.stopped = True
+        opened.alone = record.fields.get("peerver", "") is None
         if record.time is not None:
             self._settled_at[opened] = _later(record.time, SETTLED)
             self._set_due()
 
+    def _http_session(self, process: Process, record: LogRecord) -> None:
+        """A session that goes on over HTTP has no stop of its own; that this failed, the log does say (seen, 3.9.0)."""
+        opened = process.current
+        if opened is None or opened.stopped or not read_http_failure(opened.session, record):
+            return
+        opened.stopped = opened.alone = True
+        self._end(opened)
+
+    def _session_statistics(self, process: Process, record: LogRecord) -> None:
+        opened = process.sessions.get(record.fields.get("uuid") or "")
+        if opened is None:
+            return
+        read_statistics(opened.session, record)
+        if opened.stopped and opened.alone:
+            self._end(opened)
+
     def _file_statistics(self, process: Process, record: LogRecord) -> None:
         current = process.current
         if current is not None:
-            current.session.file_statistics = record.fields
-            current.session.files_skipped = number(record.fields.get("transfers_skipped"))
+            session = current.session
+            session.file_statistics = record.fields
+            session.files_skipped = max(session.files_skipped, number(record.fields.get("transfers_skipped")) or 0)
         self._end_process(process)  # the block is the last that a process writes
 
     def _transfer_start(self, process: Process, record: LogRecord) -> None:
@@ -303,7 +340,10 @@ class Sessions:
             file = LogFile(name, session.id, session.direction)
         read_file(file, record)
         if file.status == "done":
-            session.files_done += 1
+            if file.size and file.start_byte == file.size:  # it was there already
+                session.files_skipped += 1
+            else:
+                session.files_done += 1
         elif file.status == "failed":
             session.files_failed += 1
         else:

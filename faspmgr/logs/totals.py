@@ -1,0 +1,247 @@
+"""Totals of the sessions of a log: how many, with which verdict, how much, how fast, and why they failed.
+
+What may stand here: sums over sessions, and how a rate stands for many. Memory does not grow with the sessions, only
+with the groups: days, peers or users.
+
+A quantile of rates lies between the two nearest ones, by how near it is to each (the method "inclusive" of Python's
+statistics, PERCENTILE of a spreadsheet). Up to MAX_EXACT sessions of a group it is exact. Beyond that the rates are
+counted in classes 1 % wide, and it is right to 0.5 %.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Any, Literal, get_args
+
+import attrs
+
+from faspmgr.logs.secrets import redact_message
+from faspmgr.logs.selection import peer_address
+from faspmgr.logs.session import LogSession
+
+By = Literal["day", "peer", "user"]
+"""What sessions are grouped by: the day on which they started, the address of the peer without its port, the user."""
+
+BY: tuple[By, ...] = get_args(By)
+
+MAX_EXACT = 10_000
+"""Rates of a group of which each is kept: 80 KB."""
+
+_CLASS = math.log(1.01)
+"""Width of a class of rates, as a logarithm."""
+
+
+class Rates:
+    """Rates in kilobits per second, all above 0, in memory that is bounded."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        # Each rate, until there are more than MAX_EXACT of them.
+        self._exact = array("d")
+        # Then: how many there are in each class, by the number of the class.
+        self._classes: Counter[int] = Counter()
+
+    def add(self, kbps: float) -> None:
+        """Add a rate."""
+        self.count += 1
+        self._exact.append(kbps)
+        if self.count > MAX_EXACT:
+            self._classes.update(round(math.log(rate) / _CLASS) for rate in self._exact)
+            del self._exact[:]
+
+    def quantile(self, share: float) -> float | None:
+        """Give the rate that this share of the rates does not exceed.
+
+        Args:
+            share: from 0 to 1; 0.5 for the median.
+
+        Returns:
+            Kilobits per second, None if there is no rate.
+        """
+        if not self.count:
+            return None
+        place = share * (self.count - 1)
+        lower, part = int(place), place % 1
+        if self._classes:
+            low, high = self._in_class(lower), self._in_class(lower + 1)
+        else:
+            ordered = sorted(self._exact)
+            low, high = ordered[lower], ordered[min(lower + 1, self.count - 1)]
+        return round(low + (high - low) * part, 3)  # bits per second
+
+    def _in_class(self, place: int) -> float:
+        """Give the rate in the middle of the class that has this place, counted from the lowest rate."""
+        before = 0
+        for number in sorted(self._classes):
+            before += self._classes[number]
+            if place < before:
+                break
+        return math.exp(number * _CLASS)
+
+
+@attrs.define
+class FailureTotal:
+    """How many sessions failed with one code."""
+
+    code: int | None
+    """The log's own code; None where the log has none."""
+    management_code: int | None
+    """The code of the management stream that means the same, None where that is not known."""
+    reason: str | None
+    """The words of the log, of the first such session."""
+    sessions: int = 0
+    """How many."""
+
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """Give it ready for JSON.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
+        shown = attrs.asdict(self)
+        if redact and self.reason is not None:
+            shown["reason"] = redact_message(self.reason)
+        return shown
+
+
+@attrs.define
+class Total:
+    """The total of a group of sessions."""
+
+    name: str | None = None
+    """The day (ISO), the address of the peer, or the user; None for sessions where the log does not say, and for the
+    total of all."""
+    sessions: int = 0
+    """Sessions that have ended."""
+    done: int = 0
+    """Sessions that are done."""
+    failed: int = 0
+    """Sessions that failed."""
+    lost: int = 0
+    """Sessions that just stopped writing to the log."""
+    files_done: int = 0
+    """Files that are complete."""
+    files_skipped: int = 0
+    """Files that were at the destination already."""
+    files_failed: int = 0
+    """Files that failed."""
+    files_interrupted: int = 0
+    """Files that had started and did not end."""
+    bytes_transferred: int = 0
+    """Bytes that went over the network; of lost sessions those so far."""
+    bytes_written: int = 0
+    """Bytes of files; of lost sessions those so far."""
+    failures: dict[int | None, FailureTotal] = attrs.field(factory=dict)
+    """Failed sessions by the log's code."""
+    rates: Rates = attrs.field(factory=Rates, eq=False, repr=False)
+    """The effective rates of the sessions that transferred anything, done or not."""
+
+    def add(self, session: LogSession) -> None:
+        """Add a session that has ended."""
+        self.sessions += 1
+        self.done += session.status == "done"
+        self.failed += session.status == "failed"
+        self.lost += session.status == "lost"
+        self.files_done += session.files_done
+        self.files_skipped += session.files_skipped or 0
+        self.files_failed += session.files_failed
+        self.files_interrupted += session.files_interrupted
+        self.bytes_transferred += session.bytes_transferred or 0
+        self.bytes_written += session.bytes_written or 0
+        if session.rate_kbps:
+            self.rates.add(session.rate_kbps)
+        if session.status == "failed":
+            failure = FailureTotal(session.code, session.management_code, session.reason)
+            self.failures.setdefault(session.code, failure).sessions += 1
+
+    def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
+        """Give the numbers, ready for JSON: rates in kilobits per second, failures with the most frequent first.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
+        numbers = attrs.asdict(self, filter=lambda field, _: field.name not in ("name", "failures", "rates"))
+        frequent = sorted(self.failures.values(), key=lambda failure: (-failure.sessions, failure.code or 0))
+        return {
+            **numbers,
+            "rate_kbps_median": self.rates.quantile(0.5),
+            "rate_kbps_95th_percentile": self.rates.quantile(0.95),
+            "failures": [failure.to_dict(redact=redact) for failure in frequent],
+        }
+
+
+class Totals:
+    """Totals of sessions, all together or in groups.
+
+    Args:
+        by: what to group by; None for one total.
+        timezone: in which a day begins; None for that of the session's own time.
+
+    Example:
+        >>> totals = Totals()
+        >>> totals.add(LogSession(id="s"))
+        >>> totals.groups()[0].sessions
+        1
+    """
+
+    def __init__(self, by: By | None = None, *, timezone: tzinfo | None = None) -> None:
+        self._by = by
+        self._timezone = timezone
+        # Without groups, there is a total also of no session.
+        self._groups: dict[str | None, Total] = {} if by else {None: Total()}
+
+    def add(self, session: LogSession) -> None:
+        """Add a session that has ended."""
+        name = self._name(session)
+        if name not in self._groups:
+            self._groups[name] = Total(name)
+        self._groups[name].add(session)
+
+    def groups(self) -> list[Total]:
+        """Give the totals: days in their order, peers and users by their bytes, the most first; what is in no group
+        comes last."""
+
+        def order(total: Total) -> tuple[bool, int, str]:
+            return total.name is None, 0 if self._by == "day" else -total.bytes_transferred, total.name or ""
+
+        return sorted(self._groups.values(), key=order)
+
+    def to_dicts(self, *, redact: bool = True) -> list[dict[str, Any]]:
+        """Give the totals ready for JSON; with groups, the name of each stands first, under ``day``, ``peer`` or
+        ``user``.
+
+        Args:
+            redact: show secrets in the words of the log as ``***``.
+        """
+        return [({self._by: total.name} if self._by else {}) | total.to_dict(redact=redact) for total in self.groups()]
+
+    def _name(self, session: LogSession) -> str | None:
+        if self._by == "peer":
+            return peer_address(session.peer)
+        if self._by == "user":
+            return session.user
+        moment = session.start or session.stop
+        if self._by is None or moment is None:
+            return None
+        return (moment.astimezone(self._timezone) if self._timezone else moment).date().isoformat()
+
+
+def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tzinfo | None = None) -> list[Total]:
+    """Give the totals of sessions.
+
+    Args:
+        sessions: of a log, as ``faspmgr.logs.sessions`` gives them.
+        by: what to group by: ``day``, ``peer`` or ``user``; None for one total.
+        timezone: in which a day begins; None for that of the session's own time.
+
+    Returns:
+        A list with one total, or with those of the groups, days in their order, peers and users by their bytes.
+    """
+    found = Totals(by, timezone=timezone)
+    for session in sessions:
+        found.add(session)
+    return found.groups()

@@ -1,0 +1,206 @@
+"""Which sessions and files are asked for, and what people write for a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from faspmgr.logs.selection import Selection, parse_time, parse_timezone, peer_address, select
+from faspmgr.logs.session import LogFile, LogSession
+
+NOW = datetime(2024, 5, 2, 9, 30, 15, tzinfo=UTC)
+EAST = timezone(timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-04-30", "2024-04-30T00:00:00+02:00"),
+        ("2024-04-30 18:30", "2024-04-30T18:30:00+02:00"),
+        ("2024-04-30T18:30:05.5", "2024-04-30T18:30:05.500000+02:00"),
+        ("2024-04-30T18:30:05Z", "2024-04-30T18:30:05+00:00"),
+        ("2024-04-30 18:30+05:30", "2024-04-30T18:30:00+05:30"),
+        ("90s", "2024-05-02T09:28:45+00:00"),
+        ("30m", "2024-05-02T09:00:15+00:00"),
+        ("24h", "2024-05-01T09:30:15+00:00"),
+        ("7d", "2024-04-25T09:30:15+00:00"),
+        ("2w", "2024-04-18T09:30:15+00:00"),
+        ("now", "2024-05-02T09:30:15+00:00"),
+        ("Today", "2024-05-02T00:00:00+02:00"),
+        (" yesterday ", "2024-05-01T00:00:00+02:00"),
+        ("yesterday 18:30", "2024-05-01T18:30:00+02:00"),
+        ("today 06:00:30", "2024-05-02T06:00:30+02:00"),
+        ("2024-04-30t18:30:05z", "2024-04-30T18:30:05+00:00"),
+    ],
+)
+def test_a_time(text: str, expected: str) -> None:
+    assert parse_time(text, timezone=EAST, now=NOW).isoformat() == expected
+
+
+def test_a_day_begins_in_its_zone() -> None:
+    late = datetime(2024, 5, 2, 23, 30, tzinfo=UTC)
+    assert parse_time("today", timezone=EAST, now=late).isoformat() == "2024-05-03T00:00:00+02:00"
+    assert parse_time("today", timezone=UTC, now=late).isoformat() == "2024-05-02T00:00:00+00:00"
+
+
+def test_the_zone_of_this_machine_and_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert parse_time("2024-01-15").isoformat() == "2024-01-15T00:00:00+01:00"
+        assert parse_time("2024-07-15").isoformat() == "2024-07-15T00:00:00+02:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    before = datetime.now(UTC) - timedelta(hours=1)
+    assert before <= parse_time("1h") <= datetime.now(UTC) - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "24",
+        "24x",
+        "-24h",
+        "2024-13-01",
+        "today 25:00",
+        "yesterdays",
+        "999999999w",
+        "0001-01-01",
+        "9999-12-31 23:59",
+    ],
+)
+def test_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match=r"invalid time: .*yesterday or 24h"):
+        parse_time(text, timezone=EAST if text.startswith("0") else timezone(timedelta(hours=-2)), now=NOW)
+
+
+def test_a_timezone() -> None:
+    assert parse_timezone("UTC") is UTC
+    assert parse_timezone("utc") is UTC
+    assert parse_timezone("+0530").utcoffset(None) == timedelta(hours=5, minutes=30)
+    assert parse_timezone("-02:00").utcoffset(None) == timedelta(hours=-2)
+    assert datetime(2024, 7, 1, tzinfo=parse_timezone("Europe/Berlin")).utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.parametrize("text", ["", "Europe", "Europe/Nowhere", "/etc/passwd", "../UTC", "+24:00", "+02:60", "a\0b"])
+def test_no_timezone(text: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown time zone: .*; write UTC, Europe/Berlin or \+02:00"):
+        parse_timezone(text)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("203.0.113.8:33001", "203.0.113.8"),
+        ("203.0.113.8", "203.0.113.8"),
+        ("[2001:db8::7]:33001", "2001:db8::7"),
+        ("2001:db8::7:33001", "2001:db8::7"),
+        ("0.0.0.0:0", None),
+        ("[::]:0", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_address_of_a_peer(peer: str | None, address: str | None) -> None:
+    assert peer_address(peer) == address
+
+
+def session(**values: Any) -> LogSession:
+    return LogSession(**{"id": "s", "status": "done", "start": NOW, **values})
+
+
+def takes(told: LogSession, **asked: Any) -> bool:
+    return Selection(**asked).takes(told)
+
+
+def test_a_session_counts_by_its_start() -> None:
+    second = timedelta(seconds=1)
+    assert takes(session(), since=NOW)
+    assert not takes(session(), since=NOW + second)
+    assert not takes(session(), until=NOW)
+    assert takes(session(), until=NOW + second)
+    assert takes(session(stop=NOW + second * 60), until=NOW + second)
+    assert takes(session(start=None, stop=NOW), since=NOW)
+    assert not takes(session(start=None), since=NOW)
+    assert not takes(session(start=None), until=NOW)
+    assert takes(session(start=None))
+
+
+def test_failed_is_what_is_not_done() -> None:
+    told = [session(status=status) for status in ("done", "failed", "lost")]
+    assert [one.status for one in select(told, failed=True)] == ["failed", "lost"]
+    assert len(list(select(told))) == 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("203.0.113.8", True),
+        ("203.0.113.8:33001", True),
+        ("203.0.113.*", True),
+        ("*.Example.org", True),
+        ("203.0.113", False),
+        ("203.0.114.*", False),
+        ("*:22", False),
+    ],
+)
+def test_a_peer(pattern: str, taken: bool) -> None:
+    assert takes(session(peer="203.0.113.8:33001", host="transfer.example.org"), peer=pattern) is taken
+    assert not takes(session(), peer=pattern)
+
+
+def test_a_user() -> None:
+    assert takes(session(user="studio_output"), user="studio_*")
+    assert not takes(session(user="ingest"), user="studio_*")
+    assert not takes(session(user="Ingest"), user="ingest")
+    assert not takes(session(), user="studio_*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("shot_*.png", True),
+        ("/in/2024/*", True),
+        ("*.mov", False),
+        ("2024/shot_0001.png", False),
+        ("in/*", False),
+    ],
+)
+def test_a_file(pattern: str, taken: bool) -> None:
+    told = session(files=[LogFile("/in/2024/notes.txt"), LogFile("/in/2024/shot_0001.png")])
+    assert takes(told, file=pattern) is taken
+    assert Selection(file=pattern).takes_file(told.files[1]) is taken
+
+
+def test_a_file_of_windows() -> None:
+    assert takes(session(files=[LogFile(r"C:\jobs\shot_0001.png")]), file="shot_*")
+
+
+def test_a_file_that_the_session_does_not_keep() -> None:
+    wanted = Selection(file="*.png")
+    wanted.note([LogFile("a.png", session="s"), LogFile("b.txt", session="t")])
+    assert not wanted.takes(session(id="t"))
+    assert wanted.takes(session())
+    assert not wanted.takes(session())  # another one with the same id
+
+
+def test_files_by_time_and_verdict() -> None:
+    wanted = Selection(since=NOW, failed=True)
+    assert wanted.takes_file(LogFile("a", status="interrupted", start=NOW))
+    assert wanted.takes_file(LogFile("a", status="failed", stop=NOW))
+    assert not wanted.takes_file(LogFile("a", status="done", start=NOW))
+    assert not wanted.takes_file(LogFile("a", status="failed", start=NOW - timedelta(seconds=1)))
+    assert not wanted.takes_file(LogFile("a", status="failed"))
+
+
+def test_all_that_is_given_must_hold() -> None:
+    told = session(status="failed", user="ingest", peer="203.0.113.8:33001")
+    assert takes(told, failed=True, user="ingest", peer="203.*", since=NOW)
+    assert not takes(told, failed=True, user="other", peer="203.*", since=NOW)
