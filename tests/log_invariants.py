@@ -12,7 +12,7 @@ from unittest import mock
 import orjson
 
 from faspmgr import jsontext
-from faspmgr.logs import LogEvents, LogReader, LogRecord, events, folding, reader
+from faspmgr.logs import LogEvents, LogReader, LogRecord, conversion, events, folding, reader
 from faspmgr.logs.conversion import LogParser
 from faspmgr.logs.fields import DECODERS, KINDS, LOG_FIELDS
 from faspmgr.logs.lines import split_line
@@ -100,6 +100,7 @@ def made_up_log(chance: random.Random, lines: list[str]) -> str:
     log = ""
     for _ in range(chance.randint(1, 25)):
         line = chance.choice(lines) if chance.random() < 0.4 else made_up_line(chance)
+        line = line.replace("7d5a", chance.choice(["7d5a", "7d5b", "7d5c"]))
         log += chance.choice(PREFIXES) + line + chance.choice(["\n", "\n", "\r\n"])
     return log
 
@@ -125,6 +126,7 @@ def limits(chars: int) -> Iterator[None]:
                 (reader, "MAX_BLOCKS", 2),
                 (reader, "MAX_BLOCK_LINES", 3),
                 (folding, "MAX_OPEN", 2),
+                (conversion, "MAX_OPEN", 2),
                 (folding, "MAX_UNFINISHED", 2),
             ):
                 stack.enter_context(mock.patch.object(module, name, value))

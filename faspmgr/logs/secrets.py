@@ -15,7 +15,7 @@ from faspmgr.protocol.redaction import is_secret, redact_text, redact_urls
 _PAIR = re.compile(r'(?<![^ ([,;?&])([A-Za-z_][A-Za-z0-9_.-]*)(=|: ?)("[^"]*"|[^ \t\n,;&)\]]+)')
 _KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+_.=-][A-Za-z0-9+/_.=-]{19,}")  # no path
 _WORD = re.compile(r"((?i:token|password|passphrase|secret) )(?![a-z]+\b)([^ \t\n]+)")  # another word is none
-# Up to the quote in front of the next name; of a line that was cut all that is there, so that nothing is searched twice.
+# Up to the quote in front of the next name; of a line that was cut all that is there: nothing is searched twice.
 _QUOTED = re.compile(r'(?<![^ ])cookie="(.*?)("(?= [a-z_]+=|\Z)|\Z)', re.DOTALL)
 # Each word of the command line, with -D; which of them is a token, another line tells.
 _COMMAND_LINE = re.compile(r"Parameter [0-9]+: |In hex: ")
