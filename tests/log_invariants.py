@@ -211,12 +211,8 @@ def check_record(record: LogRecord) -> None:
 def check_events(data: bytes, parts: list[bytes], records: list[LogRecord]) -> None:
     """The events are the same however they are asked for, are those of a stream, and a tracker takes them."""
     made = list(events(records))
-    for log in (LogParser(), LogParser()), (EventReader(), EventReader()):
-        in_parts, at_once = (
-            [event for part in given for event in one.feed(part)] + one.close()
-            for one, given in zip(log, ([part for part in parts if part], [data]), strict=True)
-        )
-        assert in_parts == at_once
+    assert fed(LogParser(), parts) == fed(LogParser(), [data])
+    assert fed(EventReader(), parts) == fed(EventReader(), [data])
     flushing, tracker = LogEvents(), Tracker(keep_files=3)
     for record in records:
         flushing.feed(record)
@@ -230,6 +226,11 @@ def check_events(data: bytes, parts: list[bytes], records: list[LogRecord]) -> N
     tracker.close()
     for transfer in tracker.transfers.values():
         assert orjson.loads(jsontext.message_to_json(transfer.to_dict()))
+
+
+def fed(log: LogParser | EventReader, parts: list[bytes]) -> list[Event]:
+    """What it makes of bytes; an empty part would say that nothing comes for a while."""
+    return [event for part in parts if part for event in log.feed(part)] + log.close()
 
 
 def check_sessions(records: list[LogRecord]) -> None:
