@@ -144,7 +144,7 @@ def test_problems_of_what_is_neither() -> None:
     assert [(problem.kind, problem.line) for problem in problems] == [("noise", 1)]
     strict = EventReader(strict=True)
     with pytest.raises(ProtocolError):
-        strict.feed(b"noise\n" * MAX_UNDECIDED_BYTES + b"FASPMGR 2\n")
+        strict.feed(b"noise\n" * MAX_UNDECIDED_BYTES + b"\n")
     assert strict.kind == "capture"
 
 
