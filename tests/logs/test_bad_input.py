@@ -226,6 +226,8 @@ UUID = {"uuid": "7d5a"}
         ("FASP Session Params uuid=7d5a " + "a= " * (LONG // 3), UUID | {"a": ""}),
         ("FASP Session Params uuid=7d5a " + 'a=" ' * (LONG // 4), UUID | {"a": " a="}),
         ('FASP Session Params uuid=7d5a cookie="' + '" "' * (LONG // 3), UUID | {"cookie": ('" "' * (LONG // 3))[:-1]}),
+        ("FASP Session Start uuid=7d5a " + 'os="x" ' * (LONG // 7), UUID | {"os": "x"}),
+        ("FASP Session Params uuid=7d5a " + "user=x " * (LONG // 7), UUID | {"user": "x"}),
         ("FASP Session Params uuid=7d5a" + " " * LONG + "x", UUID | {"uuid": "7d5a" + " " * LONG + "x"}),
         ("FASP Session Start uuid=7d5a dest=" + " " * LONG + "x", UUID | {"dest": " " * LONG + "x"}),
         ("FASP Session Start uuid=7d5a dest=" + " a=" * (LONG // 3), UUID | {"dest": " a=" * (LONG // 3)}),
