@@ -11,6 +11,7 @@ import pytest
 
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import Scenario
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.log import SessionLog
 from tests.simulator.logs import of, read
 
@@ -43,8 +44,10 @@ def stop(usec: int, name: str, size: int, written: int, sent: int, written_in_al
     return usec, "STOP", progress(usec, name, size, written, sent, written_in_all, **more)[2]
 
 
-def log_of(moments: Iterable[Moment], began: datetime | None = datetime(2026, 1, 5, 9)) -> str:
-    log = SessionLog(0x12AB, began)
+def log_of(
+    moments: Iterable[Moment], began: datetime | None = datetime(2026, 1, 5, 9), asked: Asked | None = None
+) -> str:
+    log = SessionLog(0x12AB, began, asked)
     return "".join(log.lines(Frame(type_, fields), usec) for usec, type_, fields in moments)
 
 
@@ -211,6 +214,7 @@ def test_a_code_without_a_known_pair_is_words_alone() -> None:
         (4, "Destination path check failed", 4),
         (4, "Private key file not found at path /nonexistent", 50),
         (8, "Source file list not specified", 62),
+        (8, "no file arguments", 62),
         (8, "no remote host specified", 106),
     ],
 )
@@ -287,6 +291,21 @@ def test_http_fallback_is_all_that_is_said_of_it() -> None:
     assert [record.kind for record in records[-3:]] == ["session_start", "session_params", "other"]
     assert records[-1].message == "Falling back to HTTP"
     assert of(records, "session_start")[0]["status"] == "started"
+
+
+def test_a_rate_that_was_changed_is_in_whole_kilobits() -> None:
+    """What was asked for, in bits, holds until somebody asks for another one."""
+    changed = {"SessionId": UUID, "Rate": "20000", "MinRate": "1000"}
+    moments = [*WHOLE[:4], (1_500_000, "NOTIFICATION", changed), *WHOLE[4:]]
+    records = read(log_of(moments, asked=Asked(rate=50_000_999, min_rate=1_000_500)).encode())
+    rates = [(fields["targetrate"], fields["minrate"]) for fields in of(records, "session_params")]
+    assert rates == [(50_000_999, 1_000_500), (20_000_000, 1_000_500)]
+
+
+def test_the_threshold_of_a_scenario() -> None:
+    records = read(b"".join(Scenario(files=2, sessions=2, multi_session_threshold=1_000_000).log()))
+    found = [fields["cluster_multi_session_threshold"] for fields in of(records, "session_params")]
+    assert found == [1_000_000] * 4
 
 
 def test_rates_have_their_unit() -> None:

@@ -59,6 +59,55 @@ def test_the_port_is_closed(source: Path, tmp_path: Path) -> None:
     assert of(records, "auth") == of(records, "file_statistics") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", {"ovr": 1, "targetrate": 10_000_000, "minrate": 0, "cluster_multi_session_threshold": -1}),
+        ("--overwrite=never", {"ovr": 63}),
+        ("--overwrite=always", {"ovr": 255}),
+        ("--overwrite=older", {"ovr": 2}),
+        ("--overwrite=diff", {"ovr": 1}),
+        ("--overwrite=diff+older", {"ovr": 3}),
+        ("-l 1.2345m -m 1.5k", {"targetrate": 1_234_500, "minrate": 1_500}),
+        ("-C 1:2", {"partial_file_suffix": "", "cluster_num_nodes": 2, "cluster_node_id": 0}),
+        ("-C 1:2 --partial-file-suffix=.part", {"partial_file_suffix": ".part"}),
+        ("--partial-file-suffix=.part", {"partial_file_suffix": ".part"}),
+        ("--multi-session-threshold=100", {"cluster_multi_session_threshold": 100}),
+        ("--multi-session-threshold=0", {"cluster_multi_session_threshold": 0}),
+    ],
+)
+def test_what_was_asked_for_and_no_message_says(words: str, expected: dict[str, object], tmp_path: Path) -> None:
+    """Values as in the log of a real one; tests/real compares the whole lines."""
+    run("-L", tmp_path, *words.split(), "a", "u@h:/nowhere", fault="fail=44@connect")
+    for fields in of(read_folder(tmp_path), "session_params"):
+        assert {name: fields[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "op", "side", "code", "reason"),
+    [
+        ("a", "recv", "Receiver", 106, "Usage error"),
+        ("--mode=send a b", "send", "Sender", 106, "Usage error"),
+        ("--mode=recv a b", "recv", "Receiver", 106, "Usage error"),
+        ("--mode=send --host=h", "recv", "Receiver", 62, "Source file list not specified"),
+        ("--keepalive --mode=send --host=h a /b", "recv", "Receiver", 56, "Too many files open"),
+        ("-i /nonexistent a u@h:/b", "send", "Sender", 50, "No such file or directory"),
+        ("u@h:/b", "send", "Sender", 62, "Source file list not specified"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(
+    words: str, op: str, side: str, code: int, reason: str, tmp_path: Path
+) -> None:
+    """As in the log of a real one: received, as long as the direction is not known."""
+    run("-L", tmp_path, *words.split())
+    records = read_folder(tmp_path)
+    for kind in ("session_start", "session_stop"):
+        (line,) = of(records, kind)
+        assert (line["op"], line["errcode"], line["errstr"]) == (op, code, reason)
+    (statistics,) = of(records, "session_statistics")
+    assert statistics["side"] == side
+
+
 @pytest.mark.parametrize("fault", ["die@500000", "silent-exit@500000"])
 def test_a_process_that_dies_stops_writing(fault: str, source: Path, tmp_path: Path) -> None:
     run_process("-L", tmp_path, source / "large.bin", "u@h:/nowhere", fault=fault)
