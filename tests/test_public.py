@@ -58,6 +58,7 @@ NAMES = [
     "ProtocolError",
     "SpecError",
     "AscpError",
+    "logs",
     "simulator",
     "views",
 ]

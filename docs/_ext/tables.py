@@ -18,6 +18,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from faspmgr.ascp import SPEC_PROPERTIES
+from faspmgr.logs import codes as log_codes
+from faspmgr.logs import fields as log_fields
 from faspmgr.manager.stopping import STOP_STEPS, StopRule
 from faspmgr.manager.watchdog import WATCH
 from faspmgr.protocol import codes, fields, problems
@@ -59,6 +61,33 @@ def code_table() -> Table:
     ]
     anchors = [f"code-{row.code}" for row in codes.CODES.values()]
     return Table(["code", "name", "retry", "meaning, and what to check first"], [1, 6, 1, 14], rows, anchors)
+
+
+def log_kind_table() -> Table:
+    """Every kind of line of ascp's log."""
+    rows = [
+        [code(kind), meaning, ", ".join(map(code, log_fields.OF_KIND[kind]))]
+        for kind, meaning in log_fields.KINDS.items()
+    ]
+    return Table(["kind", "what it says", "fields"], [3, 5, 14], rows)
+
+
+def log_field_table() -> Table:
+    """Every field of ascp's log."""
+    rows = [
+        [code(field.log), code(field.name), ", ".join(filter(None, (field.kind, field.unit))), field.meaning]
+        for field in log_fields.LOG_FIELDS
+    ]
+    return Table(["in the log", "in Python and JSON", "kind, unit", "meaning"], [5, 5, 4, 8], rows)
+
+
+def log_code_table() -> Table:
+    """Every error code of ascp's log."""
+    rows = []
+    for row in log_codes.LOG_CODES.values():
+        known = None if row.management_code is None else codes.explain(row.management_code)
+        rows.append([str(row.code), row.meaning, f"{known.code} ``{known.name}``" if known else ""])
+    return Table(["code", "words of the log", "in the stream"], [1, 6, 4], rows)
 
 
 def problem_table() -> Table:
@@ -113,6 +142,13 @@ LIMITS = [
     ("faspmgr.tracking.filelist", "MAX_FAILURES", "failed files that a session remembers; all of them are counted"),
     ("faspmgr.tracking.inventory", "MAX_NAMES", "names of files by which transfers know them in several sessions"),
     ("faspmgr.tracking.inventory", "MAX_MEMBERS", "sessions that share a file"),
+    ("faspmgr.reading", "MAX_UNDECIDED_BYTES", "bytes of a source of which it is not known whether it is a log"),
+    ("faspmgr.logs.reader", "MAX_LINE_BYTES", "bytes of a line of ascp's log"),
+    ("faspmgr.logs.reader", "MAX_RECORD_CHARS", "characters of lines that go on from one record"),
+    ("faspmgr.logs.reader", "MAX_BLOCKS", "blocks of statistics that have begun and not ended"),
+    ("faspmgr.logs.reader", "MAX_BLOCK_LINES", "lines of one of them"),
+    ("faspmgr.logs.folding", "MAX_OPEN", "sessions of a log that are open, and processes"),
+    ("faspmgr.logs.folding", "MAX_UNFINISHED", "files of them that have started and not stopped; all are counted"),
     ("faspmgr.captures.connections", "MAX_CONNECTIONS", "connections in the notes on a recording"),
     ("faspmgr.captures.connections", "MAX_LINE_BYTES", "bytes of a line of them"),
     ("faspmgr.captures.connections", "MAX_FILE_BYTES", "bytes of all of them"),
@@ -184,6 +220,9 @@ def first_sentence(cls: type) -> str:
 TABLES: dict[str, Callable[[], Table]] = {
     "fields": field_table,
     "codes": code_table,
+    "log-kinds": log_kind_table,
+    "log-fields": log_field_table,
+    "log-codes": log_code_table,
     "problems": problem_table,
     "events": event_table,
     "commands": command_table,

@@ -137,7 +137,7 @@ class LogReader:
         """No more comes.
 
         Returns:
-            What was not complete: a last line without an end, and blocks.
+            The records that were not complete, of a last line without an end and of blocks without one.
         """
         results: list[LogRecord] = []
         if self._pieces:

@@ -239,7 +239,7 @@ def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tz
         timezone: in which a day begins; None for that of the session's own time.
 
     Returns:
-        One total, or those of the groups: days in their order, peers and users by their bytes.
+        A list with one total, or with those of the groups, days in their order, peers and users by their bytes.
     """
     found = Totals(by, timezone=timezone)
     for session in sessions:
