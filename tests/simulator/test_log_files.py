@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from faspmgr.simulator import Scenario
 from faspmgr.simulator.logfile import LogFile
+from faspmgr.simulator.player import messages
 from tests import launcher
 from tests.launcher import SIMULATOR
 from tests.simulator.logs import NAME, of, read_folder
@@ -140,6 +143,33 @@ def test_standard_error(source: Path) -> None:
 def test_an_empty_argument_is_no_log(source: Path) -> None:
     outcome = run_alone("-L", "", str(source / "small.txt"), "u@h:/nowhere")
     assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_a_recording_that_lacks_something(tmp_path: Path) -> None:
+    """No line for a message without what it needs, and no log of a session whose INIT is not there."""
+    whole = b"".join(Scenario(files=2).stream())
+    first, second = (message for message in messages([whole]) if b"Type: STOP" in message)
+    damaged = re.sub(rb"Elapsedusec: .*\n", b"", first)
+    other = re.sub(rb"SessionId: .*\n", b"SessionId: another\n", second)
+    recorded = tmp_path / "recorded.fasp"
+    recorded.write_bytes(whole.replace(first, damaged + other))
+    outcome = run("-L", tmp_path, f"--simulate-play={recorded}", "a", "u@h:/nowhere")
+    assert (outcome.status, outcome.data) == (0, recorded.read_bytes())
+    records = read_folder(tmp_path)
+    names = [fields["file"] for fields in of(records, "transfer_stop")]
+    assert names == ["/data/in/project/00000/file-00000001.bin"]
+    assert [fields["status"] for fields in of(records, "session_stop")] == ["success"]
+
+
+def test_a_recording_is_logged_in_its_own_time(fixtures: Path, tmp_path: Path) -> None:
+    """Two attempts, each a process: the second one begins where the first one ends, and takes 2.741388 s."""
+    run("-L", tmp_path, f"--simulate-play={fixtures}/sessions/retry.fasp", "a", "u@h:/nowhere")
+    first, second = (record for record in read_folder(tmp_path) if record.kind == "session_stop")
+    assert first.process
+    assert first.time
+    assert second.time
+    assert second.process == first.process + 1
+    assert (second.time - first.time).total_seconds() == pytest.approx(2.741388, abs=0.001)
 
 
 def test_a_folder_that_is_not_there(source: Path, tmp_path: Path) -> None:
