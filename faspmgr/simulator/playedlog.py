@@ -1,7 +1,7 @@
 """ascp's own log of a recorded stream that is played: each session in it is a process.
 
 There is no log of a session whose INIT is not in the recording, and no line for a message that lacks what the line
-needs. That a session goes on over HTTP behind its ERROR is not known yet when the ERROR comes: its log ends there.
+needs, or has nonsense there. That a session goes on over HTTP behind its ERROR is not known yet when the ERROR comes: its log ends there.
 """
 
 from __future__ import annotations
@@ -40,5 +40,5 @@ def logged(pieces: Iterable[Timed], file: LogFile, folder: str | None) -> Iterat
                 logs[session] = SessionLog(process, began, Asked(folder=folder))
                 process += 1
             if session in logs:
-                with contextlib.suppress(KeyError, ValueError):
+                with contextlib.suppress(KeyError, ValueError, OverflowError):
                     file.write(logs[session].lines(frame, due * 1e6))

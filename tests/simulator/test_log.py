@@ -285,6 +285,14 @@ def test_rate_and_policy_are_those_at_the_end(adaptive: str, priority: str, word
     assert (after["targetrate"], after["minrate"], after["rate_policy"]) == (20_000_000, 0, word)
 
 
+@pytest.mark.parametrize(("cipher", "size"), [("none", 1448), ("aes-128", 1468)])
+def test_a_cipher_makes_datagrams_larger(cipher: str, size: int) -> None:
+    """As in the log of 3.9.6, where the path MTU is that of the simulator."""
+    moments = [(0, "INIT", INIT), (0, "SESSION", {**SESSION, "Cipher": cipher}), *WHOLE[2:]]
+    (fields,) = of(read(log_of(moments).encode()), "datagram")
+    assert fields == {"datagram_size": size, "block_size": 1408, "path_mtu": 1492}
+
+
 def test_http_fallback_is_all_that_is_said_of_it() -> None:
     """As seen: the session has started, and no more is heard of it."""
     records = read(b"".join(Scenario(files=3, fallback=True).log()))

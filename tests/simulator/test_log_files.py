@@ -145,11 +145,15 @@ def test_an_empty_argument_is_no_log(source: Path) -> None:
     assert (outcome.status, outcome.err) == (0, "")
 
 
-def test_a_recording_that_lacks_something(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [(b"Elapsedusec", b""), (b"Written", b"Written: x\n"), (b"Written", b"Written: " + b"9" * 400 + b"\n")],
+)
+def test_a_recording_that_lacks_something(name: bytes, damage: bytes, tmp_path: Path) -> None:
     """No line for a message without what it needs, and no log of a session whose INIT is not there."""
     whole = b"".join(Scenario(files=2).stream())
     first, second = (message for message in messages([whole]) if b"Type: STOP" in message)
-    damaged = re.sub(rb"Elapsedusec: .*\n", b"", first)
+    damaged = re.sub(name + rb": .*\n", damage, first)
     other = re.sub(rb"SessionId: .*\n", b"SessionId: another\n", second)
     recorded = tmp_path / "recorded.fasp"
     recorded.write_bytes(whole.replace(first, damaged + other))
