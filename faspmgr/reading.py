@@ -9,6 +9,8 @@ other programs up to there. What is neither is read as a capture, so that its re
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -129,13 +131,18 @@ class EventReader:
 
 
 def recognise(path: str) -> Kind | None:
-    """Tell what a file is by its content; None for one that cannot be read.
+    """Tell what a file is by its content.
 
     Args:
         path: of a file, plain or gzip.
+
+    Returns:
+        None for one that cannot be read, or that is no regular file: what is read of a pipe is gone.
     """
     reader = EventReader()
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
         for piece in chunks(path):
             reader.feed(piece)
             if reader.kind:

@@ -142,8 +142,10 @@ def test_problems_of_what_is_neither() -> None:
     assert problems == []
     reader.close()
     assert [(problem.kind, problem.line) for problem in problems] == [("noise", 1)]
+    strict = EventReader(strict=True)
     with pytest.raises(ProtocolError):
-        EventReader(strict=True).feed(b"\0" * MAX_UNDECIDED_BYTES + b"\n")
+        strict.feed(b"noise\n" * MAX_UNDECIDED_BYTES + b"\n")
+    assert strict.kind == "capture"
 
 
 def test_a_log_inside_of_another_is_none() -> None:

@@ -17,17 +17,10 @@ from faspmgr.cli.reading import name_of
 from faspmgr.cli.text import printable, size
 from faspmgr.errors import CaptureError
 from faspmgr.logs import LogReader, LogRecord
-from faspmgr.logs.reader import MAX_LINE_BYTES
+from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS
 from faspmgr.logs.rotation import expand, ordered
+from faspmgr.reading import HEADER
 from faspmgr.verdicts import ExitStatus
-
-STREAM_START = b"FASPMGR "
-"""What a capture of the management stream starts with."""
-
-
-QUIET_POLLS = 10
-"""A log that is followed rests when it had nothing new in so many polls, which take a second. The block of statistics
-comes up to 0.15 seconds behind the stop of its session, and belongs to it."""
 
 
 class Batch(NamedTuple):
@@ -83,14 +76,14 @@ class LogReading:
             known = False
             start = b""
             for piece, batch in self._pump(path):
-                start = start or piece[: len(STREAM_START)]
+                start = start or piece[: len(HEADER)]
                 if not (known and self._said_times):
                     ours = [record for record in batch.records if record.kind != "other" or record.level]
                     known = known or bool(ours)
                     self._say_times(path, ours)
                 yield batch
             if not known and self._failures == failures:
-                is_stream = start.startswith(STREAM_START)
+                is_stream = start == HEADER
                 words = "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
                 self._log(name_of(path), words if is_stream else "no line of ascp's log")
 

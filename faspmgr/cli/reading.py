@@ -130,7 +130,7 @@ class Reading:
         Yields:
             What a piece gave, and the stream it came from: the same for all files of which no connection is known.
         """
-        if len(self.files) > 1 and all(file != "-" and recognise(file) == "log" for file in self.files):
+        if len(self.files) > 1 and all(recognise(file) == "log" for file in self.files):
             from faspmgr.logs.rotation import ordered  # only for logs
 
             self.files = tuple(ordered(self.files))

@@ -34,7 +34,7 @@ from faspmgr.logs.codes import management_code_of
 from faspmgr.logs.fields import OF_KIND
 from faspmgr.logs.folding import MAX_OPEN, Sessions
 from faspmgr.logs.opened import Key, kbps
-from faspmgr.logs.reader import LogReader
+from faspmgr.logs.reader import QUIET_POLLS, LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
 from faspmgr.protocol.events import (
@@ -50,10 +50,6 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.protocol.fields import BY_NAME, MAX_INTEGER, POLICIES
-
-QUIET_POLLS = 10
-"""So often nothing has come when no more is expected: a second, where a followed file is looked at ten times in one.
-The block of a session comes a tenth of a second behind its stop."""
 
 _COUNTS = OF_KIND["file_statistics"].keys() & {attribute.name for attribute in attrs.fields(DoneEvent)}
 # What the block counts and DONE has as well: it goes by the same name.

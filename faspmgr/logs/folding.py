@@ -34,6 +34,7 @@ from faspmgr.logs.opened import (
     Key,
     Opened,
     Process,
+    file_of,
     number,
     read_file,
     read_http_failure,
@@ -322,7 +323,7 @@ class Sessions:
             if self._unfinished >= MAX_UNFINISHED:
                 opened.uncounted += 1
                 return
-            file = opened.unfinished[name] = LogFile(name, opened.session.id, opened.session.direction)
+            file = opened.unfinished[name] = file_of(opened.session, name)
             self._unfinished += 1
         read_file(file, record)
 
@@ -337,7 +338,7 @@ class Sessions:
             self._unfinished -= 1
         else:  # a file that fails at once has no start; of some the start was only counted
             opened.uncounted -= opened.uncounted > 0
-            file = LogFile(name, session.id, session.direction)
+            file = file_of(session, name)
         read_file(file, record)
         if file.status == "done":
             if file.size and file.start_byte == file.size:  # it was there already

@@ -144,6 +144,11 @@ def read_statistics(session: LogSession, record: LogRecord) -> None:
         setattr(session, name, number(record.fields.get(field)))
 
 
+def file_of(session: LogSession, name: str) -> LogFile:
+    """Begin a file."""
+    return LogFile(name, session.id, session.direction, session.peer, session.host, session.user)
+
+
 def read_file(file: LogFile, record: LogRecord) -> None:
     """Take the start or the stop of a file."""
     fields = record.fields

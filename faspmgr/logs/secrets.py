@@ -6,6 +6,7 @@ logs in within a URL, and in a line that only people read the words that may be 
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -29,9 +30,14 @@ def redact_field(name: str, value: Any) -> Any:
     """
     if isinstance(value, tuple):
         return tuple(redact_field(name, item) for item in value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value in _NONE:
         return value
-    return value if is_secret(name) and value in _NONE else redact_urls(redact_text(name, value))
+    if _is_secret_name(name):
+        return REDACTED
+    return redact_urls(redact_text(name, value)) if "{" in value or "[" in value or "://" in value else value
+
+
+_is_secret_name = functools.lru_cache(1024)(is_secret)
 
 
 def redact_message(message: str) -> str:

@@ -149,26 +149,26 @@ class Selection:
         return (
             self.takes_time(session.start or session.stop)
             and not (self.failed and session.status == "done")
-            and self.takes_side(session)
+            and self._takes_side(session)
             and (self.file is None or had or any(map(self._is_named, session.files)))
         )
 
     def takes_file(self, file: LogFile) -> bool:
-        """Whether a file is one of those that are asked for; its time is its own, its peer and user are its session's,
-        which takes_side() looks at."""
+        """Whether a file is one of those that are asked for; by its own time, and its session's peer and user."""
         return (
             self.takes_time(file.start or file.stop)
+            and self._takes_side(file)
             and not (self.failed and file.status == "done")
             and (self.file is None or self._is_named(file))
         )
 
-    def takes_side(self, session: LogSession) -> bool:
-        """Whether the peer and the user of a session, which may be under way, are those that are asked for."""
+    def _takes_side(self, of: LogSession | LogFile) -> bool:
+        """Whether its peer and its user are those that are asked for."""
         if self.peer is not None:
-            names = (session.peer, peer_address(session.peer), session.host)
+            names = (of.peer, peer_address(of.peer), of.host)
             if not any(name and fnmatchcase(name.lower(), self.peer.lower()) for name in names):
                 return False
-        return self.user is None or fnmatchcase(session.user or "", self.user)
+        return self.user is None or fnmatchcase(of.user or "", self.user)
 
     def takes_time(self, moment: datetime | None) -> bool:
         """Whether a time is one of those that are asked for."""

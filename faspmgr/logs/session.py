@@ -29,6 +29,9 @@ class LogFile:
         name: path, as in the log.
         session: id of the session.
         direction: ``Send`` or ``Receive``.
+        peer: address and port of the far end.
+        host: name or address of the far side, as it was given.
+        user: login user.
         status: done, failed or interrupted; None while it is under way.
         code: the log's own error code.
         reason: the log's words for it.
@@ -52,6 +55,9 @@ class LogFile:
     name: str
     session: str | None = None
     direction: str | None = None
+    peer: str | None = None
+    host: str | None = None
+    user: str | None = None
     status: LogFileStatus | None = None
     code: int | None = None
     reason: str | None = None

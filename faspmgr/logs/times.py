@@ -27,8 +27,7 @@ class Clock:
 
     def __init__(self, timezone: tzinfo | None = None, latest: datetime | None = None) -> None:
         self._timezone = timezone
-        latest = latest or datetime.now(UTC)
-        self._latest = latest.astimezone(timezone).replace(tzinfo=None) + timedelta(days=1)
+        self._latest = latest
         # The minute that was read last, and the zone of this machine in it.
         self._minute: tuple[int, ...] = ()
         self._offset: tzinfo | None = None
@@ -68,7 +67,8 @@ class Clock:
         month = _MONTHS.index(stamp[:3]) + 1
         rest = stamp[3:].lstrip()
         day, clock = rest.split(" ", 1)
-        latest = self._latest
+        # Now is another time when the line comes: a log may be followed over the end of a year.
+        latest = (self._latest or datetime.now(UTC)).astimezone(self._timezone).replace(tzinfo=None) + timedelta(days=1)
         for year in range(latest.year, latest.year - _LEAP_YEARS - 1, -1):
             try:
                 time = datetime.fromisoformat(f"{year:04}-{month:02}-{int(day):02} {clock}")

@@ -149,6 +149,9 @@ def test_files(windows: Path) -> None:
         "name": "downtest/shot_0001.png",
         "session": "21702a17-536d-2677-96b1-bab7352566e1",
         "direction": "Receive",
+        "peer": "203.0.113.8:33001",
+        "host": "transfer.example.org",
+        "user": "studio_output",
         "status": "done",
         "code": None,
         "management_code": None,
@@ -167,6 +170,12 @@ def test_files(windows: Path) -> None:
     }
     names = [file["name"] for file in log("--table", "files", "--failed", windows).objects]
     assert names == ["downtest/shot_0019.png", "downtest/shot_0020.png", "C:/jobs/1245111/info.cfg"]
+    of_assets = log("--table", "files", "--user", "studio_assets", "--peer", "192.0.2.13", windows).objects
+    assert [(file["name"].rpartition("/")[2], file["status"]) for file in of_assets] == [
+        ("info.cfg", "failed"),
+        ("test_output_exr.project", "done"),
+        ("info.cfg", "done"),
+    ]
     line = log("--table", "files", "--format", "text", "--file", "*.7z", windows).text
     assert line == "2021-05-12 09:21:25  done           1.7 GB  284.4 Mbps  download/scene_015.7z\n"
 
@@ -480,7 +489,6 @@ def test_secrets_are_hidden() -> None:
         (["--totals", "--table", "files"], "--totals counts sessions"),
         (["--table", "records", "--failed"], "not records"),
         (["--table", "records", "--file", "*"], "not records"),
-        (["--table", "files", "--user", "*"], "--peer and --user select sessions, not files"),
         (["--follow", "a", "b"], "--follow reads one FILE"),
         (["--follow", "."], "is a directory"),
     ],

@@ -62,7 +62,7 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
             messages[file] += len(events)
     report.end(messages, source.errors)
     for file, number in messages.items():
-        if not number and file != "-" and recognise(file) == "log":
+        if not number and recognise(file) == "log":
             click.echo(
                 f"{printable(file)}: ascp's own log, not its management stream; 'faspmgr log' reads it", err=True
             )

@@ -98,8 +98,6 @@ def command(
         raise click.UsageError(f"--totals counts sessions, not {table}.")
     if table == "records" and (failed or peer is not None or user is not None or name is not None):
         raise click.UsageError("--failed, --peer, --user and --file select sessions and files, not records.")
-    if table == "files" and (peer is not None or user is not None):
-        raise click.UsageError("--peer and --user select sessions, not files.")
     timezone = _parsed("--timezone", zone, parse_timezone)
 
     def moment(text: str) -> datetime:
