@@ -1,7 +1,8 @@
 """ascp's own log of a recorded stream that is played: each session in it is a process.
 
 There is no log of a session whose INIT is not in the recording, and no line for a message that lacks what the line
-needs, or has nonsense there. That a session goes on over HTTP behind its ERROR is not known yet when the ERROR comes: its log ends there.
+needs, or has nonsense there. That a session goes on over HTTP behind its ERROR is not known yet when the ERROR comes:
+its log ends there.
 """
 
 from __future__ import annotations
