@@ -3,7 +3,7 @@
 ::
 
     Session Start                INIT
-    Session Params               SESSION: what Start, Params and AUTH say together, and NOTIFICATION of the agreed rate
+    Session Params               SESSION: what Start, Params and AUTH say together; NOTIFICATION where the rate is another
     Measured pMTU, datagram      NOTIFICATION
     Transfer Start               STATS, from where the file starts
     Transfer Stop                STOP; FILEERROR where it failed
@@ -62,11 +62,13 @@ class _Told:
     Attributes:
         owner: the process whose lines count.
         session: SESSION was given.
+        rate: target rate, kilobits per second; as given last.
         path_mtu: bytes; as given last.
     """
 
     owner: Key
     session: bool = False
+    rate: int | str | None = None
     path_mtu: int | None = None
 
 
@@ -116,9 +118,10 @@ class LogEvents:
         elif kind == "session_params":
             if not told.session:
                 told.session = True
-                results.append(_session_event(session))
-                if session.original_target_rate_kbps is not None:
-                    results.append(NotificationEvent(session_id=session.id, rate=_number(session.target_rate_kbps)))
+                event = _session_event(session)
+                told.rate = event.rate
+                results.append(event)
+            results += _rate_event(session, told, session.target_rate_kbps)
         elif kind == "progress":
             results.append(
                 StatsEvent(
@@ -128,6 +131,7 @@ class LogEvents:
                     elapsed_usec=_elapsed(session, record),
                 )
             )
+            results += _rate_event(session, told, kbps(record.fields.get("rate_t")))
         elif session.path_mtu not in (None, told.path_mtu):
             told.path_mtu = session.path_mtu
             results.append(NotificationEvent(session_id=session.id, pmtu=_number(session.path_mtu)))
@@ -269,6 +273,15 @@ def _file_event(session: LogSession, record: LogRecord) -> Event:
         return SkipEvent(**about)
     code, words = _error(fields.get("errcode"), fields.get("errstr"))
     return FileErrorEvent(code=code, description=words, **about)
+
+
+def _rate_event(session: LogSession, told: _Told, rate_kbps: float | None) -> list[Event]:
+    """NOTIFICATION where the target rate is another one than before: it was agreed on, or changed."""
+    rate = _number(rate_kbps)
+    if rate is None or rate == told.rate:
+        return []
+    told.rate = rate
+    return [NotificationEvent(session_id=session.id, rate=rate)]
 
 
 def _error(code: Any, words: str | None) -> tuple[int, str]:

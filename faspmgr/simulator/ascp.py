@@ -12,7 +12,7 @@ smaller than --multi-session-threshold::
     --simulate-speed N|max     so many times faster than real; 1 with --simulate-copy, max without
     --simulate-play FILE       play this recorded stream instead; given several times: the next run plays the next one
     --simulate-record DIR      note down options, commands and the end of each run, as JSON Lines
-    -L DIR, -L DIR:N, -L-      ascp's own log of the session: see below; not of a recorded stream
+    -L DIR, -L DIR:N, -L-      ascp's own log of the session: see below; also of a recorded stream
     FASPMGR_ASCP_FAULT         what is to go wrong: see faults.py
 """
 
@@ -36,6 +36,7 @@ from faspmgr.simulator.link import Link, Peer
 from faspmgr.simulator.logfile import LogFile
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import USAGE, Options, parse
+from faspmgr.simulator.playedlog import logged
 from faspmgr.simulator.simulation import Simulation
 from faspmgr.simulator.terms import VERSION
 
@@ -92,7 +93,7 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         log(HELP_TEXT if options.action == "help" else VERSION_TEXT)
         return 0
     try:
-        log_file = LogFile(options.log) if options.log and not options.play else None
+        log_file = LogFile(options.log) if options.log else None
     except OSError as error:
         log(f"Error opening log directory {os.path.dirname(error.filename)}\n", sys.stderr)
         log(f"error initializing transfer log '{error.filename}' ({error.strerror}).\n", sys.stderr)
@@ -105,7 +106,7 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except OSError:
         return 1
     if options.play:
-        status = _play(options, link, notes)
+        status = _play(options, link, notes, log_file)
     else:
         status = Simulation(options, faults, link, notes, log_file).run()
     if faults.has("linger-socket"):
@@ -114,7 +115,7 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return status
 
 
-def _play(options: Options, link: Link, notes: Notes) -> int:
+def _play(options: Options, link: Link, notes: Notes, log_file: LogFile | None) -> int:
     """Play a recorded stream under the UserStr of -u; the status is that of its last DONE or ERROR."""
     last = ""
     path = options.play[min(notes.number, len(options.play) - 1)]
@@ -134,6 +135,7 @@ def _play(options: Options, link: Link, notes: Notes) -> int:
 
     try:
         pieces = player.timed(player.messages(captures.chunks(path)))
+        pieces = logged(pieces, log_file, options.log) if log_file else pieces
         player.play(pieces, send, options.speed or math.inf, wait)
     except (OSError, CaptureError) as error:
         log(f"ascp: {path}: {getattr(error, 'strerror', None) or error}\n", sys.stderr)

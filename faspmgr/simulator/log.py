@@ -1,8 +1,8 @@
 """ascp's own log of a simulated session: frames in, lines out.
 
-The log is made of nothing but the messages of the session, so that its numbers are those of the stream. What the
-messages do not say is not in it: no mtime, no measured round-trip time, no retransmission requests of a file. Lines and
-their order are those of ascp 3.9.0 and 3.9.6::
+The log is made of the messages of the session, so that its numbers are those of the stream, and of the few things that
+a command line asks for and no message says. What neither says is not in it: no mtime, no measured round-trip time, no
+retransmission requests of a file. Lines and their order are those of ascp 3.9.0 and 3.9.6::
 
     version  AUTH  Session Start  Params  sizes  source …  file …  progress  Session Stop  Params  Statistics  block
     file  =  Transfer Start  (progress)  Transfer Stop  |  Transfer Stop
@@ -28,7 +28,11 @@ from faspmgr.logs.codes import LOG_CODES, LogCode
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import logtext
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.logtext import Fields
+
+_LOG_CODES = {"no file arguments": 62}
+"""Code of the log by Description, where neither that nor Code tells it."""
 
 PROGRESS_USEC = 20_000_000
 """Between two lines of progress."""
@@ -55,12 +59,12 @@ class SessionLog:
     Args:
         process: its number.
         began: the local time from which times count; None for lines without a prefix, as on standard error.
-        folder: the argument of ``-L``; None where the log is not that of a command line.
+        asked: what no message says; None for nothing.
     """
 
-    def __init__(self, process: int, began: datetime | None, folder: str | None = None) -> None:
+    def __init__(self, process: int, began: datetime | None, asked: Asked | None = None) -> None:
         self._began = began
-        self._folder = folder
+        self._asked = asked or Asked()
         # The two threads of a process: one starts and ends it, the other one has the session.
         self._main, self._worker = f"[{process:04x}-{process:08x}]", f"[{process:04x}-{process + 1:08x}]"
         # The fields of INIT, then those of SESSION, with rate and policy as the latest NOTIFICATION has them.
@@ -125,19 +129,24 @@ class SessionLog:
     # -- beginning
 
     def _on_init(self, fields: Fields) -> None:
-        self._session = dict(fields)
-        self._about = f"uuid={fields['SessionId']} op={'recv' if fields['Direction'] == 'Receive' else 'send'}"
+        self._set_session(fields)
+        self._about = f"uuid={fields['SessionId']} op={'recv' if self._session['Direction'] == 'Receive' else 'send'}"
         for text in logtext.version():
             self._say(text, main=True)
-        if self._folder is not None:
-            self._say(f'Alternate log directory: "{self._folder}"', main=True)
+        if self._asked.folder is not None:
+            self._say(f'Alternate log directory: "{self._asked.folder}"', main=True)
         self._say("(access key) Not present", main=True)
 
     def _on_session(self, fields: Fields) -> None:
-        self._session = dict(fields)
+        self._set_session(fields)
         if self._has_peer:
             self._say("[asssh] authentication succeeded, proceeding.", main=True)
             self._say(logtext.auth(fields), main=True)
+
+    def _set_session(self, fields: Fields) -> None:
+        self._session = dict(fields)
+        if self._asked.direction:
+            self._session["Direction"] = self._asked.direction
 
     @property
     def _has_peer(self) -> bool:
@@ -162,8 +171,9 @@ class SessionLog:
 
     def _say_session(self, event: str, status: str) -> None:
         """Session Start or Stop, and the parameters, which stand behind both."""
+        parameters = logtext.parameters(self._session, self._asked)
         self._say(f"FASP Session {event} {self._about} {status} {logtext.ends(self._session)}")
-        self._say(f"FASP Session Params uuid={self._session['SessionId']} {logtext.parameters(self._session)}")
+        self._say(f"FASP Session Params uuid={self._session['SessionId']} {parameters}")
 
     # -- files
 
@@ -268,8 +278,9 @@ def log_code(fields: Fields) -> LogCode | None:
     Of several it is the one with the words of Description, else the last: the real one gives 106 for a usage error, and
     50 for a key that is not there.
     """
+    words = fields["Description"]
     rows = [row for row in LOG_CODES.values() if row.management_code == int(fields["Code"])]
-    same = [row for row in rows if row.meaning == fields["Description"]]
+    same = [row for row in rows if row.meaning == words or row.code == _LOG_CODES.get(words)]
     return [None, *rows, *same][-1]
 
 

@@ -8,33 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from faspmgr.protocol.fields import POLICIES, unescape_path
+from faspmgr.logs.fields import LOG_FIELDS
+from faspmgr.protocol.fields import BY_NAME, POLICIES, unescape_path
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.terms import DATAGRAM_BYTES, PMTU, RESUME_POLICIES, VERSION, address_of
 
 _PROTOCOLS = "proto_sess=20003 proto_udp=20000 proto_bwmeas=20000 proto_data=2000e"
 _NO_CONTROL = "(sndr ctl: {0}) (rcvr ctl: {0}) (rex  ctl: {0})".format("sent 0 rcvd 0 lost 0 lost 0.00%")
 # The words of --policy for Adaptive and Priority; SESSION has a priority of 2 where nothing was asked for.
 _POLICY_WORDS = {(wire, priority or 2): word for word, (wire, priority) in reversed([*POLICIES.items()])}
-# SESSION does not tell always (255), never (63), older (2) and diff+older (3) from each other.
-_OVERWRITE = {"overwrite_allow": 0, "overwrite_deny": 1, "overwrite_none": 255}
-_COUNTS = (
-    ("Source argument scans attempted", "ArgScansAttempted"),
-    ("- Source argument scans completed", "ArgScansCompleted"),
-    ("Source path scans attempted", "PathScansAttempted"),
-    ("- Source path scans failed", "PathScansFailed"),
-    ("- Source path scans skipped since irregular", "PathScansIrregular"),
-    ("- Source path scans excluded", "PathScansExcluded"),
-    ("- Source directory scans completed", "DirScansCompleted"),
-    ("- Source file scans completed", "FileScansCompleted"),
-    ("Source directory creates attempted", "DirCreatesAttempted"),
-    ("- Source directory creates failed", "DirCreatesFailed"),
-    ("- Source directory created or existed", "DirCreatesPassed"),
-    ("Source file transfers attempted", "TransfersAttempted"),
-    ("- Source file transfers failed", "TransfersFailed"),
-    ("- Source file transfers passed", "TransfersPassed"),
-    ("- Source file transfers skipped", "TransfersSkipped"),
-)
-"""The counts of the block of file transfer statistics, and the fields of DONE and ERROR that have them."""
+# By what SESSION says, and by the words of --overwrite that it does not tell from each other.
+_OVERWRITE = {
+    "overwrite_allow": 0,
+    "overwrite_deny": 1,
+    "overwrite_none": 255,
+    "never": 63,
+    "always": 255,
+    "older": 2,
+    "diff": 1,
+    "diff+older": 3,
+}
+# The counts of the block of file transfer statistics: the label of a line, and the field of DONE and ERROR that has it.
+_COUNTS = [
+    (row.log, BY_NAME[row.name].wire) for row in LOG_FIELDS if "file_statistics" in row.lines and row.name in BY_NAME
+]
+# What the counts of a group begin with; those behind the first one have a dash in front.
+_GROUPS = ("ArgScansAttempted", "PathScansAttempted", "DirCreatesAttempted", "TransfersAttempted")
 
 Fields = Mapping[str, str]
 """Those of a message, as they are on the wire."""
@@ -103,29 +102,43 @@ def ends(session: Fields) -> str:
     )
 
 
-def parameters(session: Fields) -> str:
-    """Give Session Params, behind its uuid."""
+def parameters(session: Fields, asked: Asked) -> str:
+    """Give Session Params, behind its uuid.
+
+    Args:
+        session: SESSION, with the rates as they are now.
+        asked: what it does not say.
+    """
 
     def flag(name: str) -> str:
         return "yes" if session.get(name) == "Yes" else "no"
 
+    def bits(name: str, wanted: int | None) -> int:
+        kbps = number(session, name)
+        return wanted if wanted is not None and wanted // 1000 == kbps else kbps * 1000
+
+    overwrite = asked.overwrite or session.get("OverwritePolicy", "")
+    nodes = number(session, "ClusterNumNodes") or 1
+    # A part of a transfer has a suffix, be it an empty one.
+    suffix = text(session, "PartialFiles", "" if nodes > 1 else "-")
     policy = _POLICY_WORDS.get((session.get("Adaptive", ""), number(session, "Priority") or 2), "fair")
     return (
-        f'userid=0 user="{text(session, "User")}" targetrate={number(session, "Rate") * 1000}'
-        f" minrate={number(session, 'MinRate') * 1000} rate_policy={policy} cipher={text(session, 'Cipher')}"
+        f'userid=0 user="{text(session, "User")}" targetrate={bits("Rate", asked.rate)}'
+        f" minrate={bits('MinRate', asked.min_rate)} rate_policy={policy} cipher={text(session, 'Cipher')}"
         f" resume={RESUME_POLICIES.index(session.get('ResumePolicy', RESUME_POLICIES[0]))}"
-        f" create={number(session, 'CreatePolicy')} ovr={_OVERWRITE.get(session.get('OverwritePolicy', ''), 1)}"
+        f" create={number(session, 'CreatePolicy')} ovr={_OVERWRITE.get(overwrite, 1)}"
         f" times={number(session, 'TimePolicy')} precalc={flag('Precalc')}"
         f" mf={int(session.get('ManifestPolicy', 'manifest_none') != 'manifest_none')}"
         f" mf_path={text(session, 'ManifestPath')} mf_suffix={text(session, 'ManifestInprogress')}"
-        f" partial_file_suffix={text(session, 'PartialFiles')} files_encrypt={flag('FilesEncrypt')}"
+        f" partial_file_suffix={suffix} files_encrypt={flag('FilesEncrypt')}"
         f" files_decrypt={flag('FilesDecrypt')} file_csum={text(session, 'FileChecksumType', 'none').upper()}"
         f" dgram_sz={number(session, 'DatagramSize')} prepostcmd=- tcp_mode=no rtt_auto={flag('RTTAutocorrect')}"
         f' cookie="{text(session, "Cookie")}" vl_proto_ver={number(session, "VLinkVersion")} '
         f" peer_vl_proto_ver={number(session, 'PeerVLinkVersion')} vl_local=0 vlink_remote=0 vl_sess_id=0"
         f" srcbase={text(session, 'SourceBase')} rd_sz={number(session, 'ReadBlockSize')}"
-        f" wr_sz={number(session, 'WriteBlockSize')} cluster_num_nodes={number(session, 'ClusterNumNodes') or 1}"
-        f" cluster_node_id={number(session, 'ClusterNodeId')} cluster_multi_session_threshold=-1"
+        f" wr_sz={number(session, 'WriteBlockSize')} cluster_num_nodes={nodes}"
+        f" cluster_node_id={number(session, 'ClusterNodeId')}"
+        f" cluster_multi_session_threshold={asked.multi_session_threshold}"
         f" range={number(session, 'MoveRangeLow')}-{number(session, 'MoveRangeHigh')} keepalive={flag('Keepalive')}"
         f" test_login={flag('TestLogin')} proxy_ip=- net_rc_alg={text(session, 'RateControlAlgorithm', 'alg_none')}"
         " exclude_older/newer_than=0/0"
@@ -211,8 +224,9 @@ def file_statistics(fields: Fields, moved: int) -> Iterator[str]:
     """
     yield "======= File Transfer statistics ======="
     yield "------- Source statistics -------"
-    for words, name in _COUNTS:
+    for label, name in _COUNTS:
         count = number(fields, name)
+        words = label if name in _GROUPS else f"- {label}"
         yield f"{words:<43} : {count:>10}{' !' if name == 'TransfersFailed' and count else ''}"
     yield f"{'Source bytes transferred':<43} : {moved:>10}"
     yield "======= end File Transfer statistics ======="

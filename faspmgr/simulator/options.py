@@ -96,6 +96,8 @@ class Options(Terms):
         mode: send, recv or test-login.
         key: path of a private key.
         log: where the log goes to: see LogFile; None or empty for nowhere.
+        rate_bits: target rate, bits per second, as the log has it; None where nothing was asked for.
+        min_rate_bits: minimum rate, the same.
         arguments: what stands behind the options.
         sources: paths without user and host.
         problem: what is wrong with the command line as a whole; None for nothing.
@@ -115,6 +117,8 @@ class Options(Terms):
     mode: str = ""
     key: str | None = None
     log: str | None = None
+    rate_bits: int | None = None
+    min_rate_bits: int | None = None
     file_list: str | None = None
     file_pair_list: str | None = None
     quiet: bool = False
@@ -207,8 +211,8 @@ def _refuse(reason: str) -> OptionError:
     return OptionError(f"ascp: {reason}")
 
 
-def kbps(text: str) -> int | None:
-    """Parse a rate such as 100m: kilobits per second. Nothing, 0 and a percentage leave the default."""
+def _rate(text: str) -> tuple[int | None, int | None]:
+    """Parse a rate such as 100m: kilobits, and bits per second. Nothing, 0 and a percentage leave the default."""
     match = re.fullmatch(r"(-?)([0-9]*\.?[0-9]*)(.*)", text, re.DOTALL)
     assert match
     sign, number, suffix = match.groups()
@@ -217,7 +221,8 @@ def kbps(text: str) -> int | None:
         raise _refuse("-l argument must be positive.")
     if factor is None or (suffix and number in ("", ".")):
         raise _refuse(f"bad numeric suffix {suffix}.")
-    return int(float(number) * factor) or None if number not in ("", ".") else None
+    rate = float(number) * factor if number not in ("", ".") else 0.0
+    return int(rate) or None, int(rate * 1000) or None
 
 
 def _block_size(text: str) -> int:
@@ -331,8 +336,8 @@ VALUES: Mapping[str, tuple[str, Parser]] = {
     "-A": ("action", _always("version")),
     "--version": ("action", _always("version")),
     "-u": ("user_str", _user_str),
-    "-l": ("rate", kbps),
-    "-m": ("min_rate", kbps),
+    "-l": ("rate rate_bits", _rate),
+    "-m": ("min_rate min_rate_bits", _rate),
     "-O": ("udp_port", _port("-O")),
     "-P": ("tcp_port", _port("-P")),
     "-i": ("key", str),

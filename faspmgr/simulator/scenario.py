@@ -23,6 +23,7 @@ import attrs
 
 from faspmgr.errors import CutOffError
 from faspmgr.protocol.frames import Frame
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.parameters import Parameters
 from faspmgr.simulator.synthetic import SyntheticSession
@@ -73,13 +74,14 @@ class Scenario(Parameters):
 
         Where the stream breaks off, the log does too.
         """
+        asked = Asked(multi_session_threshold=self.multi_session_threshold or -1)
         processes = itertools.count(FIRST_PROCESS)
         logs: dict[int, SessionLog] = {}
         for usec, frame, cut, session in self._moments():
             if cut:
                 return
             if frame.type == "INIT":
-                logs[session.node] = SessionLog(next(processes), LOG_BEGINS)
+                logs[session.node] = SessionLog(next(processes), LOG_BEGINS, asked)
             lines = logs[session.node].lines(frame, usec, session.course.messages.http)
             if lines:
                 yield lines.encode("utf-8", "surrogateescape")

@@ -25,6 +25,7 @@ from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.course import Argument, Begin, Clock, Course
 from faspmgr.simulator.faults import Fault, Faults
 from faspmgr.simulator.files import Item, Scan
@@ -73,8 +74,6 @@ class Simulation:
         self.link = link
         self.notes = notes
         self.log_file = log_file
-        has_prefix = log_file is None or log_file.has_prefix
-        self._log = SessionLog(os.getpid(), datetime.now() if has_prefix else None, options.log)
         self.clock = Clock(options.speed or (1.0 if options.copy else math.inf))
         # The sources, each with its destination if it has one of its own; and what is wrong with the command line.
         self._pairs: list[files.Pair] = []
@@ -89,6 +88,8 @@ class Simulation:
         if not self._is_bare and options.key and not os.path.isfile(options.key):
             self._refusal = Refusal(4, f"Private key file not found at path {options.key}")
 
+        has_prefix = log_file is None or log_file.has_prefix
+        self._log = SessionLog(os.getpid(), datetime.now() if has_prefix else None, Asked.of(options, self._refusal))
         messages = Messages(str(uuid.uuid4()), options.user_str, options.cookie, options.direction)
         if self._is_bare:
             messages.user_str = messages.cookie = None

@@ -94,7 +94,8 @@ class Terms:
         xopt_flags: bits XOPT_…, and those of single options.
         node: ClusterNodeId, from 0.
         nodes: ClusterNumNodes, 1 for a transfer of one session.
-        multi_session_threshold: bytes; files of that size and above are shared by the sessions. 0 for none.
+        multi_session_threshold: bytes; files of that size and above are shared by the sessions. 0 for none, and -1
+            where nothing was asked for.
         range: first and last byte that are asked for; None for all.
         user: the user at the peer; None for that of this process.
         destination: path without user and host.
@@ -120,7 +121,7 @@ class Terms:
     xopt_flags: int = XOPT_BARE | XOPT_LOCAL
     node: int = 0
     nodes: int = 1
-    multi_session_threshold: int = 0
+    multi_session_threshold: int = -1
     range: tuple[int, int] | None = None
     user: str | None = None
     host: str | None = None

@@ -187,6 +187,7 @@ def test_events_come_with_their_lines() -> None:
     assert log.add(1, "datagram size 936B, block size 896B, path MTU 1006B") == [
         NotificationEvent(session_id="u", pmtu=1006)
     ]
+    assert log.add(1, PARAMS.format("u").replace("=100000000", "=40000000")) == []  # what was agreed on stands
     assert log.add(2, FILE.format("u", "Start", "started", "f", 4)) == [
         StatsEvent(session_id="u", file="f", size=10, start_byte=4, written=4, elapsed_usec=1_000_000)
     ]
@@ -331,3 +332,14 @@ def test_what_is_open_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversion, "MAX_OPEN", 10)
     log = begun(*(f"u{number}" for number in range(100)))
     assert len(log._events._told) == 10  # what it holds is the point
+
+
+def test_a_rate_that_changes() -> None:
+    log = begun("u")
+    progress = "Sender bl t/o=1/2 rate t/m/c={0}/0/0 prog t/f/e=9/8/7"
+    found = [log.add(1, progress.format(rate)) for rate in (100_000_000, 30_000_000, 30_000_000)]
+    assert [[event.type for event in events] for events in found] == [["STATS"], ["STATS", "NOTIFICATION"], ["STATS"]]
+    assert found[1][1] == NotificationEvent(session_id="u", rate=30_000)
+    assert log.add(2, PARAMS.format("u").replace("=100000000", "=45000000")) == [
+        NotificationEvent(session_id="u", rate=45_000)
+    ]

@@ -1,4 +1,4 @@
-"""faspmgr-ascp against a real ascp, command line by command line: the same stream, output and status.
+"""faspmgr-ascp against a real ascp, command line by command line: the same stream, log, output and status.
 
 The real one is run against an SSH port that is closed; the simulator is told that it is. Set FASPMGR_ASCP to a real
 ascp to run these tests.
@@ -12,6 +12,7 @@ import re
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pytest
 
 from tests import launcher
 from tests.launcher import SIMULATOR
+from tests.simulator.logs import NAME
 from tests.simulator.management import read_all
 
 REAL = os.environ.get("FASPMGR_ASCP", "")
@@ -39,6 +41,7 @@ CLOSED TO
 -l 1.5G CLOSED TO
 -l 1.2345m CLOSED TO
 -l 50% CLOSED TO
+-m 1.5k CLOSED TO
 -l 20 CLOSED TO
 -Tdql 100m CLOSED TO
 -c aes256 CLOSED TO
@@ -59,6 +62,8 @@ CLOSED TO
 --policy=low CLOSED TO
 --overwrite=never CLOSED TO
 --overwrite=always CLOSED TO
+--overwrite=older CLOSED TO
+--overwrite=never a b
 --overwrite=diff CLOSED TO
 --overwrite=diff+older CLOSED TO
 --file-checksum=md5 CLOSED TO
@@ -81,6 +86,7 @@ CLOSED TO
 --file-crypt=encrypt CLOSED TO
 --file-crypt=decrypt CLOSED TO
 -N '*.x' -E '*.y' --ignore-host-key --multi-session-threshold=100 -X 500 CLOSED TO
+--multi-session-threshold=0 -C 1:2 CLOSED TO
 --file-list=LIST --mode=send --host=127.0.0.1 CLOSED /dst
 --file-list=LIST --mode=send CLOSED xfer@127.0.0.1:/dst
 --file-list=LIST /dst
@@ -94,6 +100,7 @@ CLOSED TO
 --keepalive --mode=send --host=127.0.0.1 a /dst
 --mode=send --host=127.0.0.1
 --mode=send a b
+--mode=recv a b
 --host=h CLOSED TO
 a
 a b
@@ -132,31 +139,41 @@ class Run:
     out: str
     err: str
     stream: str
+    log: str
 
 
 def run(program: Sequence[str], line: str, folder: Path, closed: int, **env: str) -> Run:
     names = {"CLOSED": f"-P {closed}", "TO": "notes.txt xfer@127.0.0.1:/data/out"}
     words = shlex.split(re.sub(r"\b(CLOSED|TO)\b", lambda match: names[match[1]], line))
     words = [word.replace("LIST", str(folder / "list")) for word in words]
+    logs = Path(tempfile.mkdtemp(dir=folder))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        words = ["-M", str(server.getsockname()[1]), *words]
+        words = ["-M", str(server.getsockname()[1]), "-L", str(logs), *words]
         done = launcher.run(*words, program=program, environment={"ASPERA_SCP_FILEPASS": "p", **env}, clean=True)
         server.settimeout(0.1)
         data = b""
         with contextlib.suppress(TimeoutError), server.accept()[0] as connection:
             data = read_all(connection)
     stream = re.sub(r"^(SessionId|Elapsedusec): .*", r"\1: #", data.decode(), flags=re.MULTILINE)
-    return Run(done.status, done.out, done.err, stream)
+    return Run(done.status, done.out, done.err, stream, _sessions(logs / NAME))
+
+
+def _sessions(log: Path) -> str:
+    """What a log says of its session, without what differs from run to run, or names the program and the machine."""
+    lines = log.read_text("utf-8", "surrogateescape").splitlines() if log.exists() else []
+    text = "\n".join(line.partition("] ")[2] for line in lines if "FASP Session" in line)
+    return re.sub(r'(?<=[ ])((?:uu)?id|os|ver)=("[^"]*"|\S+)', r"\1=#", text)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the real one is for Linux")
 @pytest.mark.parametrize("line", COMMAND_LINES)
-def test_the_same_stream_output_and_status(line: str, tmp_path: Path, closed: int) -> None:
+def test_the_same_stream_log_output_and_status(line: str, tmp_path: Path, closed: int) -> None:
     (tmp_path / "list").write_text("one line\n")
     cookie = {"ASPERA_SCP_COOKIE": "ck"}
     real = run([REAL], line, tmp_path, closed, **cookie)
     ours = run(SIMULATOR, line, tmp_path, closed, **cookie, FASPMGR_ASCP_FAULT="fail=44@connect")
     assert ours == real
+    assert bool(real.log) == bool(real.stream)
 
 
 @pytest.mark.parametrize("line", UNKNOWN)

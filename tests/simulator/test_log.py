@@ -11,6 +11,7 @@ import pytest
 
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import Scenario
+from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.log import SessionLog
 from tests.simulator.logs import of, read
 
@@ -43,8 +44,10 @@ def stop(usec: int, name: str, size: int, written: int, sent: int, written_in_al
     return usec, "STOP", progress(usec, name, size, written, sent, written_in_all, **more)[2]
 
 
-def log_of(moments: Iterable[Moment], began: datetime | None = datetime(2026, 1, 5, 9)) -> str:
-    log = SessionLog(0x12AB, began)
+def log_of(
+    moments: Iterable[Moment], began: datetime | None = datetime(2026, 1, 5, 9), asked: Asked | None = None
+) -> str:
+    log = SessionLog(0x12AB, began, asked)
     return "".join(log.lines(Frame(type_, fields), usec) for usec, type_, fields in moments)
 
 
@@ -211,6 +214,7 @@ def test_a_code_without_a_known_pair_is_words_alone() -> None:
         (4, "Destination path check failed", 4),
         (4, "Private key file not found at path /nonexistent", 50),
         (8, "Source file list not specified", 62),
+        (8, "no file arguments", 62),
         (8, "no remote host specified", 106),
     ],
 )
@@ -281,12 +285,35 @@ def test_rate_and_policy_are_those_at_the_end(adaptive: str, priority: str, word
     assert (after["targetrate"], after["minrate"], after["rate_policy"]) == (20_000_000, 0, word)
 
 
+@pytest.mark.parametrize(("cipher", "size"), [("none", 1448), ("aes-128", 1468)])
+def test_a_cipher_makes_datagrams_larger(cipher: str, size: int) -> None:
+    """As in the log of 3.9.6, where the path MTU is that of the simulator."""
+    moments = [(0, "INIT", INIT), (0, "SESSION", {**SESSION, "Cipher": cipher}), *WHOLE[2:]]
+    (fields,) = of(read(log_of(moments).encode()), "datagram")
+    assert fields == {"datagram_size": size, "block_size": 1408, "path_mtu": 1492}
+
+
 def test_http_fallback_is_all_that_is_said_of_it() -> None:
     """As seen: the session has started, and no more is heard of it."""
     records = read(b"".join(Scenario(files=3, fallback=True).log()))
     assert [record.kind for record in records[-3:]] == ["session_start", "session_params", "other"]
     assert records[-1].message == "Falling back to HTTP"
     assert of(records, "session_start")[0]["status"] == "started"
+
+
+def test_a_rate_that_was_changed_is_in_whole_kilobits() -> None:
+    """What was asked for, in bits, holds until somebody asks for another one."""
+    changed = {"SessionId": UUID, "Rate": "20000", "MinRate": "1000"}
+    moments = [*WHOLE[:4], (1_500_000, "NOTIFICATION", changed), *WHOLE[4:]]
+    records = read(log_of(moments, asked=Asked(rate=50_000_999, min_rate=1_000_500)).encode())
+    rates = [(fields["targetrate"], fields["minrate"]) for fields in of(records, "session_params")]
+    assert rates == [(50_000_999, 1_000_500), (20_000_000, 1_000_500)]
+
+
+def test_the_threshold_of_a_scenario() -> None:
+    records = read(b"".join(Scenario(files=2, sessions=2, multi_session_threshold=1_000_000).log()))
+    found = [fields["cluster_multi_session_threshold"] for fields in of(records, "session_params")]
+    assert found == [1_000_000] * 4
 
 
 def test_rates_have_their_unit() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from faspmgr.simulator import Scenario
 from faspmgr.simulator.logfile import LogFile
+from faspmgr.simulator.player import messages
 from tests import launcher
 from tests.launcher import SIMULATOR
 from tests.simulator.logs import NAME, of, read_folder
@@ -59,6 +62,55 @@ def test_the_port_is_closed(source: Path, tmp_path: Path) -> None:
     assert of(records, "auth") == of(records, "file_statistics") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", {"ovr": 1, "targetrate": 10_000_000, "minrate": 0, "cluster_multi_session_threshold": -1}),
+        ("--overwrite=never", {"ovr": 63}),
+        ("--overwrite=always", {"ovr": 255}),
+        ("--overwrite=older", {"ovr": 2}),
+        ("--overwrite=diff", {"ovr": 1}),
+        ("--overwrite=diff+older", {"ovr": 3}),
+        ("-l 1.2345m -m 1.5k", {"targetrate": 1_234_500, "minrate": 1_500}),
+        ("-C 1:2", {"partial_file_suffix": "", "cluster_num_nodes": 2, "cluster_node_id": 0}),
+        ("-C 1:2 --partial-file-suffix=.part", {"partial_file_suffix": ".part"}),
+        ("--partial-file-suffix=.part", {"partial_file_suffix": ".part"}),
+        ("--multi-session-threshold=100", {"cluster_multi_session_threshold": 100}),
+        ("--multi-session-threshold=0", {"cluster_multi_session_threshold": 0}),
+    ],
+)
+def test_what_was_asked_for_and_no_message_says(words: str, expected: dict[str, object], tmp_path: Path) -> None:
+    """Values as in the log of a real one; tests/real compares the whole lines."""
+    run("-L", tmp_path, *words.split(), "a", "u@h:/nowhere", fault="fail=44@connect")
+    for fields in of(read_folder(tmp_path), "session_params"):
+        assert {name: fields[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "op", "side", "code", "reason"),
+    [
+        ("a", "recv", "Receiver", 106, "Usage error"),
+        ("--mode=send a b", "send", "Sender", 106, "Usage error"),
+        ("--mode=recv a b", "recv", "Receiver", 106, "Usage error"),
+        ("--mode=send --host=h", "recv", "Receiver", 62, "Source file list not specified"),
+        ("--keepalive --mode=send --host=h a /b", "recv", "Receiver", 56, "Too many files open"),
+        ("-i /nonexistent a u@h:/b", "send", "Sender", 50, "No such file or directory"),
+        ("u@h:/b", "send", "Sender", 62, "Source file list not specified"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(
+    words: str, op: str, side: str, code: int, reason: str, tmp_path: Path
+) -> None:
+    """As in the log of a real one: received, as long as the direction is not known."""
+    run("-L", tmp_path, *words.split())
+    records = read_folder(tmp_path)
+    for kind in ("session_start", "session_stop"):
+        (line,) = of(records, kind)
+        assert (line["op"], line["errcode"], line["errstr"]) == (op, code, reason)
+    (statistics,) = of(records, "session_statistics")
+    assert statistics["side"] == side
+
+
 @pytest.mark.parametrize("fault", ["die@500000", "silent-exit@500000"])
 def test_a_process_that_dies_stops_writing(fault: str, source: Path, tmp_path: Path) -> None:
     run_process("-L", tmp_path, source / "large.bin", "u@h:/nowhere", fault=fault)
@@ -91,6 +143,37 @@ def test_standard_error(source: Path) -> None:
 def test_an_empty_argument_is_no_log(source: Path) -> None:
     outcome = run_alone("-L", "", str(source / "small.txt"), "u@h:/nowhere")
     assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [(b"Elapsedusec", b""), (b"Written", b"Written: x\n"), (b"Written", b"Written: " + b"9" * 400 + b"\n")],
+)
+def test_a_recording_that_lacks_something(name: bytes, damage: bytes, tmp_path: Path) -> None:
+    """No line for a message without what it needs, and no log of a session whose INIT is not there."""
+    whole = b"".join(Scenario(files=2).stream())
+    first, second = (message for message in messages([whole]) if b"Type: STOP" in message)
+    damaged = re.sub(name + rb": .*\n", damage, first)
+    other = re.sub(rb"SessionId: .*\n", b"SessionId: another\n", second)
+    recorded = tmp_path / "recorded.fasp"
+    recorded.write_bytes(whole.replace(first, damaged + other))
+    outcome = run("-L", tmp_path, f"--simulate-play={recorded}", "a", "u@h:/nowhere")
+    assert (outcome.status, outcome.data) == (0, recorded.read_bytes())
+    records = read_folder(tmp_path)
+    names = [fields["file"] for fields in of(records, "transfer_stop")]
+    assert names == ["/data/in/project/00000/file-00000001.bin"]
+    assert [fields["status"] for fields in of(records, "session_stop")] == ["success"]
+
+
+def test_a_recording_is_logged_in_its_own_time(fixtures: Path, tmp_path: Path) -> None:
+    """Two attempts, each a process: the second one begins where the first one ends, and takes 2.741388 s."""
+    run("-L", tmp_path, f"--simulate-play={fixtures}/sessions/retry.fasp", "a", "u@h:/nowhere")
+    first, second = (record for record in read_folder(tmp_path) if record.kind == "session_stop")
+    assert first.process
+    assert first.time
+    assert second.time
+    assert second.process == first.process + 1
+    assert (second.time - first.time).total_seconds() == pytest.approx(2.741388, abs=0.001)
 
 
 def test_a_folder_that_is_not_there(source: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import faspmgr
 from faspmgr.logs import LogRecord, LogSession, sessions
 from faspmgr.logs.codes import LOG_CODES
 from faspmgr.simulator import Scenario
@@ -204,3 +205,26 @@ def test_a_session_over_http(source: Path, tmp_path: Path) -> None:
     outcome = run("-L", tmp_path, "-y", "1", source, "u@h:/nowhere", fault="fail=14")
     (stream,), (log,) = tracked(outcome.data).sessions, tracked_log(read_folder(tmp_path)).sessions
     assert (log.id, stream.state, log.state) == (stream.id, "done", "lost")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ascp-3.9.0/missing-source",
+        "ascp-3.9.0/multi-session-second",
+        "ascp-3.9.0/peer-client-license",
+        "ascp-3.9.0/refused",
+        "logs/manager-line",
+        "sessions/breaks-off",
+        "sessions/retry",
+        "sessions/two-sessions",
+        "sessions/upload-skip-failure",
+    ],
+)
+def test_a_recorded_stream_that_is_played(name: str, fixtures: Path, tmp_path: Path) -> None:
+    path = fixtures / f"{name}.fasp"
+    run("-L", tmp_path, f"--simulate-play={path}", "a", "u@h:/nowhere")
+    stream = Tracker(keep_files="all")
+    for event in faspmgr.read(str(path)):
+        stream.update(event)
+    compare_all(stream, read_folder(tmp_path))
