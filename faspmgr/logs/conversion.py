@@ -3,7 +3,7 @@
 ::
 
     Session Start                INIT
-    Session Params               SESSION: what Start, Params and AUTH say together; NOTIFICATION where the rate is another
+    Session Params               SESSION: what Start, Params and AUTH say together; NOTIFICATION of another rate
     Measured pMTU, datagram      NOTIFICATION
     Transfer Start               STATS, from where the file starts
     Transfer Stop                STOP; FILEERROR where it failed
