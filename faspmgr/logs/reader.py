@@ -240,7 +240,7 @@ class LogReader:
     # -- blocks
 
     def _read_other(self, record: LogRecord, results: list[LogRecord]) -> None:
-        """A line that is part of a block, or one of which nobody knows how it ends."""
+        """A line that is part of a block, or one that the next line may go on from."""
         owner = (record.host, record.process)
         message = record.message
         if record.kind == "file_statistics":
