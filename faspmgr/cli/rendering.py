@@ -21,7 +21,10 @@ from faspmgr.protocol.frames import Frame
 Render = Callable[[list[Event]], bytes]
 """Gives what is to be written for events that came together; nothing for one without any field that was asked for."""
 
-LEFT_OUT = "faspmgr: each WRITE with data is left out, as the data are not kept"
+MAX_DATA_BYTES = 1 << 26
+"""Data of a WRITE that ``fasp`` gives back; one with more is a problem, and left out."""
+
+LEFT_OUT = "faspmgr: each WRITE with data is left out, as a log of lines does not have them"
 
 
 @attrs.frozen
@@ -107,7 +110,7 @@ class _Wire:
             frame.data = b""
         if frame.data is not None or frame.announced_bytes is None:
             return frame.encode()
-        # The data were skipped when the message was read. Without them, what follows would be read as the data.
+        # Without the data, what follows would be read as the data.
         if not self._logged:
             self._logged = True
             click.echo(LEFT_OUT, err=True)
