@@ -38,6 +38,7 @@ class EventReader:
     Args:
         strict: stop at the first problem of a capture, as Parser does. A log has no problems.
         on_problem: called for each problem of a capture.
+        max_data_bytes: as of Parser, for a capture.
 
     Example:
         >>> reader = EventReader()
@@ -47,13 +48,19 @@ class EventReader:
         'log'
     """
 
-    def __init__(self, strict: bool = False, on_problem: Callable[[Problem], None] | None = None) -> None:
+    def __init__(
+        self,
+        strict: bool = False,
+        on_problem: Callable[[Problem], None] | None = None,
+        max_data_bytes: int = 0,
+    ) -> None:
         check_callbacks(on_problem=on_problem)
         self.kind: Kind | None = None
         """What it is; None while that is not known."""
 
         self._strict = strict
         self._on_problem = on_problem
+        self._max_data_bytes = max_data_bytes
         # What came before it was known.
         self._start = bytearray()
         # How much of that was looked at, and whether all lines there are those of a syslog.
@@ -119,7 +126,7 @@ class EventReader:
     def _begin(self, kind: Kind) -> list[Event]:
         self.kind = kind
         if kind == "capture":
-            self._reader = Parser(strict=self._strict, on_problem=self._on_problem)
+            self._reader = Parser(strict=self._strict, on_problem=self._on_problem, max_data_bytes=self._max_data_bytes)
         else:
             from faspmgr.logs.conversion import LogParser  # most sources are none
 

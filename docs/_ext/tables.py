@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -23,7 +23,7 @@ from faspmgr.logs import fields as log_fields
 from faspmgr.manager.stopping import STOP_STEPS, StopRule
 from faspmgr.manager.watchdog import WATCH
 from faspmgr.protocol import codes, fields, problems
-from faspmgr.protocol.commands import COMMANDS
+from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES
 from faspmgr.tracking.session import STATES, TRANSITIONS
 from faspmgr.verdicts import ExitStatus
@@ -105,11 +105,11 @@ def event_table() -> Table:
     return Table(["type", "class", "when", "fields"], [3, 4, 6, 14], rows)
 
 
-def command_table() -> Table:
-    """Every command to ascp."""
+def command_table(commands: Mapping[str, CommandRow] = COMMANDS) -> Table:
+    """Every command to ascp of a table."""
     rows = [
         [code(name), code(row.type), code(row.cls.__name__), row.description, ", ".join(map(code, row.fields))]
-        for name, row in COMMANDS.items()
+        for name, row in commands.items()
     ]
     return Table(["command", "type", "class", "what it does", "fields"], [2, 2, 3, 6, 6], rows)
 
@@ -135,6 +135,8 @@ def spec_table() -> Table:
 LIMITS = [
     ("faspmgr.protocol.tokenizer", "MAX_FRAME_BYTES", "bytes of a message; can be set"),
     ("faspmgr.protocol.grammar", "MAX_FIELDS", "fields of a message"),
+    ("faspmgr.protocol.frames", "MAX_PAYLOAD_BYTES", "bytes of data of a WRITE"),
+    ("faspmgr.cli.rendering", "MAX_DATA_BYTES", "bytes of data of a WRITE that decode gives back"),
     ("faspmgr.protocol.tokenizer", "MAX_PROBLEMS", "problems that are remembered; all of them are counted"),
     ("faspmgr.protocol.fields", "MAX_JSON_DEPTH", "levels of JSON in a value"),
     ("faspmgr.tracking.tracker", "MAX_SESSIONS", "sessions that a tracker remembers"),
@@ -226,6 +228,7 @@ TABLES: dict[str, Callable[[], Table]] = {
     "problems": problem_table,
     "events": event_table,
     "commands": command_table,
+    "stream-commands": lambda: command_table(STREAM_COMMANDS),
     "exit-statuses": exit_table,
     "spec": spec_table,
     "limits": limit_table,

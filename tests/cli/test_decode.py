@@ -11,6 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faspmgr import jsontext
+from faspmgr.cli import rendering
+from faspmgr.cli.commands import decode
+from faspmgr.protocol.commands import Close, Put, SetRate, Write
 from faspmgr.protocol.parser import parse
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.cli.terminal import invoke
@@ -298,15 +301,46 @@ def test_fasp_gives_back_a_value_with_a_cr() -> None:
     assert (result.status, result.out) == (0, data + STOP_A)
 
 
-@pytest.mark.parametrize("count", [1, 5])
-def test_fasp_leaves_out_a_write_with_data(count: int) -> None:
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"\r\n\0\xff", STOP_A, b"x\n" * 100_000])
+def test_fasp_gives_back_a_streamed_file(data: bytes) -> None:
+    sent = [Put("/x", 9), Write("/x", 0, data), SetRate(5), Write("/x", 9, data), Close("/x")]
+    stream = STOP_A + b"".join(command.encode() for command in sent) + STOP_A
+    assert invoke("decode", "--format", "fasp", "--strict", stdin=stream) == (0, stream, "")
+    only = invoke("decode", "--format", "fasp", "--type", "WRITE", stdin=stream)
+    assert only == (0, sent[1].encode() + sent[3].encode(), "")
+
+
+def test_other_formats_have_no_data() -> None:
+    stream = Write("/x", 0, b"secret").encode()
+    for form in ("jsonl", "csv", "tsv", "text"):
+        result = invoke("decode", "--format", form, stdin=stream)
+        assert (result.status, result.err) == (0, "")
+        assert "WRITE" in result.text
+        assert "secret" not in result.text
+
+
+def test_fasp_leaves_out_a_write_with_too_many_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rendering.MAX_DATA_BYTES == 64 << 20
+    monkeypatch.setattr(decode, "MAX_DATA_BYTES", 22)
     inside = b"FASPMGR 2\nType: DONE\n\n"  # data, not a message
-    data = STOP_A + (WRITE % len(inside) + inside + b"\n\n" + STOP_A) * count
-    result = invoke("decode", "--format", "fasp", stdin=data)
-    assert (result.status, result.out) == (0, STOP_A * (1 + count))
-    assert [line for line in result.errors if not line.startswith("<stdin>:")] == [
-        "faspmgr: each WRITE with data is left out, as the data are not kept"
+    kept, dropped = Write("/x", 0, inside[1:]).encode(), Write("/x", 0, b"x" + inside).encode()
+    result = invoke("decode", "--format", "fasp", stdin=STOP_A + kept + dropped + STOP_A)
+    assert (result.status, result.out) == (0, STOP_A + kept + STOP_A)
+    # 4 lines of the STOP, 6 of the head of the other WRITE, 3 in its data, 2 behind them
+    assert result.errors == [
+        "<stdin>:16: a WRITE with more than 22 bytes of data, it is dropped with them: Type: WRITE"
     ]
+    strict = invoke("decode", "--format", "fasp", "--strict", stdin=STOP_A + kept + dropped + STOP_A)
+    assert (strict.status, strict.out) == (4, STOP_A + kept)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_fasp_leaves_out_a_write_of_a_log(count: int) -> None:
+    write = b"> FASPMGR 4\n> Type: WRITE\n> Size: 23\n> \n"
+    stop = b"> FASPMGR 2\n> Type: STOP\n> File: a\n> \n"
+    result = invoke("decode", "--format", "fasp", "--unwrap", "^> (.*)", stdin=stop + (write + stop) * count)
+    assert (result.status, result.out) == (0, STOP_A * (1 + count))
+    assert result.errors == ["faspmgr: each WRITE with data is left out, as a log of lines does not have them"]
 
 
 def test_fasp_gives_back_what_has_no_data() -> None:
@@ -332,10 +366,8 @@ LINE = st.one_of(
 @given(st.lists(LINE, max_size=15), st.booleans())
 def test_fasp_read_again_gives_the_same_messages(lines: list[bytes], show: bool) -> None:
     data = b"FASPMGR 2\nType: STATS\n" + b"\n".join(lines) + b"\n\n"
-    reader = Tokenizer()
+    reader = Tokenizer(max_data_bytes=9)
     frames = reader.feed(data) + reader.close()
     result = invoke("decode", "--format", "fasp", *(["--show-secrets"] if show else []), stdin=data)
     assert result.status == 0
-    again = Tokenizer()
-    kept = [frame for frame in frames if (frame.version, frame.type, frame.fields.get("Size")) != (4, "WRITE", "7")]
-    assert again.feed(result.out) + again.close() == kept
+    assert Tokenizer(max_data_bytes=9).feed(result.out) == frames

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 
 import click
 
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading
-from faspmgr.cli.rendering import LEFT_OUT, Selection, renderer
+from faspmgr.cli.rendering import LEFT_OUT, MAX_DATA_BYTES, Selection, renderer
 from faspmgr.cli.text import did_you_mean, printable
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES
@@ -24,7 +25,7 @@ from faspmgr.protocol.events import EVENT_CLASSES
     default="jsonl",
     help="jsonl (default): one JSON object a line; csv, tsv: a header, and the same columns in every row, where"
     r" tsv has \t, \r, \n and \\ for a TAB, CR, LF and backslash; text: a line for people;"
-    " fasp: the messages as they are on the wire.",
+    " fasp: the messages as they are on the wire, each WRITE with its data.",
 )
 @click.option("--raw", is_flag=True, help="Names and texts as on the wire, instead of typed values.")
 @click.option("--type", "types", metavar="TYPE,…", multiple=True, help="Only messages of these types.")
@@ -67,7 +68,8 @@ def command(
     def read(source: Reading) -> None:
         nonlocal missing
         render = renderer(form, select, wanted)
-        for _file, events in source.batches(source.make_event_reader):
+        kept = MAX_DATA_BYTES if form == "fasp" else 0
+        for _file, events in source.batches(functools.partial(source.make_event_reader, max_data_bytes=kept)):
             if wanted:
                 events = [event for event in events if event.type.upper() in wanted]
                 missing = missing and missing.difference(event.type.upper() for event in events)
