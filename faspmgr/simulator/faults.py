@@ -7,7 +7,7 @@
 =============================  =========================================================================================
 fail=CODE[@WHERE]              the session ends in ERROR with that code
 fail-file=CODE[@N]             the N-th file (default 1) ends in FILEERROR with that code, the others go on
-stream-full@BYTES              the disk is full for streams at that byte: FILEERROR 25, the others go on until they write
+stream-full@BYTES              the disk is full for streams at that byte: FILEERROR 25 of each that goes on to write
 refuse-write=K                 the K-th WRITE of the session is refused: FILEERROR 36 of its stream
 hang[@WHERE]                   nothing more happens, commands are not read; by itself it ends after ten minutes
 silent-exit[@WHERE]            exits with status 1, and reports nothing

@@ -11,7 +11,6 @@ from typing import Any, NoReturn, TextIO
 
 from faspmgr.protocol.frames import Frame
 
-
 MAX_STREAMED_BYTES = 64 << 20
 """What is kept of the streams of one run: a test reads it into memory."""
 

@@ -45,7 +45,7 @@ Usage: ascp [OPTION] SRC... DEST
 """
 
 STREAMING = "--faspmgr-io"
-"""The one option that ascp 3.9.0 refuses, and the simulator has: newer releases do, and nothing else can be streamed to."""
+"""ascp 3.9.0 refuses this option. The simulator has it, as newer releases do: what streams cannot be tested without."""
 _NAMES = [(name, bool(option.value)) for option in OPTIONS if not option.newer for name in option.names]
 SHORT = "".join(name[1:] + ":" * takes_value for name, takes_value in _NAMES if not name.startswith("--"))
 OWN_FLAGS = ["simulate-copy"]
@@ -147,6 +147,11 @@ class Options(Terms):
     def is_persistent(self) -> bool:
         """Is it told what to transfer while it runs, until it is told to end?"""
         return self.keepalive or self.streams
+
+    @property
+    def needs_manager(self) -> str:
+        """What ascp says where there is nobody to tell it."""
+        return f"management -M connection required for {'--keepalive' if self.keepalive else STREAMING} session"
 
     @property
     def creates_directory(self) -> bool:
@@ -465,8 +470,7 @@ def _split_arguments(options: Options) -> Refusal | None:
         if not (options.sources or listed):
             return Refusal(8, "Source file list not specified")
     elif not options.managers:
-        name = "--keepalive" if options.keepalive else STREAMING
-        return Refusal(8, f"management -M connection required for {name} session", Stage.STARTUP)
+        return Refusal(8, options.needs_manager, Stage.STARTUP)
     if options.range and options.mode != "recv":
         return Refusal(8, "range -@ only works with receive", Stage.STARTUP)
     prefix = options.source_prefix

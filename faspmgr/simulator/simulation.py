@@ -34,7 +34,7 @@ from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.logfile import LogFile
 from faspmgr.simulator.messages import File, Messages, Refusal, Stage, describe
 from faspmgr.simulator.notes import Notes, exit_now, log
-from faspmgr.simulator.options import STREAMING, Options
+from faspmgr.simulator.options import Options
 from faspmgr.simulator.streams import TYPES as STREAM_TYPES
 from faspmgr.simulator.streams import Streams
 from faspmgr.simulator.terms import local_user, whole_datagrams
@@ -100,7 +100,7 @@ class Simulation:
         self.scan = Scan(self.course.counts)
         # The sum of the sizes of all files so far, bytes.
         self.job_bytes = 0
-        # How many sources and streams were begun; those of the command line not counted, as a session has no others then.
+        # How many files of START, and streams, were begun.
         self.index = 0
         self.streams = Streams(self)
         # The file of START or of the command line that is in progress.
@@ -186,18 +186,21 @@ class Simulation:
 
     def _serve(self) -> Iterator[Argument]:
         """A persistent session: one START after the other, and what is streamed, until it is to end."""
-        while self.queue or not (self.lingering and self.streams.is_idle):
+        while True:
             self.streams.work()
             if self.queue:
                 self.index += 1
                 yield from self._start(self.index, self.queue.popleft())
-            elif not self.streams.has_work:
-                if not self.link.has_manager:
-                    name = "--keepalive" if self.options.keepalive else STREAMING
-                    raise SessionOverError(Refusal(8, f"management -M connection required for {name} session"))
+            elif self.streams.has_work:
+                continue
+            elif self.lingering and not self.streams.has_open:
+                return
+            elif self.link.has_manager:
                 self.apply(self.link.poll(IDLE_SECONDS))
                 self.clock.catch_up()
                 self.streams.report_due()
+            else:
+                raise SessionOverError(Refusal(8, self.options.needs_manager))
 
     def _start(self, index: int, frame: Frame) -> Iterator[Argument]:
         source = unescape_path(frame.fields["Source"])

@@ -16,7 +16,7 @@ MAX_SPANS = 100_000
 """Gaps between the bytes that came of one file. A limit for security: it bounds memory."""
 MAX_OFFSET = 2**63 - 1
 SIZE_DIFFERS = 53
-"""The code for a size that does not fit what came: the one that is about the end of a file, and no reason to try again."""
+"""The code for a size that does not fit what came: it is about the end of a file, and no reason to try again."""
 
 
 class Spans:

@@ -1,4 +1,4 @@
-"""The files that a manager streams to a simulated ascp (``--faspmgr-io``): PUT, WRITE and CLOSE, in the order they come.
+"""The files that a manager streams to a simulated ascp (``--faspmgr-io``): PUT, WRITE and CLOSE, in their order.
 
 ::
 
@@ -10,7 +10,7 @@
 - What fails (FILEERROR) ends its stream, and the session goes on. What the manager has sent of it by then, up to its
   CLOSE, is passed over without another word.
 - WRITE or CLOSE of what is not open, and PUT of what is, are a FILEERROR for that destination.
-- A gap that no WRITE has filled is zeros, and counts at CLOSE, unless PUT has said a size: then all of it must have come.
+- A gap that no WRITE has filled is zeros, and counts at CLOSE. Where PUT has said a size, all of it must have come.
 - STOP with a destination as its Source breaks a stream off: FILEERROR 28.
 
 Commands for streams wait here until the time of the session has come for them, so that data that come faster than the
@@ -64,11 +64,6 @@ class Streams:
         self._writes = 0
         # When streams were looked at last, in real time.
         self._looked = time.monotonic()
-
-    @property
-    def is_idle(self) -> bool:
-        """Is nothing open, and does nothing wait?"""
-        return not (self._open or self._waiting)
 
     @property
     def has_work(self) -> bool:
