@@ -13,9 +13,9 @@ How fast
     seen before costs one search for its end and one match (layouts.py); any other goes by lines.
     A CR costs only the message that it stands in, and a run of empty lines hardly more than one of them.
 Worst case
-    Memory is bounded by max_frame_bytes and max_data_bytes plus the piece just fed. A longer message is reported and dropped, with all
-    that follows up to the next header; so is one of more than 1,000 fields. A longer line outside of messages is
-    dropped as it comes.
+    Memory is bounded by max_frame_bytes, twice max_data_bytes, and the piece just fed. A longer message is reported and
+    dropped, with all that follows up to the next header; so is one of more than 1,000 fields. A longer line outside of
+    messages is dropped as it comes.
 
 The plan
     Between messages the reader waits for LF LF, behind which no message can be open, and reads all that it has up to
@@ -23,8 +23,8 @@ The plan
     once, without waiting, while the grammar has a message open, and where there is no LF LF but a CR, which could be
     part of an end, or more bytes than a message may have. It is back to waiting as soon as the message is closed.
 
-    The data of a WRITE are never read: they are skipped as they come, or, where they are kept, wait in the buffer until
-    all are there, and its Frame with them.
+    The data of a WRITE are never read: they are skipped as they come, or, where they are kept, wait beside the buffer
+    until all are there, and its Frame with them.
 
     ``StreamReader._match_messages`` is the fast path, and _speedups.c its compiled twin. It could be left out without
     any difference in the results. Each of the two stops in front of the first message that is not clean.
@@ -45,7 +45,7 @@ from faspmgr.protocol.frames import DATA_END, Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
 from faspmgr.protocol.layouts import HEADER, Layout, Layouts, Matcher, compiled, frame_layout
 from faspmgr.protocol.problems import Problem
-from faspmgr.protocol.speedups import COMPILED, UNREAD, Unread
+from faspmgr.protocol.speedups import COMPILED, UNREAD, Unread, count_lines
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -54,6 +54,9 @@ MAX_FRAME_BYTES = 1 << 20
 MAX_PROBLEMS = 1000
 WINDOW_BYTES = 1 << 16
 """Bytes that are decoded at once: enough to spread the cost of a call over many messages, and bounded."""
+
+BLOCK_BYTES = 1 << 16
+"""The data of a WRITE are kept in pieces of so many bytes or more: small ones would take more memory than they hold."""
 
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
@@ -91,8 +94,9 @@ class StreamReader(Unread, Generic[T]):
 
         self._grammar = Grammar(self._report, max_frame_bytes, max_data_bytes)
         self._keeps_data = max_data_bytes > 0
-        # A WRITE whose data are not complete, where they are kept.
+        # A WRITE whose data are not complete, where they are kept, and those that were read so far.
         self._write: Frame | None = None
+        self._data: list[bytes] = []
         self._layouts = Layouts(self._make_layout)
         # What reads them, by their first two lines; empty where the compiled twin does.
         self._matchers: dict[str, list[Matcher[T]]] = {}
@@ -294,16 +298,20 @@ class StreamReader(Unread, Generic[T]):
     def _read_payload(self, start: int) -> int:
         """Read the data of a WRITE, in buffer[start:], as far as they are there; return where to go on."""
         self._window = 0
-        write, missing = self._write, start + self._grammar.payload - len(self._buffer)
-        if write and missing > 0:
+        buffer, write, missing = self._buffer, self._write, self._grammar.payload
+        end = min(start + missing, len(buffer))
+        if write and end - start < min(missing, BLOCK_BYTES):
             return start
-        end = min(start + self._grammar.payload, len(self._buffer))
-        self._line += self._buffer.count(b"\n", start, end)
-        self._grammar.payload -= end - start
         if write:
+            data_end = max(start, min(end, start + missing - len(DATA_END)))
+            with memoryview(buffer) as view:
+                self._data.append(bytes(view[start:data_end]))
+        self._line += count_lines(buffer, start, end)
+        self._grammar.payload -= end - start
+        if write and not self._grammar.payload:
+            write.data = b"".join(self._data)
             self._write = None
-            with memoryview(self._buffer) as buffer:
-                write.data = bytes(buffer[start : end - len(DATA_END)])
+            self._data.clear()
             self._results.append(self._make(write))
         return end
 
@@ -322,7 +330,7 @@ class StreamReader(Unread, Generic[T]):
         while not self._grammar.payload and (end := self._buffer.find(b"\n", start)) >= 0:
             start = self._read_line_at(start, end)
         if self._grammar.payload:
-            self._line += self._buffer.count(b"\n", start)
+            self._line += count_lines(self._buffer, start, len(self._buffer))
             start = len(self._buffer)
         rest = bytes(self._buffer[start:])
         if rest and not (self._mid_line or self._grammar.message):

@@ -470,7 +470,7 @@ def test_feed_line_looks_for_no_data_of_a_write() -> None:
     write = b"FASPMGR 4\nType: WRITE\nSize: 5\n\n"
     lines = (write + NOP).split(b"\n")[:-1]
     outcome = by_line(Tokenizer(), [(line, 20 * at, 1 + at) for at, line in enumerate(lines)])
-    assert outcome == ([Frame("WRITE", {"Size": "5"}, 4), nop()], [])
+    assert outcome == Outcome([Frame("WRITE", {"Size": "5"}, 4), nop()], [])
     assert by_line(Tokenizer(), [(line, 0, 1) for line in lines[:4]]) == (outcome.results[:1], [])
     kept = by_line(Tokenizer(max_data_bytes=5), [(line, 20 * at, 1 + at) for at, line in enumerate(lines)])
     assert kept == outcome
