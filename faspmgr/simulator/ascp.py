@@ -38,7 +38,6 @@ from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import USAGE, Options, parse
 from faspmgr.simulator.playedlog import logged
 from faspmgr.simulator.simulation import Simulation
-from faspmgr.simulator.streams import MAX_WRITE_BYTES
 from faspmgr.simulator.terms import VERSION
 
 VERSION_TEXT = f"""\
@@ -159,7 +158,7 @@ def _open(options: Options) -> Link:
     peers = []
     for host, port in options.managers:
         try:
-            peers.append(Peer(host, port, MAX_WRITE_BYTES if options.streams else 0))
+            peers.append(Peer(host, port, options.streams))
         except OSError:
             log(f"ascp: required management connection to port {host}:{port} failed.\n\n", sys.stderr)
             log("ascp: failed to connect to management socket, exiting.\n", sys.stderr)

@@ -16,20 +16,18 @@ from collections import deque
 from collections.abc import Sequence
 
 from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.simulator.inbound import BLOCK, MAX_COMMAND_BYTES, Inbound
 
 CONNECT_SECONDS = 30
 CLOSE_SECONDS = 0.25
 """How long the other side has to close its end after it was sent the last message."""
-MAX_COMMAND_BYTES = 1 << 16
 # Limits for security: what is read, and waits to be applied.
 MAX_COMMANDS = 10_000
 MAX_WAITING_BYTES = 8 << 20
 """Data of streams; more than what is on its way in the buffers of the system, so that a change of rate gets through."""
-RECEIVE_BUFFER_BYTES = 1 << 18
+RECEIVE_BUFFER_BYTES = 1 << 20
 """What the system may hold back of streams: a change of rate comes behind it."""
-_BLOCK = 1 << 18
 
 
 class Peer:
@@ -38,7 +36,7 @@ class Peer:
     Args:
         host: where to connect.
         port: where to connect.
-        max_data_bytes: the most data of one WRITE that are accepted; 0 where those of all are passed over.
+        streams: are the data of WRITEs commands, too? Without, they are passed over.
 
     Raises:
         OSError: nobody listens there.
@@ -46,27 +44,35 @@ class Peer:
     Attributes:
         commands: what was received and not yet applied, the oldest first.
         sends_commands: has the manager not ended its direction yet?
-        too_long: what was found of a command that was longer than is accepted, and was dropped; None for none so far.
     """
 
-    def __init__(self, host: str, port: int, max_data_bytes: int = 0) -> None:
+    def __init__(self, host: str, port: int, streams: bool = False) -> None:
         self.commands: deque[Frame] = deque()
         self.connection = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.connection.setblocking(False)
-        self._tokenizer = Tokenizer(
-            max_frame_bytes=MAX_COMMAND_BYTES, max_data_bytes=max_data_bytes, on_problem=self._note_too_long
-        )
+        self._tokenizer = Tokenizer(max_frame_bytes=MAX_COMMAND_BYTES)
+        # What receives instead of the tokenizer, where there are streams.
+        self._inbound = Inbound() if streams else None
         self.sends_commands = True
-        self.too_long: Problem | None = None
         # Bytes of data in the commands that wait.
         self._data_bytes = 0
 
     @property
+    def too_long(self) -> str:
+        """What is wrong with a command of streams that is longer than is accepted; empty for none so far."""
+        return self._inbound.too_long if self._inbound else ""
+
+    @property
     def has_room(self) -> bool:
         """May more commands be received?"""
-        return self.sends_commands and len(self.commands) < MAX_COMMANDS and self._data_bytes < MAX_WAITING_BYTES
+        return (
+            not self.too_long
+            and self.sends_commands
+            and len(self.commands) < MAX_COMMANDS
+            and self._data_bytes < MAX_WAITING_BYTES
+        )
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
@@ -82,17 +88,21 @@ class Peer:
     def receive(self) -> None:
         """Receive what is there, without waiting."""
         try:
-            data = self.connection.recv(_BLOCK)
+            if self._inbound:
+                commands = self._inbound.receive(self.connection)
+            else:
+                block = self.connection.recv(BLOCK)
+                commands = self._tokenizer.feed(block) if block else None
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if data:
-            for command in self._tokenizer.feed(data):
-                self.commands.append(command)
-                self._data_bytes += len(command.data or b"")
-        else:
+            commands = None
+        if commands is None:
             self.sends_commands = False
+            return
+        self.commands.extend(commands)
+        if self._inbound:
+            self._data_bytes += sum(len(command.data or b"") for command in commands)
 
     def take(self) -> list[Frame]:
         """Give the commands that wait, which are then applied."""
@@ -120,12 +130,8 @@ class Peer:
                     continue
                 if self.has_room:
                     self.receive()
-                elif not self.connection.recv(_BLOCK):  # nobody will look at it
+                elif not self.connection.recv(BLOCK):  # nobody will look at it
                     break
-
-    def _note_too_long(self, problem: Problem) -> None:
-        if problem.kind == "oversized":
-            self.too_long = problem
 
 
 class Link:
@@ -140,9 +146,9 @@ class Link:
         return any(peer.sends_commands for peer in self._peers)
 
     @property
-    def too_long(self) -> Problem | None:
-        """A command that was longer than is accepted, and was dropped; None for none so far."""
-        return next((peer.too_long for peer in self._peers if peer.too_long), None)
+    def too_long(self) -> str:
+        """See Peer."""
+        return next((peer.too_long for peer in self._peers if peer.too_long), "")
 
     def send(self, data: bytes) -> None:
         for peer in list(self._peers):

@@ -252,7 +252,7 @@ class Simulation:
         """Apply commands. Raises SessionOverError and ShutdownError, where they end the session."""
         self.notes.note_commands(commands)
         if self.options.streams and (problem := self.link.too_long):
-            raise SessionOverError(Refusal(1, problem.message))
+            raise SessionOverError(Refusal(1, problem))
         for command in commands:
             if command.type in STREAM_TYPES and self.options.streams:
                 self.streams.receive(command)

@@ -40,7 +40,6 @@ REPORT_USEC = 500_000
 REPORT_SECONDS = 0.5
 """The same in real time, for data that come slowly into a session that does not keep time."""
 # Limits for security: they bound memory, and descriptors.
-MAX_WRITE_BYTES = 16 << 20
 MAX_OPEN = 512
 MAX_WAITING = 10_000
 MAX_FAILED = 10_000
