@@ -42,6 +42,8 @@ from faspmgr.simulator.terms import is_number, local_user, shown_sources, whole_
 
 TICK_USEC = 50_000
 """The longest step of a session that keeps time, so that a change of rate shows soon."""
+POLL_SECONDS = 0.002
+"""How long a session that does not wait goes on before it looks for commands again, and sends its messages."""
 IDLE_SECONDS = 0.5
 """How long a persistent session without work waits for a command before it looks whether anybody is there."""
 # Limits of what a manager may ask for.
@@ -103,6 +105,8 @@ class Simulation:
         # START commands that wait, and the paths that STOP has named: of files that wait, and of the one in progress.
         self.queue: deque[Frame] = deque()
         self.stopped: set[str] = set()
+        # When commands were looked for last, in real time.
+        self._polled = 0.0
         # Has DONE asked to end when the queue is empty?
         self.lingering = False
 
@@ -223,12 +227,13 @@ class Simulation:
 
     def wait(self, usec: float) -> None:
         """Let time pass, and apply the commands that come meanwhile."""
-        deadline = time.monotonic() + self.clock.advance(usec)
-        while True:
+        now = time.monotonic()
+        deadline = now + self.clock.advance(usec)
+        while deadline > now or now - self._polled >= POLL_SECONDS:
+            self._polled = now
             reads = self.streams.has_room and len(self.queue) < MAX_QUEUE
-            self.apply(self.link.poll(max(0.0, deadline - time.monotonic()), reads))
-            if time.monotonic() >= deadline:
-                break
+            self.apply(self.link.poll(max(0.0, deadline - now), reads))
+            now = time.monotonic()
         self.clock.catch_up()
 
     def step(self, left: int, interval: float) -> tuple[int, float]:
