@@ -9,9 +9,12 @@ from faspmgr.ascp.spec import TransferSpec as TransferSpec
 from faspmgr.captures.recorder import Recorder as Recorder
 from faspmgr.errors import AscpError as AscpError
 from faspmgr.errors import FaspmgrError as FaspmgrError
+from faspmgr.errors import FileTransferError as FileTransferError
 from faspmgr.errors import ProtocolError as ProtocolError
 from faspmgr.errors import SpecError as SpecError
+from faspmgr.errors import TransferError as TransferError
 from faspmgr.manager.attempt import Attempt as Attempt
+from faspmgr.manager.handles import FileHandle as FileHandle
 from faspmgr.manager.job import Job as Job
 from faspmgr.manager.listener import Listener as Listener
 from faspmgr.manager.port import ManagementPort as ManagementPort
@@ -19,6 +22,7 @@ from faspmgr.manager.replies import Reply as Reply
 from faspmgr.manager.result import Result as Result
 from faspmgr.manager.running import run as run
 from faspmgr.manager.running import run_sync as run_sync
+from faspmgr.manager.streams import FileStream as FileStream
 from faspmgr.protocol.codes import ErrorCode as ErrorCode
 from faspmgr.protocol.codes import explain as explain
 from faspmgr.protocol.events import ArgStopEvent as ArgStopEvent

@@ -10,7 +10,9 @@ room. Every exception can be pickled and copied with its attributes, as multipro
     ├── CaptureError (ValueError)           a source that cannot be read to its end
     ├── SpecError (ValueError)              a transfer spec that cannot be run
     ├── AscpError (OSError)                 ascp cannot be used
-    │   └── AscpNotFoundError               no ascp where one was looked for
+    │   ├── AscpNotFoundError               no ascp where one was looked for
+    │   └── TransferError                   a session has ended, and can do no more
+    ├── FileTransferError                   a file of a session has failed
     ├── CommandError                        ends a command of the command line with a line and an exit status
     └── SimulatorError                      of the simulated ascp; none of them leaves it
         ├── FaultError (ValueError)         FASPMGR_ASCP_FAULT names an unknown fault
@@ -31,6 +33,8 @@ from typing import TYPE_CHECKING, Any
 from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:  # for type checkers alone: at run time this module imports no room
+    from faspmgr.manager.handles import FileRequest
+    from faspmgr.manager.result import Result
     from faspmgr.protocol.problems import Problem
 
 
@@ -130,6 +134,33 @@ class AscpNotFoundError(AscpError):
         Traceback (most recent call last):
         faspmgr.errors.AscpNotFoundError: /no/such/ascp: no such file
     """
+
+
+class TransferError(AscpError):
+    """A session has ended, and can do no more: before it was negotiated, or before what was asked of it.
+
+    Attributes:
+        result: how it ended; None where its end is not over yet.
+    """
+
+    def __init__(self, message: str, result: Result | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class FileTransferError(FaspmgrError):
+    """A file of a session has failed. The text is one line: the path that was asked for, and why.
+
+    Attributes:
+        handle: the FileHandle or FileStream. In a copy of the error it is one that shows how the file stood, and cannot
+            be waited for.
+        code: the error code of ascp; None where it reported none, such as where its session has ended.
+    """
+
+    def __init__(self, message: str, handle: FileRequest | None = None, code: int | None = None) -> None:
+        super().__init__(message)
+        self.handle = handle
+        self.code = code
 
 
 class CommandError(FaspmgrError):

@@ -36,7 +36,7 @@ class Invocation:
 
 @contextlib.contextmanager
 def prepare(
-    ascp: str, properties: Mapping[str, Property], values: Mapping[str, Any], destination: str
+    ascp: str, properties: Mapping[str, Property], values: Mapping[str, Any], destination: str, streaming: bool = False
 ) -> Iterator[Invocation]:
     """Prepare all that starts ascp, and remove the list of files at the end of the ``with`` statement.
 
@@ -45,6 +45,7 @@ def prepare(
         properties: every property of a spec, by name.
         values: the value of each of them, None where it is not set.
         destination: the destination on the command line, empty for none.
+        streaming: whether files are streamed into the session.
 
     Raises:
         SpecError: a path has no destination, and its source no name of its own.
@@ -53,6 +54,9 @@ def prepare(
     words = [ascp]
     for name, row in properties.items():
         words += row.words(values[name])
+
+    if streaming:
+        words += option_words("--faspmgr-io")
 
     # Some variables stand for more than one property, or for a part of one.
     proxy_password = url_password(values["proxy"] or "")

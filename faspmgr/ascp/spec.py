@@ -147,6 +147,9 @@ class TransferSpec:
     ignored: Mapping[str, Any] = attrs.field(factory=dict)
     """Properties for the vendor's other clients, as they came: kept, and without effect here."""
 
+    streaming: bool = False
+    """Not a property: files are streamed into the session (``--faspmgr-io``), and not named by paths."""
+
     def __attrs_post_init__(self) -> None:
         for name in ("direction", "remote_host"):
             if not getattr(self, name):
@@ -183,8 +186,12 @@ class TransferSpec:
             yield self.paths, "paths", "contradicts keepalive: a persistent session is given its files as it runs"
             yield delete, "delete_before_transfer", "contradicts keepalive"
             yield (self.multi_session or 0) > 1, "multi_session", "contradicts keepalive"
+        elif self.streaming:
+            yield self.paths, "paths", "is not for a session that files are streamed into"
+            yield (self.multi_session or 0) > 1, "multi_session", "is not for a session that files are streamed into"
         else:
             yield not self.paths, "paths", "is missing or empty"
+        if not self.keepalive:
             yield not self._destination(), "destination_root", "is missing"
 
     def _destination(self) -> str:
@@ -194,36 +201,43 @@ class TransferSpec:
         return common_destination(self.paths)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any], *, persistent: bool = False, streaming: bool = False) -> Self:
         """Make a spec from an object as the vendor's documents and servers have it.
 
         Args:
             data: the properties by name. One that is None is not set. The object may be wrapped as servers send it:
                 ``{"transfer_specs": [{"transfer_spec": {…}}]}``. Two older names of properties are accepted; properties
                 for the vendor's other clients are kept in ``ignored``.
+            persistent: set ``keepalive``, whatever the object says.
+            streaming: files are streamed into the session.
 
         Raises:
             SpecError: a property is unknown or missing, and all that makes a spec invalid; the error names it.
         """
         values = property_values(data, SPEC_PROPERTIES)
+        if persistent:
+            values["keepalive"] = True
+        values["streaming"] = streaming
         for name in ("direction", "remote_host"):
             if name not in values:
                 raise SpecError(name, "is missing")
         return cls(**values)
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> Self:
+    def from_json(cls, data: str | bytes, *, persistent: bool = False, streaming: bool = False) -> Self:
         """Make a spec from JSON text.
 
         A file name that is not UTF-8 is written with lone surrogates, as Python does: ``"caf\\udce9"`` is byte E9.
 
         Args:
             data: the text, UTF-8 if it is bytes; the object in it as for ``from_dict``.
+            persistent: as for ``from_dict``.
+            streaming: as for ``from_dict``.
 
         Raises:
             SpecError: the text is invalid JSON, a property is given twice, and what ``from_dict`` raises it for.
         """
-        return cls.from_dict(decode_json(data))
+        return cls.from_dict(decode_json(data), persistent=persistent, streaming=streaming)
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
         """The properties that are set, ready for JSON.
@@ -277,7 +291,7 @@ class TransferSpec:
             ['ascp', '--mode=recv', '--host=example.com'] ['--', 'in'] ['ASPERA_SCP_TOKEN']
         """
         values = {name: getattr(self, name) for name in SPEC_PROPERTIES}
-        with prepare(ascp, SPEC_PROPERTIES, values, self._destination()) as invocation:
+        with prepare(ascp, SPEC_PROPERTIES, values, self._destination(), self.streaming) as invocation:
             yield invocation
 
 

@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import logging
 import os
-import random
 from collections.abc import Callable, Mapping
 
 from faspmgr.ascp import with_option
@@ -23,28 +22,31 @@ from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
+from faspmgr.manager.driven import DrivenJob
 from faspmgr.manager.launch import ArgvOrSpec, Invocations, Launch
+from faspmgr.manager.port import Connection
 from faspmgr.manager.process import Hooks, Process
 from faspmgr.manager.replies import REPLY_TIMEOUT, PendingCommand, Reply, combine
 from faspmgr.manager.result import Result
+from faspmgr.manager.retries import RETRY_WAIT, retry_delay
 from faspmgr.manager.share import Share
 from faspmgr.manager.tasks import task_group
 from faspmgr.protocol.commands import Cancel, Command
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Session, Tracker, Transfer
 
-RETRY_WAIT = 2.0
-MAX_RETRY_WAIT = 60.0
-"""Seconds before a retry: 2, 4, 8, 16, 32, then 60 each time, as the vendor's own client waits."""
-RETRY_JITTER = 0.1
-"""Each wait is up to a tenth shorter or longer. That keeps many that failed at once apart."""
 PROGRESS_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
 
 
-class Job:
+class Job(DrivenJob):
     """A transfer that can be watched and controlled while run() runs it. All methods are for one event loop.
+
+    With ``persistent`` or ``streaming`` it is an asynchronous context manager, and the program drives its session: it
+    gives it files (``upload``, ``download``), or streams them into it (``open``, ``copy``). Entering starts ascp and
+    waits until the session is negotiated; it raises TransferError where the session ends before. Leaving finishes the
+    session, and waits for its end, which ``result`` has; an exception that leaves the block cancels it.
 
     Args:
         argv_or_spec: a command line of ascp, the program first (``ascp`` is looked for), or a transfer spec. ``-M`` is
@@ -55,6 +57,10 @@ class Job:
             the spec has a resume policy.
         sessions: how many ascp share the transfer, 1 to 128. By default as many as the spec says, else one.
         udp_port: the UDP port of the first session; the others get those that follow it.
+        persistent: files are given to the session while it runs; adds ``--keepalive``.
+        streaming: files are streamed into the session; adds ``--faspmgr-io``.
+        idle_timeout: seconds without a file after which a session that the program drives is finished; None for any
+            time.
         connect_timeout: seconds from the start of ascp to its connection.
         stall_timeout: seconds without progress after which ascp is stopped; None for any time.
         grace: seconds for ascp to end when it should, before it gets a signal.
@@ -73,13 +79,16 @@ class Job:
     A callback is a plain function. What it raises ends the transfer, and comes out of run().
 
     Raises:
-        ValueError: the command line or the spec cannot be run, or an argument is invalid.
+        ValueError: the command line or the spec cannot be run, or an argument is invalid. Neither ``retry`` nor
+            ``sessions`` go together with ``persistent`` or ``streaming``: only the program can ask once more for what
+            it has asked for.
         TypeError: a word of the command line is no text, or a callback is a coroutine function.
         OSError: the recording cannot be written.
 
     Attributes:
         tracker: the state of sessions and transfers, those of others among them where they use it, too.
         attempts: every run of ascp that has ended so far.
+        result: how a session ended that the program drives; None as long as it has not.
 
     Example:
         >>> async def upload():
@@ -96,6 +105,9 @@ class Job:
         retry: int = 0,
         sessions: int | None = None,
         udp_port: int | None = None,
+        persistent: bool = False,
+        streaming: bool = False,
+        idle_timeout: float | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         stall_timeout: float | None = None,
         grace: float = GRACE,
@@ -109,9 +121,10 @@ class Job:
         on_message: Callable[[str], object] | None = None,
     ) -> None:
         _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
-        _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout)
+        _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout, idle_timeout=idle_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
 
+        super().__init__(persistent, streaming, idle_timeout)
         self.tracker = Tracker() if tracker is None else tracker
         self.attempts: list[Attempt] = []
 
@@ -124,6 +137,8 @@ class Job:
             sessions=sessions,
             udp_port=udp_port,
             environment=environment,
+            persistent=persistent,
+            streaming=streaming,
         )
         self._retry = retry
         self._retry_wait = retry_wait
@@ -281,6 +296,7 @@ class Job:
                     on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
+                    is_idle=self._is_idle if self._session_task else None,
                 ),
                 add_port=lambda words, address: with_option(words, "-M", address),
                 environment=invocations.environment,
@@ -345,6 +361,12 @@ class Job:
         finally:
             waiting.discard(pending)
 
+    @property
+    def _connection(self) -> Connection:
+        if not self._running:
+            raise ConnectionError("no ascp runs now")
+        return next(iter(self._running)).connection
+
     # -- what it reports
 
     def _apply(self, process: Process, event: Event, session: Session) -> None:
@@ -352,6 +374,8 @@ class Job:
             self._share.add(session, event)
         for pending in self._running[process]:
             pending.apply(event, session)
+        if self._session_task:
+            self._follow(event, session)
         if self._on_event:
             self._on_event(event, session)
 
@@ -392,20 +416,6 @@ class Job:
             interrupted=self._interrupted,
             record_error=self._recording.error if self._recording else None,
         )
-
-
-def retry_delay(number: int, first: float = RETRY_WAIT) -> float:
-    """Work out how long to wait before a retry.
-
-    Args:
-        number: which retry it is, from 1.
-        first: seconds before the first one.
-
-    Returns:
-        Seconds, with jitter.
-    """
-    wait = min(first * 2.0 ** min(number - 1, 30), MAX_RETRY_WAIT)
-    return wait * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
 
 def _check_minimum(**numbers: float) -> None:

@@ -60,6 +60,8 @@ class Launch:
         sessions: how many ascp share the transfer.
         udp_port: the UDP port of the first session.
         environment: variables beside those of this process.
+        persistent: whether files are given to the session while it runs.
+        streaming: whether files are streamed into the session.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class Launch:
         sessions: int | None,
         udp_port: int | None,
         environment: Mapping[str, str] | None,
+        persistent: bool = False,
+        streaming: bool = False,
     ) -> None:
         if sessions is not None and sessions < 1:
             raise ValueError(f"invalid sessions: {sessions}, must be at least 1")
         # One of these two: the spec is None where a command line was given, and the command line is empty for a spec.
-        self._spec, self._argv = _read(argv_or_spec)
+        self._spec, self._argv = _read(argv_or_spec, persistent, streaming)
         self.count = max(1, (self._spec and self._spec.multi_session) or 1) if sessions is None else sessions
         """How many sessions the transfer has."""
         if udp_port is not None and not 1 <= udp_port <= 65_536 - self.count:
@@ -84,6 +88,9 @@ class Launch:
         self._ascp = None if ascp is None else os.fspath(ascp)
         self._retry = retry
         self._environment = dict(environment or {})
+        if (persistent or streaming) and (retry or self.count > 1):
+            # What another attempt would have to do again, only the program knows that has asked for it.
+            raise ValueError("a session that is persistent, or that files are streamed into, has no retry and no parts")
         if self._argv:
             self._part_argvs(self._argv)  # raises for what cannot be split
 
@@ -125,12 +132,17 @@ class Launch:
         return [session_argv(argv, index, self.count, port) for index, port in enumerate(ports, 1)]
 
 
-def _read(argv_or_spec: ArgvOrSpec) -> tuple[TransferSpec | None, list[str]]:
+def _read(argv_or_spec: ArgvOrSpec, persistent: bool, streaming: bool) -> tuple[TransferSpec | None, list[str]]:
+    """The spec or the command line, for a session of this kind."""
     if isinstance(argv_or_spec, TransferSpec):
-        return argv_or_spec, []
+        spec = argv_or_spec
+        return attrs.evolve(spec, keepalive=persistent or spec.keepalive, streaming=streaming or spec.streaming), []
     if isinstance(argv_or_spec, Mapping):
-        return TransferSpec.from_dict(argv_or_spec), []
+        return TransferSpec.from_dict(argv_or_spec, persistent=persistent, streaming=streaming), []
     argv = command_line(argv_or_spec)
     if not argv[0]:
         raise ValueError("the command line does not begin with a program")
+    for wanted, option in ((persistent, "--keepalive"), (streaming, "--faspmgr-io")):
+        if wanted:
+            argv = with_option(argv, option)
     return None, argv

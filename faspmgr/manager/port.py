@@ -7,12 +7,13 @@ What it must do
 How
     Everything is pulled. There is no task in the background and no queue: asking for the next connection accepts it,
     asking for the next events reads them. A slow reader stops reading, the socket fills up, and ascp waits: that is the
-    back-pressure. For each connection, two reads of the event loop and one message are in memory at most.
+    back-pressure. For each connection, two reads of the event loop and one message are in memory at most. It works the
+    other way round for what is written: who writes waits until the socket has room, first come, first served.
 Worst case
     Nothing authenticates a connection. One that sends no message is closed after hello_timeout, so that it cannot hold
     a place for ever; where places or file descriptors run out, the one that was silent for the longest goes at once.
-    An ascp that does not read its commands is sent no more of them than MAX_UNSENT_BYTES. A message longer than
-    max_frame_bytes is skipped.
+    An ascp that does not read its commands is sent no more of them than MAX_UNSENT_BYTES; the data that are on their
+    way to it do not count. A message longer than max_frame_bytes is skipped.
 Here belongs
     What a socket does, and no meaning of any message: which ascp a connection belongs to and what its events amount to
     is the business of identify.py, listener.py and tracking.
@@ -27,9 +28,9 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from faspmgr.callbacks import check_callbacks
 from faspmgr.manager.owner import Ends
@@ -41,6 +42,9 @@ from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 MAX_CONNECTIONS = 1_024
 """Connections that are served at once, against a crowd that uses up memory and file descriptors; can be set."""
 MIN_SILENT_SECONDS = 0.25
@@ -50,6 +54,8 @@ HELLO_TIMEOUT = 30.0
 """Seconds until the first message, against connections that hold a place and stay silent."""
 MAX_UNSENT_BYTES = 1 << 16
 """Bytes of commands that ascp has not read, against an ascp that never reads them."""
+MAX_JOINED_BYTES = 1 << 16
+"""A message up to this size is joined before it is written: one system call more costs as much as the copy."""
 BACKLOG = 4_096
 """Connections that the system keeps waiting until they are accepted; where it allows fewer (on Linux the sysctl
 net.core.somaxconn), that many."""
@@ -107,6 +113,10 @@ class Connection:
         self._hello_by = None if hello_timeout is None else self.opened + hello_timeout
         # No message was read so far.
         self._silent = True
+        # Held by who writes; the others wait in turn.
+        self._turn = asyncio.Lock()
+        # Bytes of commands that were sent since the last write().
+        self._command_bytes = 0
         # Everything that has arrived was read, and nothing more will arrive.
         self._ended = False
         # Read but not yet given by "async for", the next one last.
@@ -160,12 +170,50 @@ class Connection:
             ConnectionError: the connection is closed, or ascp has left more than 64 KiB of commands unread (a limit
                 for security).
         """
+        transport = self._open_transport()
+        if min(transport.get_write_buffer_size(), self._command_bytes) > MAX_UNSENT_BYTES:
+            raise ConnectionError("ascp does not read its commands")
+        message = command.encode()
+        transport.write(message)
+        self._command_bytes += len(message)
+
+    async def write(self, parts: Sequence[Buffer]) -> None:
+        """Wait for a turn and for room in the socket, and write a message there. Cancelled, it has written nothing.
+
+        Several that write take turns, and what send() sends goes between them.
+
+        Args:
+            parts: the message. What is in them must not change afterwards: the event loop may hold on to it.
+
+        Raises:
+            ConnectionError: the connection is closed.
+        """
+        await asyncio.sleep(0)  # others have their turn, and what arrives is read, also where there is always room
+        async with self._turn:
+            await self._wire.room.wait()
+            transport = self._open_transport()
+            if sum(memoryview(part).nbytes for part in parts) <= MAX_JOINED_BYTES:
+                transport.write(b"".join(parts))
+            else:
+                for part in parts:
+                    transport.write(part if isinstance(part, bytes) else memoryview(part))
+            self._command_bytes = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Would write() not have to wait?"""
+        return self._wire.room.is_set() and not self._turn.locked()
+
+    def _open_transport(self) -> asyncio.Transport:
+        """The socket, for sending.
+
+        Raises:
+            ConnectionResetError: it is closed.
+        """
         transport = self._wire.transport
         if self.closed or transport.is_closing():
             raise ConnectionResetError("the management connection is closed")
-        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            raise ConnectionError("ascp does not read its commands")
-        transport.write(command.encode())
+        return transport
 
     async def aclose(self) -> None:
         """Close the connection; harmless when it is closed already."""

@@ -54,12 +54,14 @@ class Hooks:
         on_data: the bytes of the connection, before they are parsed.
         on_stderr: each line of ascp's standard error with its line end, secrets hidden.
         on_message: lines about what is going on.
+        is_idle: asked whether ascp has nothing to do; None where its messages tell.
     """
 
     on_event: Callable[[Process, Event, Session], object]
     on_data: Callable[[bytes], object] | None = None
     on_stderr: Callable[[bytes], object] | None = None
     on_message: Callable[[str], object] | None = None
+    is_idle: Callable[[], bool] | None = None
 
 
 class Process:
@@ -106,7 +108,7 @@ class Process:
         # Stands for the connection of this process in the tracker, which others may use, too.
         self._stream = object()
 
-        self._watchdog = Watchdog(limits)
+        self._watchdog = Watchdog(limits, hooks.is_idle)
         self._stopping = Stopping(limits.grace)
         self._identification = Identification(user_str, self._report_refused)
         self._stderr = StandardError(secrets, hooks.on_stderr)
@@ -157,10 +159,19 @@ class Process:
         Raises:
             ConnectionError: there is no connection, yet or any more.
         """
+        await self.connection.send(command)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of ascp, also after it has closed.
+
+        Raises:
+            ConnectionError: there is none yet.
+        """
         connection = self._identification.connection
         if not connection:
             raise ConnectionError("ascp has not connected yet")
-        await connection.send(command)
+        return connection
 
     def stop(self, reason: str) -> None:
         """Begin to stop ascp with the first of STOP_STEPS. run() sees it through, and returns."""

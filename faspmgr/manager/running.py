@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
-from faspmgr.manager.job import RETRY_WAIT, Job
+from faspmgr.manager.job import Job
 from faspmgr.manager.launch import ArgvOrSpec
 from faspmgr.manager.result import Result
+from faspmgr.manager.retries import RETRY_WAIT
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Session, Tracker, Transfer

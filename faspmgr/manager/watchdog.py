@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -93,9 +93,11 @@ class Watchdog:
 
     Args:
         limits: how long what may take.
+        is_idle: says whether ascp has nothing to do, for one who knows what was asked of it. By default its messages
+            tell: a persistent session in which no file moves has nothing to do.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, is_idle: Callable[[], bool] | None = None) -> None:
         # Seconds since the start of ascp, by the clock of the module's comment.
         self.now = 0.0
         # Where the run stands.
@@ -104,6 +106,7 @@ class Watchdog:
         self.disconnected = False
 
         self._limits = limits
+        self._is_idle = self._waits_for_files if is_idle is None else is_idle
         # When the present phase has begun.
         self._since = 0.0
         # When there was progress for the last time, and what tells that there is more.
@@ -168,7 +171,7 @@ class Watchdog:
         if self._is_idle():
             self._progress_at = self.now
 
-    def _is_idle(self) -> bool:
+    def _waits_for_files(self) -> bool:
         """Does a persistent session wait for its next file?"""
         session = self._session
         return bool(session and session.negotiated and session.negotiated.keepalive and not session.files_active)

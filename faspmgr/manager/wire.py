@@ -1,4 +1,4 @@
-"""The receiving side of a connection's socket: what has arrived and was not read yet.
+"""A connection's socket: what has arrived and was not read yet, and whether there is room for what is to be sent.
 
 asyncio's streams would do, but for a reset: they drop what has arrived before it.
 """
@@ -13,7 +13,7 @@ MAX_UNREAD_BYTES = 1 << 16
 
 
 class Wire(asyncio.Protocol):
-    """A socket that is read when somebody asks for it."""
+    """A socket that is read when somebody asks for it, and says when it takes more."""
 
     def __init__(self) -> None:
         # The socket, from the start of the connection on.
@@ -30,9 +30,19 @@ class Wire(asyncio.Protocol):
         # Set when data has arrived, or the end.
         self._arrival = asyncio.Event()
 
+        # Set while the transport has room for more, and when the connection is lost.
+        self.room = asyncio.Event()
+        self.room.set()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast and no check: the transports of other event loops need not be derived from asyncio's.
         self.transport = cast(asyncio.Transport, transport)
+
+    def pause_writing(self) -> None:
+        self.room.clear()
+
+    def resume_writing(self) -> None:
+        self.room.set()
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -50,6 +60,7 @@ class Wire(asyncio.Protocol):
         self._ended = True
         self.error = error if isinstance(error, OSError) else None
         self._arrival.set()
+        self.room.set()
 
     @property
     def has_news(self) -> bool:

@@ -1,7 +1,8 @@
 """Commands to ascp: what a manager may send on the connection that ascp opened.
 
 What may stand here: a class for each command, which cannot be made with values that would not reach ascp as they are
-meant, and the table COMMANDS, where command line, control socket and ``faspmgr describe`` find them by name.
+meant, and the tables COMMANDS and STREAM_COMMANDS, where command line, control socket and ``faspmgr describe`` find
+them by name.
 
 >>> SetRate(target_kbps=50_000, policy="fair").encode()
 b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
@@ -10,21 +11,26 @@ b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
-from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, Frame
 
-__all__ = ["Cancel", "Command", "Finish", "Query", "SetRate", "StartFile", "StopFile"]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["Cancel", "Close", "Command", "Finish", "Put", "Query", "SetRate", "StartFile", "StopFile", "Write"]
 
 _Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def _integer(low: int, high: int) -> _Validator:
+def _integer(low: int, high: int, *, optional: bool = True) -> _Validator:
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high):
+        if value is None and optional:
+            return
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {value!r}")
 
     return check
@@ -33,6 +39,17 @@ def _integer(low: int, high: int) -> _Validator:
 def _path(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{attribute.name} must be a path, not {value!r}")
+
+
+def _data(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    try:
+        view = memoryview(value)
+    except TypeError:
+        raise ValueError(f"{attribute.name} must be bytes, not {type(value).__name__}") from None
+    if not view.c_contiguous:
+        raise ValueError(f"{attribute.name} must be bytes in one piece")
+    if view.nbytes > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"{attribute.name} must have at most {MAX_PAYLOAD_BYTES} bytes, not {view.nbytes}")
 
 
 def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -61,10 +78,18 @@ class Command:
             ValueError: for a line break anywhere else than in a path, which would forge a field, and for text that no
                 bytes decode to.
         """
-        message = self.to_frame().encode()
-        if b"\r" in message:  # no line end where faspmgr reads; whether it is one for every ascp is not known
-            raise ValueError("a line break in a value cannot be sent: it would forge a field")
-        return message
+        return b"".join(self.parts())
+
+    def parts(self) -> tuple[Buffer, ...]:
+        """Give what ``encode`` would join: one piece, three of a WRITE. Raises ValueError, as ``encode`` does."""
+        return (_head(self.to_frame()),)
+
+
+def _head(frame: Frame) -> bytes:
+    message = frame.encode()
+    if b"\r" in message:  # no line end where faspmgr reads; whether it is one for every ascp is not known
+        raise ValueError("a line break in a value cannot be sent: it would forge a field")
+    return message
 
 
 @attrs.frozen
@@ -198,6 +223,103 @@ class Query(Command):
 
 
 @attrs.frozen
+class Put(Command):
+    """PUT: begin to stream a file to ``ascp --faspmgr-io``.
+
+    Args:
+        destination: path where the file goes to.
+        size: bytes of the file, where they are known.
+
+    Raises:
+        ValueError: for an empty path, and for a size that is none.
+
+    Example:
+        >>> Put("/inbox/a.tar").encode()
+        b'FASPMGR 4\\nType: PUT\\nDestination: /inbox/a.tar\\n\\n'
+    """
+
+    type: ClassVar[str] = "PUT"
+
+    destination: str = attrs.field(validator=_path)
+    size: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
+
+    def to_frame(self) -> Frame:
+        fields = {"Destination": escape_path(self.destination)}
+        if self.size is not None:
+            fields["Size"] = str(self.size)
+        return Frame(self.type, fields, STREAM_VERSION)
+
+
+@attrs.frozen
+class Write(Command):
+    """WRITE: bytes of a file that was begun with PUT.
+
+    Args:
+        destination: path of the file, as PUT had it.
+        offset: where in the file the first byte goes.
+        data: any bytes-like object. It is not copied, and must not change until it is sent.
+
+    Raises:
+        ValueError: for an empty path, an offset that is none, and for more than 1 GiB of data: a limit for security, at
+            which readers take the size of a WRITE for a forgery.
+
+    Example:
+        >>> Write("/inbox/a.txt", 10, b"data").encode()
+        b'FASPMGR 4\\nType: WRITE\\nDestination: /inbox/a.txt\\nOffset: 10\\nSize: 4\\n\\ndata\\n\\n'
+    """
+
+    type: ClassVar[str] = "WRITE"
+
+    destination: str = attrs.field(validator=_path)
+    offset: int = attrs.field(validator=_integer(0, MAX_INTEGER, optional=False))
+    data: Buffer = attrs.field(validator=_data, repr=lambda data: f"<{memoryview(data).nbytes} bytes>")
+
+    def to_frame(self) -> Frame:
+        return self._frame(bytes(self.data))
+
+    def parts(self) -> tuple[bytes, Buffer, bytes]:
+        """Give header, data and end, for who writes them without joining them.
+
+        Returns:
+            The message up to its empty line, the data, not copied, and two LFs. What has a length has it in bytes.
+
+        Raises:
+            ValueError: as ``encode``.
+        """
+        view = memoryview(self.data)
+        data = self.data if isinstance(self.data, bytes) else view.cast("B") if view.nbytes else b""
+        return _head(self._frame(None)), data, DATA_END
+
+    def _frame(self, data: bytes | None) -> Frame:
+        size = memoryview(self.data).nbytes
+        fields = {"Destination": escape_path(self.destination), "Offset": str(self.offset), "Size": str(size)}
+        return Frame(self.type, fields, STREAM_VERSION, data=data)
+
+
+@attrs.frozen
+class Close(Command):
+    """CLOSE: end a file that was begun with PUT. Only its STOP says that it has arrived.
+
+    Args:
+        destination: path of the file, as PUT had it.
+
+    Raises:
+        ValueError: for an empty path.
+
+    Example:
+        >>> Close("/inbox/a.tar").encode()
+        b'FASPMGR 4\\nType: CLOSE\\nDestination: /inbox/a.tar\\n\\n'
+    """
+
+    type: ClassVar[str] = "CLOSE"
+
+    destination: str = attrs.field(validator=_path)
+
+    def to_frame(self) -> Frame:
+        return Frame(self.type, {"Destination": escape_path(self.destination)}, STREAM_VERSION)
+
+
+@attrs.frozen
 class CommandRow:
     """One row of the table of commands.
 
@@ -225,4 +347,11 @@ COMMANDS: Mapping[str, CommandRow] = {
     "cancel": CommandRow(Cancel, "cancel the session", ()),
     "query": CommandRow(Query, "ask for the state", ()),
 }
-"""Every command, by its name for people: in ``encode``, ``ctl`` and requests to a control socket."""
+"""Every command to a session, by its name for people: in ``encode``, ``ctl`` and requests to a control socket."""
+
+STREAM_COMMANDS: Mapping[str, CommandRow] = {
+    "put": CommandRow(Put, "begin to stream a file", ("Destination", "Size")),
+    "write": CommandRow(Write, "bytes of a file that is streamed", ("Destination", "Offset", "Size")),
+    "close": CommandRow(Close, "end a file that is streamed", ("Destination",)),
+}
+"""The commands that stream files, in ``encode``: data do not go through a control socket."""

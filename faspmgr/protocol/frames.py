@@ -15,6 +15,18 @@ from faspmgr.protocol.redaction import redact_text
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""
 
+STREAM_VERSION = 4
+"""The version of PUT, WRITE and CLOSE, with which a manager streams a file to ``ascp --faspmgr-io``."""
+
+STREAM_TYPES = ("PUT", "WRITE", "CLOSE")
+"""All messages of that version."""
+
+MAX_PAYLOAD_BYTES = 1 << 30
+"""A WRITE that announces more may be a forgery that wants to hide what follows: none is sent, and no data skipped."""
+
+DATA_END = b"\n\n"
+"""What stands behind the data of a WRITE."""
+
 NAME = re.compile(r"[!-9;-~]{1,100}")
 """A field name: visible ASCII without a colon. Longer or other text before a colon is noise, not a field."""
 
@@ -26,18 +38,20 @@ class Frame:
         type: text after ``Type:``.
         fields: the other fields, text by name on the wire, in wire order.
         version: number in the header.
+        data: what follows a WRITE.
 
     Attributes:
         type: as given.
         fields: as given; texts are decoded from UTF-8 with surrogateescape, paths still escaped.
         version: as given.
+        data: bytes of a WRITE; None for any other message, and where a reader was not told to keep them.
 
     Example:
         >>> Frame("CANCEL", {}).encode()
         b'FASPMGR 2\\nType: CANCEL\\n\\n'
     """
 
-    __slots__ = ("_places", "fields", "type", "version")
+    __slots__ = ("_places", "data", "fields", "type", "version")
 
     def __init__(
         self,
@@ -45,13 +59,24 @@ class Frame:
         fields: dict[str, str],
         version: int = VERSION,
         places: tuple[int, int] | list[tuple[int, int]] | None = None,
+        data: bytes | None = None,
     ) -> None:
         self.type = type
         self.fields = fields
         self.version = version
+        self.data = data
         # The tokenizer's: byte and line of the header, where the fields follow line by line; or a list of those of the
         # header and of each field; None for a frame that comes from no stream.
         self._places = places
+
+    @property
+    def announced_bytes(self) -> int | None:
+        """How many bytes of data a WRITE says that follow it; None for any other message, and for no number that can be
+        believed."""
+        size = self.fields.get("Size", "")
+        if self.version != STREAM_VERSION or self.type != "WRITE" or not (size.isascii() and size.isdigit()):
+            return None
+        return int(size) if len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES else None
 
     def place_of(self, index: int) -> tuple[int, int]:
         """Where a field stands in the stream.
@@ -72,14 +97,15 @@ class Frame:
         return offset + len("\n".join([*before, ""]).encode("utf-8", "surrogateescape")), line + len(before)
 
     def encode(self) -> bytes:
-        """Encode the message for the wire: header, Type, fields, empty line.
+        """Encode the message for the wire: header, Type, fields, empty line; and data and two LFs, where it has data.
 
-        Every message that was read can be written, and is the same when it is read again. The data behind a version 4
-        WRITE are not part of it.
+        Every message that was read can be written, and is the same when it is read again. Without its data, a WRITE is
+        only the start of one: what is written behind it is read as its data.
 
         Raises:
-            ValueError: for a name, a type or a value that would end its line early and so forge a field, and for text
-                that no bytes decode to (a surrogate that does not come from surrogateescape).
+            ValueError: for a name, a type or a value that would end its line early and so forge a field, for text that
+                no bytes decode to (a surrogate that does not come from surrogateescape), and for data that are not
+                those that the message announces.
         """
         if not self.type:
             raise ValueError("a message needs a type")
@@ -92,12 +118,17 @@ class Frame:
         if message.count("\n") != len(lines) + 1:
             raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
         # A CR ends no line, but readers count one in front of a LF as part of the line end: that one is written twice.
-        return message.replace("\r\n", "\r\r\n").encode("utf-8", "surrogateescape")
+        head = message.replace("\r\n", "\r\r\n").encode("utf-8", "surrogateescape")
+        if self.data is None:
+            return head
+        if self.announced_bytes != len(self.data):
+            raise ValueError(f"data of {len(self.data)} bytes, which the message does not announce")
+        return b"".join((head, self.data, DATA_END))
 
     def redacted(self) -> Frame:
-        """Give the same message with its secrets replaced by ``***``."""
+        """Give the same message with the secrets in its fields replaced by ``***``; data stay as they are."""
         shown = {name: redact_text(name, text) for name, text in self.fields.items()}
-        return Frame(self.type, shown, self.version)
+        return Frame(self.type, shown, self.version, data=self.data)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frame):
@@ -107,12 +138,14 @@ class Frame:
             and self.version == other.version
             and self.fields == other.fields
             and list(self.fields) == list(other.fields)
+            and self.data == other.data
         )
 
     __hash__ = None  # type: ignore[assignment]  # fields is a dict: as for any class with a mutable value
 
     def __repr__(self) -> str:
-        return f"Frame({self.type!r}, {self.redacted().fields!r}, version={self.version})"
+        data = "" if self.data is None else f", data=<{len(self.data)} bytes>"
+        return f"Frame({self.type!r}, {self.redacted().fields!r}, version={self.version}{data})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Frame, (self.type, self.fields, self.version)
+        return Frame, (self.type, self.fields, self.version, None, self.data)

@@ -129,7 +129,7 @@ class Layout(Generic[T]):
 def frame_layout(type: str, names: tuple[str, ...]) -> Layout[Frame]:
     """Say how messages of this type, with these fields, become frames."""
     values = tuple(Value(name) for name in names)
-    return Layout(type, values, Frame, "fields", "_places", {"type": type, "version": VERSION})
+    return Layout(type, values, Frame, "fields", "_places", {"type": type, "version": VERSION, "data": None})
 
 
 def event_layout(type: str, names: tuple[str, ...]) -> Layout[Event]:

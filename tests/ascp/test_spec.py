@@ -29,7 +29,7 @@ PHRASE, MOVE, DELETE = "ssh_private_key_passphrase", "move_after_transfer", "del
 
 def test_every_property_is_an_attribute_and_nothing_else() -> None:
     assert set(SPEC_PROPERTIES) == set(PROPERTIES.split())
-    assert {row.name for row in attrs.fields(TransferSpec)} == {*PROPERTIES.split(), "ignored"}
+    assert {row.name for row in attrs.fields(TransferSpec)} == {*PROPERTIES.split(), "ignored", "streaming"}
 
 
 def test_every_option_of_a_property_is_one_of_ascp() -> None:

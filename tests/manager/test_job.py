@@ -13,7 +13,7 @@ import pytest
 import faspmgr
 from faspmgr.ascp import option_value
 from faspmgr.manager import Job, Result
-from faspmgr.manager.job import retry_delay
+from faspmgr.manager.retries import retry_delay
 from faspmgr.tracking import Tracker
 from tests.launcher import MANY_FILES
 from tests.live import MakeAscp, message

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import array
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr.protocol import commands
-from faspmgr.protocol.commands import Cancel, Command, Finish, Query, SetRate, StartFile, StopFile
+from faspmgr.protocol.commands import (
+    Cancel,
+    Close,
+    Command,
+    Finish,
+    Put,
+    Query,
+    SetRate,
+    StartFile,
+    StopFile,
+    Write,
+)
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
@@ -21,6 +33,8 @@ BIGGEST = 18446744073709551615  # 2 to the power of 64, less one
 START = b"FASPMGR 2\nType: START\n"
 A_TO_B = START + b"Source: a\nDestination: b\n"
 RATE = b"FASPMGR 2\nType: RATE\n"
+PUT = b"FASPMGR 4\nType: PUT\nDestination: /a\n"
+WRITE = b"FASPMGR 4\nType: WRITE\nDestination: /a\n"
 COMMANDS: list[tuple[Command, bytes]] = [
     (
         StartFile("/tmp/in", "/tmp/out", 10485760, 204857600),
@@ -57,6 +71,24 @@ COMMANDS: list[tuple[Command, bytes]] = [
     (Finish(), b"FASPMGR 2\nType: DONE\nOperation: Linger\n\n"),
     (Finish(now=True), b"FASPMGR 2\nType: DONE\nOperation: Shutdown\n\n"),
     (Query(), b"FASPMGR 2\nType: QUERY\n\n"),
+    (Put("/a", 5), PUT + b"Size: 5\n\n"),
+    (Put("/a"), PUT + b"\n"),
+    (Put("/a", 0), PUT + b"Size: 0\n\n"),
+    (Put("/a", BIGGEST), PUT + b"Size: 18446744073709551615\n\n"),
+    (
+        Put("a\nSize: 1\r\xfc\udcff"),
+        b"FASPMGR 4\nType: PUT\nDestination: a\x1bnSize: 1\x1br\xc3\xbc\xff\n\n",
+    ),
+    (Write("/a", 10, b"data"), WRITE + b"Offset: 10\nSize: 4\n\ndata\n\n"),
+    (Write("/a", 0, b""), WRITE + b"Offset: 0\nSize: 0\n\n\n\n"),
+    (Write("/a", BIGGEST, b"\r\n\0\xff"), WRITE + b"Offset: 18446744073709551615\nSize: 4\n\n\r\n\0\xff\n\n"),
+    (Write("/a", 1, b"FASPMGR 2\n\n"), WRITE + b"Offset: 1\nSize: 11\n\nFASPMGR 2\n\n\n\n"),
+    (
+        Write("a\n\nb", 1, b"c"),
+        b"FASPMGR 4\nType: WRITE\nDestination: a\x1bn\x1bnb\nOffset: 1\nSize: 1\n\nc\n\n",
+    ),
+    (Close("/a"), b"FASPMGR 4\nType: CLOSE\nDestination: /a\n\n"),
+    (Close("a\nb"), b"FASPMGR 4\nType: CLOSE\nDestination: a\x1bnb\n\n"),
 ]
 
 
@@ -64,7 +96,8 @@ COMMANDS: list[tuple[Command, bytes]] = [
 def test_encode(command: Command, wire: bytes) -> None:
     assert command.encode() == wire
     assert command.to_frame().encode() == wire
-    assert read(Tokenizer(), [wire]) == ([command.to_frame()], [])
+    assert b"".join(command.parts()) == wire
+    assert read(Tokenizer(max_data_bytes=100), [wire]) == ([command.to_frame()], [])
 
 
 @pytest.mark.parametrize(("name", "command"), [("start-file", COMMANDS[0][0]), ("stop-file", StopFile("/tmp/out"))])
@@ -116,6 +149,13 @@ REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
     (StartFile, "source", NO_PATHS, "source must be a path"),
     (StartFile, "destination", NO_PATHS, "destination must be a path"),
     (StopFile, "source", NO_PATHS, "source must be a path"),
+    (Put, "destination", NO_PATHS, "destination must be a path"),
+    (Write, "destination", NO_PATHS, "destination must be a path"),
+    (Close, "destination", NO_PATHS, "destination must be a path"),
+    (Put, "size", NO_NUMBERS, "size must be a whole number"),
+    (Write, "offset", [None, *NO_NUMBERS], "offset must be a whole number"),
+    (Write, "data", ["text", None, 5, [1]], "data must be bytes"),
+    (Write, "data", [memoryview(b"abcd")[::2]], "data must be bytes in one piece"),
     (StartFile, "start", NO_NUMBERS, "start must be a whole number"),
     (StartFile, "end", NO_NUMBERS, "end must be a whole number"),
     (SetRate, "target_kbps", NO_NUMBERS, "target_kbps must be a whole number"),
@@ -129,10 +169,44 @@ REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
 
 @pytest.mark.parametrize(("cls", "name", "values", "message"), REFUSED)
 def test_invalid_values(cls: Any, name: str, values: list[Any], message: str) -> None:
-    paths = {"source": "a", "destination": "b"} if cls is StartFile else {}
+    valid = {"source": "a", "destination": "b"} if cls is StartFile else {"destination": "a"} if cls is Put else {}
+    if cls is Write:
+        valid = {"destination": "a", "offset": 0, "data": b""}
     for value in values:
         with pytest.raises(ValueError, match=message):
-            cls(**{**paths, name: value})
+            cls(**{**valid, name: value})
+
+
+@pytest.mark.parametrize(
+    "data", [b"abcd", bytearray(b"abcd"), memoryview(b"xabcd")[1:], array.array("H", b"abcd"), array.array("H")]
+)
+def test_data_are_any_bytes_like_object(data: Any) -> None:
+    size, raw = (4, b"abcd") if len(data) else (0, b"")
+    command = Write("/a", 7, data)
+    head, part, end = command.parts()
+    assert (head, bytes(part), end) == (WRITE + b"Offset: 7\nSize: %d\n\n" % size, raw, b"\n\n")
+    assert memoryview(part).nbytes == len(part) == size  # type: ignore[arg-type]  # all that a write needs
+    assert command.encode() == head + raw + end == command.to_frame().encode()
+    assert command.to_frame().data == raw
+
+
+def test_data_are_neither_copied_nor_shown() -> None:
+    data = bytearray(b"secret")
+    command = Write("/a", 0, data)
+    _, part, _ = command.parts()
+    data[:] = b"public"
+    assert bytes(part) == b"public"
+    assert repr(command) == "Write(destination='/a', offset=0, data=<6 bytes>)"
+    assert repr(command.to_frame()).endswith("version=4, data=<6 bytes>)")
+
+
+def test_more_data_than_a_reader_accepts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert commands.MAX_PAYLOAD_BYTES == 1 << 30
+    monkeypatch.setattr(commands, "MAX_PAYLOAD_BYTES", 5)
+    assert Write("/a", 0, b"12345").encode().endswith(b"12345\n\n")
+    for data in (b"123456", array.array("H", b"123456")):
+        with pytest.raises(ValueError, match="data must have at most 5 bytes, not 6"):
+            Write("/a", 0, data)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +233,9 @@ def test_commands_are_values() -> None:
         command.target_kbps = 2
 
 
-# -- the table
+# -- the tables
+
+ROWS = [*commands.COMMANDS.values(), *commands.STREAM_COMMANDS.values()]
 
 
 def test_the_table_of_commands() -> None:
@@ -171,17 +247,20 @@ def test_the_table_of_commands() -> None:
         "cancel": ("CANCEL", Cancel, ()),
         "query": ("QUERY", Query, ()),
     }
-    assert all(row.description.strip() == row.description != "" for row in commands.COMMANDS.values())
+    assert {name: (row.type, row.cls, row.fields) for name, row in commands.STREAM_COMMANDS.items()} == {
+        "put": ("PUT", Put, ("Destination", "Size")),
+        "write": ("WRITE", Write, ("Destination", "Offset", "Size")),
+        "close": ("CLOSE", Close, ("Destination",)),
+    }
+    assert all(row.description.strip() == row.description != "" for row in ROWS)
 
 
 def test_the_table_has_the_fields_that_are_sent() -> None:
     sent: dict[str, dict[str, None]] = {}
     for command, _ in COMMANDS:
         sent.setdefault(command.type, {}).update(dict.fromkeys(command.to_frame().fields))
-    assert {row.type: row.fields for row in commands.COMMANDS.values()} == {
-        type: tuple(names) for type, names in sent.items()
-    }
+    assert {row.type: row.fields for row in ROWS} == {type: tuple(names) for type, names in sent.items()}
 
 
 def test_the_public_names() -> None:
-    assert commands.__all__ == sorted(["Command", *(row.cls.__name__ for row in commands.COMMANDS.values())])
+    assert commands.__all__ == sorted(["Command", *(row.cls.__name__ for row in ROWS)])
