@@ -7,8 +7,8 @@
     python tests/fuzz.py --logs 600
 
 The first three take the options of libFuzzer. Without a file or folder it starts from the fixtures and keeps nothing
-but a crash. The last four bytes of an input say where it is cut and how long a message may be; the rest is the stream,
-which is read as one of the protocol and as a log.
+but a crash. The last four bytes of an input say where it is cut, how long a message may be, and how many data of a
+WRITE are kept; the rest is the stream, which is read as one of the protocol and as a log.
 
 The last two need no atheris. ``--mutations SECONDS`` compares the compiled twin with the one in Python, and only that:
 for a _speedups.c that was built with sanitizers. ``--logs SECONDS`` reads logs: lines of the fixtures and others, in
@@ -32,6 +32,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = [1 << 20, 500, 60, 20]
+DATA_LIMITS = [0, 1 << 20, 25]
 PIECES = [
     b"\n",
     b"\r",
@@ -46,6 +47,8 @@ PIECES = [
     b"noise\n",
     b"0",
     b"9" * 19,
+    b"FASPMGR 4\nType: WRITE\nSize: 20\n\n",
+    b"FASPMGR 4\nType: WRITE\nSize: 0\n\n\n\n",
 ]
 LOG_PIECES = [*PIECES[:8], b'"', b" ", b"=", b"[", b"]", b"/", b"-", b"9" * 19, b"\xc2\xb2", b"a=", b' size=1 op="']
 LOG_SECONDS = 5.0
@@ -54,10 +57,16 @@ LOG_GROWTH_MB = 100
 """What memory may grow by from the hundredth input on."""
 
 
-def split(data: bytes) -> tuple[bytes, list[int], int]:
-    """Give the stream of an input, where it is cut, and how long a message may be."""
+def split(data: bytes) -> tuple[bytes, list[int], int, int]:
+    """Give the stream of an input, where it is cut, how long a message may be, and how many data are kept."""
     stream, tail = data[:-4], data[-4:].rjust(4, b"\0")
-    return stream, [part * len(stream) // 256 for part in tail[:3]], LIMITS[tail[3] % len(LIMITS)]
+    kept, limit = divmod(tail[3], len(LIMITS))
+    return (
+        stream,
+        [part * len(stream) // 256 for part in tail[:3]],
+        LIMITS[limit],
+        DATA_LIMITS[kept % len(DATA_LIMITS)],
+    )
 
 
 def captures() -> list[Path]:
@@ -82,11 +91,10 @@ def fuzz(arguments: list[str]) -> None:
         print(f"!!! {twins.WITHOUT}: the twins are not compared", file=sys.stderr)
 
     def one_input(data: bytes) -> None:
-        stream, cuts, max_frame_bytes = split(data)
-        invariants.check(stream, cuts, max_frame_bytes)
-        log_invariants.check(stream, cuts, max_frame_bytes)
+        invariants.check(*split(data))
+        log_invariants.check(*split(data)[:3])
         if not twins.WITHOUT:
-            twins.compare(stream, cuts, max_frame_bytes)
+            twins.compare(*split(data))
 
     atheris.Setup([sys.argv[0], "-max_len=3000", *arguments], one_input)
     atheris.Fuzz()
@@ -129,17 +137,23 @@ def broken(chance: random.Random, whole: bytes, pieces: list[bytes]) -> bytes:
             one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
             lines[one], lines[other] = lines[other], lines[one]
             data = bytearray(b"\n".join(lines))
-    return bytes(data) + chance.randbytes(3) + bytes([chance.choice([0, 0, 0, 1, 2, 3])])
+    limits = chance.choice([0, 0, 0, 1, 2, 3]) + len(LIMITS) * chance.randrange(len(DATA_LIMITS))
+    return bytes(data) + chance.randbytes(3) + bytes([limits])
 
 
 def simulated() -> Iterator[bytes]:
-    """Streams that nobody wrote down."""
+    """Streams that nobody wrote down; the last one is what a manager sends with ``--faspmgr-io``."""
     command = [sys.executable, "-m", "faspmgr", "simulate", "--seed", "1"]
     for options in (
         ["--files", "20", "--fail", "2", "--skip", "2"],
         ["--sessions", "2", "--loss", "0.1", "--checksum", "md5"],
     ):
         yield subprocess.run([*command, *options], cwd=ROOT, capture_output=True, check=True).stdout[:20_000]
+    commands = importlib.import_module("faspmgr.commands")
+    sent = [commands.Put("/a", 60)]
+    for offset, data in enumerate((b"", b"FASPMGR 2\nType: STATS\nFile: a\n\n", b"\n\r\n\0\xff", b"\n\n")):
+        sent += [commands.Write("/a", offset, data), commands.SetRate(5)]
+    yield b"".join(command.encode() for command in [*sent, commands.Close("/a")])
 
 
 def mutations(seconds: float) -> int:

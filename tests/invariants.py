@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from unittest import mock
 
 from faspmgr.errors import ProtocolError
-from faspmgr.protocol import layouts
+from faspmgr.protocol import layouts, tokenizer
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
@@ -44,11 +44,11 @@ def read(reader: StreamReader[T], parts: Iterable[bytes]) -> Outcome:
     return Outcome(results, problems)
 
 
-def read_by_line(data: bytes, max_frame_bytes: int = 1 << 20) -> Outcome:
+def read_by_line(data: bytes, max_frame_bytes: int = 1 << 20, max_data_bytes: int = 0) -> Outcome:
     """What the grammar makes of a whole stream, line by line: the plainest reader there can be."""
     frames: list[Frame] = []
     problems: list[Problem] = []
-    grammar = Grammar(problems.append, max_frame_bytes)
+    grammar = Grammar(problems.append, max_frame_bytes, max_data_bytes)
     start, number = 0, 1
     while True:
         skipped = min(grammar.payload, len(data) - start)
@@ -59,8 +59,13 @@ def read_by_line(data: bytes, max_frame_bytes: int = 1 << 20) -> Outcome:
         if end < 0:
             break
         frame = grammar.read_line(data[start:end], start, number)
-        frames += [frame] if frame else []
         start, number = end + 1, number + 1
+        if frame and grammar.payload and max_data_bytes:
+            whole = data[start : start + grammar.payload]
+            frame.data = whole[:-2]
+            frames += [frame] if len(whole) == grammar.payload else []
+        elif frame:
+            frames.append(frame)
     rest = len(data) - start
     too_long = rest > MAX_HEADER_BYTES and (grammar.message.size if grammar.message else 0) + rest > max_frame_bytes
     if rest and (too_long or not grammar.message):
@@ -79,20 +84,23 @@ def single_bytes(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
-def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20) -> None:
+def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20, max_data_bytes: int = 0) -> None:
     """Assert all that is promised for every stream, of this one."""
     parts = pieces(data, cuts)
-    whole = read(Tokenizer(max_frame_bytes=max_frame_bytes), [data])
-    typed = read(Parser(max_frame_bytes=max_frame_bytes), [data])
+    limits: dict[str, Any] = {"max_frame_bytes": max_frame_bytes, "max_data_bytes": max_data_bytes}
+    whole = read(Tokenizer(**limits), [data])
+    typed = read(Parser(**limits), [data])
     check_problems(data, typed.problems, max_frame_bytes)
 
     # The buffer and the fast path make no difference, and neither does where the stream was cut and what was learnt.
-    assert read_by_line(data, max_frame_bytes) == whole
+    assert read_by_line(data, **limits) == whole
     for sightings in (1, layouts.SIGHTINGS, NEVER):
         with mock.patch.object(layouts, "SIGHTINGS", sightings):
-            assert read(Tokenizer(max_frame_bytes=max_frame_bytes), parts) == whole
-            assert read(Parser(max_frame_bytes=max_frame_bytes), parts) == typed
-    assert read(Parser(max_frame_bytes=max_frame_bytes), single_bytes(data)) == typed
+            assert read(Tokenizer(**limits), parts) == whole
+            assert read(Parser(**limits), parts) == typed
+    assert read(Parser(**limits), single_bytes(data)) == typed
+    with mock.patch.object(tokenizer, "BLOCK_BYTES", 3):
+        assert read(Tokenizer(**limits), parts) == whole
 
     # A Parser is a Tokenizer, and makes of each frame what Event.from_frame makes of it.
     assert [event.to_frame() for event in typed.results] == whole.results
@@ -101,7 +109,7 @@ def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20) -> N
 
     for frame in whole.results:
         check_frame(frame)
-    check_strict(data, typed, max_frame_bytes)
+    check_strict(data, typed, limits)
 
 
 def check_problems(data: bytes, problems: list[Problem], max_frame_bytes: int) -> None:
@@ -123,17 +131,17 @@ def check_frame(frame: Frame) -> None:
     """A frame that was read can be written, and is the same when it is read again, with what secrets it may have had
     as without them."""
     for written in (frame, frame.redacted()):
-        again = read(Tokenizer(), [written.encode()])
+        again = read(Tokenizer(max_data_bytes=0 if frame.data is None else 1 << 20), [written.encode()])
         assert again.results == [written]
-        allowed = {"version", "unfinished"}  # the data of a WRITE are missing
+        allowed = set() if frame.data is not None else {"version", "unfinished"}  # the data of a WRITE are missing
         if any(text.endswith("\r") for text in (written.type, *written.fields.values())):
             allowed.add("crlf")  # a CR that belongs to the value, and one that does not
         assert {problem.kind for problem in again.problems} <= allowed
 
 
-def check_strict(data: bytes, lenient: Outcome, max_frame_bytes: int) -> None:
+def check_strict(data: bytes, lenient: Outcome, limits: dict[str, Any]) -> None:
     """In strict mode the first problem is raised, and carries what came before it; without one all is the same."""
-    reader = Parser(strict=True, max_frame_bytes=max_frame_bytes)
+    reader = Parser(strict=True, **limits)
     results: list[Event] = []
     raised = None
     try:
@@ -143,12 +151,12 @@ def check_strict(data: bytes, lenient: Outcome, max_frame_bytes: int) -> None:
         raised = error.problem
         results += error.results
     assert raised == (lenient.problems[0] if lenient.problems else None)
-    assert results == (before_first_problem(data, max_frame_bytes) if raised else lenient.results)
+    assert results == (before_first_problem(data, limits) if raised else lenient.results)
 
 
-def before_first_problem(data: bytes, max_frame_bytes: int) -> list[Event]:
+def before_first_problem(data: bytes, limits: dict[str, Any]) -> list[Event]:
     """The events of the stream up to its first problem. A single byte ends one message at most."""
-    reader = Parser(max_frame_bytes=max_frame_bytes)
+    reader = Parser(**limits)
     results: list[Event] = []
     for byte in single_bytes(data):
         made = reader.feed(byte)

@@ -69,13 +69,18 @@ WAYS = [
 
 
 def compare(
-    stream: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20, ways: Iterable[tuple[str, bool, int]] = WAYS
+    stream: bytes,
+    cuts: Iterable[int],
+    max_frame_bytes: int = 1 << 20,
+    max_data_bytes: int = 0,
+    ways: Iterable[tuple[str, bool, int]] = WAYS,
 ) -> None:
     """Assert that both make the same of a stream, piece by piece."""
     parts = pieces(stream, cuts)
     for name, strict, sightings in ways:
         with learn_after(sightings):
-            fast, pure = (Told(twin, name, strict=strict, max_frame_bytes=max_frame_bytes) for twin in (FAST, PURE))
+            options = {"strict": strict, "max_frame_bytes": max_frame_bytes, "max_data_bytes": max_data_bytes}
+            fast, pure = (Told(twin, name, **options) for twin in (FAST, PURE))
             for part in parts:
                 assert fast.feed(part) == pure.feed(part)
             # twice: a closed reader has something to say, too
@@ -134,7 +139,7 @@ def exact(value: Any) -> Any:
     if cls is list or cls is tuple:
         return [cls.__name__, [exact(item) for item in value]]
     if cls.__name__ == "Frame":
-        told = [value.type, value.fields, value.version, value._places]
+        told = [value.type, value.fields, value.version, value._places, value.data]
         places = [value.place_of(index) for index in range(len(value.fields))]
         return ["Frame", exact(told), exact(places), outcome(value.encode), repr(value)]
     if attrs.has(cls):

@@ -17,13 +17,9 @@ from faspmgr.jsontext import messages_to_json_lines
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.grammar import payload_bytes
 
 Render = Callable[[list[Event]], bytes]
 """Gives what is to be written for events that came together; nothing for one without any field that was asked for."""
-
-NO_DATA = b"\n\n"
-"""What stands behind a version 4 WRITE of no bytes."""
 
 LEFT_OUT = "faspmgr: each WRITE with data is left out, as the data are not kept"
 
@@ -62,7 +58,8 @@ class Selection:
         frame = self._all(event)
         if self.names:
             texts = {wire: text for wire, text in frame.fields.items() if self.name_of(wire, frame.fields) is not None}
-            frame = Frame(frame.type, texts, frame.version)
+            # Without its Size, nothing behind a WRITE would be taken for its data.
+            frame = Frame(frame.type, texts, frame.version, data=frame.data if "Size" in texts else None)
         return frame
 
     def _all(self, event: Event) -> Frame:
@@ -106,9 +103,10 @@ class _Wire:
 
     def _message(self, event: Event) -> bytes:
         frame = self._select.frame(event)
-        payload = payload_bytes(frame)
-        if payload <= len(NO_DATA):
-            return frame.encode() + NO_DATA[:payload]
+        if frame.data is None and frame.announced_bytes == 0:
+            frame.data = b""
+        if frame.data is not None or frame.announced_bytes is None:
+            return frame.encode()
         # The data were skipped when the message was read. Without them, what follows would be read as the data.
         if not self._logged:
             self._logged = True

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import attrs
 
 from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, snake_case
-from faspmgr.protocol.frames import VERSION, Frame
+from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.redaction import APPLICATION, redact, redact_text, redact_urls
 
 Report = Callable[[Frame, int, str, str], None]
@@ -63,7 +63,9 @@ class Event:
 
         Returns:
             The frame that the event came from, with its order and spelling, as far as it still says the same. An event
-            made by hand has its fields in the order of the field table, then those of ``extra``.
+            made by hand has its fields in the order of the field table, then those of ``extra``. The data of a WRITE
+            are those of that frame, as long as the event says that there are as many. Comparing events, and to_dict,
+            leave data out.
 
         Raises:
             ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
@@ -84,7 +86,12 @@ class Event:
             if value is not None and wire not in texts:
                 texts[wire] = encode(FIELDS[wire], value)
         texts.update((wire, text) for wire, text in self.extra.items() if wire not in texts)
-        return Frame(self.type, texts, origin.version if isinstance(origin, Frame) else VERSION)
+        if not isinstance(origin, Frame):
+            return Frame(self.type, texts)
+        frame = Frame(self.type, texts, origin.version)
+        if origin.data is not None and frame.announced_bytes == len(origin.data):
+            frame.data = origin.data
+        return frame
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
         """Make a dict of the event that is ready for JSON.

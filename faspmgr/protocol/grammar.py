@@ -15,8 +15,9 @@ The tolerance: what is done about each deviation (``problems.KINDS`` has the wor
     between messages    a line that starts with ``Type:`` begins a message without a header (no-header), version 2;
                         an empty line more than the one that ends a message (empty-lines, once for the run);
                         any other line is skipped up to the next message (noise, once for the run).
-    header              another version is accepted (version). After a version 4 WRITE, as many raw bytes as its Size
-                        says and two LFs are skipped: they are the data of a file.
+    header              another version is accepted (version); version 4 is none of another where the Type is PUT, WRITE
+                        or CLOSE. Behind such a WRITE, as many raw bytes as its Size says and two LFs belong to it: they
+                        are the data of a file. Nobody reads lines in them.
     in a message        CR LF counts as LF (crlf, once for a message); a value right behind the colon is accepted
                         (no-space); a line that is no field is skipped (no-field); the second value of a name is dropped
                         (repeated). A header drops the message that it interrupts (interrupted): its last value may have
@@ -24,7 +25,8 @@ The tolerance: what is done about each deviation (``problems.KINDS`` has the wor
                         a writer died in the middle of a line and another one went on.
     end of a message    without a Type it is dropped (no-type).
     too long            a message of more than max_frame_bytes, or of more than 1,000 fields, is dropped, with all lines
-                        up to the next header (oversized).
+                        up to the next header (oversized); where the data of a WRITE are to be kept, it is dropped with
+                        its data if there are more of them than max_data_bytes.
     end of the stream   what is unfinished is dropped (unfinished), also if only the empty line is missing: nothing says
                         that the last value is whole.
 
@@ -39,13 +41,11 @@ import re
 from collections.abc import Callable
 
 from faspmgr.protocol.fields import FIELDS
-from faspmgr.protocol.frames import NAME, VERSION, Frame
+from faspmgr.protocol.frames import DATA_END, NAME, STREAM_TYPES, STREAM_VERSION, VERSION, Frame
 from faspmgr.protocol.problems import Problem, excerpt
 
 MAX_FIELDS = 1000
 """A message with more is oversized. Real ones have a hundred at most; short fields take far more than their bytes."""
-MAX_PAYLOAD_BYTES = 1 << 30
-"""A version 4 WRITE that announces more may be a forgery that wants to hide what follows: nothing is skipped."""
 MAX_HEADER_BYTES = 20
 """A header line is never longer: ``FASPMGR``, a space, nine digits, CR."""
 
@@ -53,25 +53,18 @@ _HEADER = re.compile(rb"FASPMGR ([0-9]{1,9})")
 _HEADER_AT_END = re.compile(rb"FASPMGR ([0-9]{1,9})$")
 
 
-def payload_bytes(frame: Frame) -> int:
-    """Tell how many raw bytes behind a message belong to it: the data of a WRITE, and two LFs."""
-    if frame.version == 4 and frame.type == "WRITE":
-        size = frame.fields.get("Size", "")
-        if size.isascii() and size.isdigit() and len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES:
-            return int(size) + 2
-    return 0
-
-
 class Message:
     """A message that is being read line by line."""
 
-    __slots__ = ("clean", "crlf", "fields", "glued", "line", "offset", "places", "size", "type", "version")
+    __slots__ = ("clean", "crlf", "fields", "glued", "header", "line", "offset", "places", "size", "type", "version")
 
-    def __init__(self, offset: int, line: int, version: int) -> None:
+    def __init__(self, offset: int, line: int, version: int, header: bytes) -> None:
         # Place of the header in the stream: byte, from 0, and line, from 1.
         self.offset = offset
         self.line = line
         self.version = version
+        # Its line; empty when there is none.
+        self.header = header
         # Bytes from the header to the end of the latest line.
         self.size = 0
         # None until the first Type line; an empty one is no type either.
@@ -97,21 +90,23 @@ class Grammar:
     Args:
         report: called with each Problem as it is found. May raise; the grammar is of no use after that.
         max_frame_bytes: the longest message, in bytes, its empty line not counted.
+        max_data_bytes: the most data that are kept of a WRITE, in bytes; 0 where none are, of any.
 
     Attributes:
         message: the message that is being read; None between messages.
-        payload: how many raw bytes behind the line just read belong to no line: data of a WRITE. Whoever cuts the lines
-            skips them and counts down.
+        payload: how many raw bytes behind the line just read belong to no line: the data of a WRITE, and two LFs.
+            Whoever cuts the lines keeps them for the Frame or skips them, and counts down.
         clean: whether the Frame that was returned last had no deviation at all, so that its layout may be learnt.
     """
 
-    def __init__(self, report: Callable[[Problem], None], max_frame_bytes: int) -> None:
+    def __init__(self, report: Callable[[Problem], None], max_frame_bytes: int, max_data_bytes: int = 0) -> None:
         self.message: Message | None = None
         self.payload = 0
         self.clean = False
 
         self._report_problem = report
         self._max = max_frame_bytes
+        self._max_data = max_data_bytes
         # Behind an oversized message: everything up to the next header is skipped.
         self._skipping = False
         # What is being skipped between messages: "noise", "empty-lines", or "" when nothing was.
@@ -178,13 +173,13 @@ class Grammar:
         """Begin a message. header: its line; empty when there is none."""
         self._skipping = False
         self._run = ""
-        self.message = message = Message(offset, number, version)
+        self.message = message = Message(offset, number, version, header)
         if len(header) >= self._max:
             self._skip("a message longer than max_frame_bytes, skipped up to the next header")
             return
         message.size = len(header) + 1 if header else 0
-        if version != VERSION:
-            self._report("version", offset, number, f"version {version}, not {VERSION}; accepted all the same", header)
+        if version not in (VERSION, STREAM_VERSION):
+            self._report_version(message)
         if header.endswith(b"\r"):
             self._note_crlf(message, offset, number, header)
 
@@ -231,6 +226,8 @@ class Grammar:
             self._report("repeated", offset, number, f"{name} a second time, the first one counts", raw)
         elif name == "Type":
             message.type = text
+            if message.version == STREAM_VERSION and text not in STREAM_TYPES:
+                self._report_version(message)
             message.clean = message.clean and not message.fields
         elif len(message.fields) == MAX_FIELDS:
             self._skip(f"a message with more than {MAX_FIELDS} fields, skipped up to the next header")
@@ -246,10 +243,20 @@ class Grammar:
         self.message = None
         self.clean = message.clean
         frame = Frame(message.type, message.fields, message.version, places=message.places)
-        self.payload = payload_bytes(frame)
+        size = frame.announced_bytes
+        if size is not None:
+            self.payload = size + len(DATA_END)
+            if 0 < self._max_data < size:
+                words = f"a WRITE with more than {self._max_data} bytes of data, it is dropped with them"
+                self._report("oversized", message.offset, message.line, words, b"Type: WRITE")
+                return None
         return frame
 
     # -- problems
+
+    def _report_version(self, message: Message) -> None:
+        words = f"version {message.version}, not {VERSION}; accepted all the same"
+        self._report("version", message.offset, message.line, words, message.header)
 
     def _note_crlf(self, message: Message, offset: int, number: int, raw: bytes) -> None:
         if not message.crlf:

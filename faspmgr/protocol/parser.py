@@ -29,6 +29,7 @@ class Parser(StreamReader[Event]):
         strict: raise ProtocolError at the first problem instead of going on.
         max_frame_bytes: the longest message, in bytes. A limit for security: it bounds memory.
         on_problem: called with each Problem as it is found; must not raise.
+        max_data_bytes: as of Tokenizer; the data are those of the event's ``to_frame()``.
 
     Example:
         >>> parser = Parser()

@@ -1,4 +1,4 @@
-"""The compiled twin of the fast path where it was built, or what stands in for it.
+"""The compiled twin of the fast path where it was built, or what stands in for it; the count of lines, too.
 
 FASPMGR_PURE in the environment, with any text, turns it off.
 """
@@ -15,6 +15,7 @@ try:
     if os.environ.get("FASPMGR_PURE"):
         raise ImportError("turned off")
     from faspmgr.protocol._speedups import Unread as Unread
+    from faspmgr.protocol._speedups import count_lines as count_lines
 
     COMPILED = True
 except ImportError:
@@ -50,6 +51,10 @@ except ImportError:
             """
             self._buffer += data
             return False
+
+    def count_lines(data: bytes | bytearray, start: int, end: int, /) -> int:
+        """Count the LFs in data[start:end]."""
+        return data.count(b"\n", start, end)
 
 
 NAME = "compiled" if COMPILED else "pure Python"

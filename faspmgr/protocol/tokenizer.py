@@ -13,15 +13,18 @@ How fast
     seen before costs one search for its end and one match (layouts.py); any other goes by lines.
     A CR costs only the message that it stands in, and a run of empty lines hardly more than one of them.
 Worst case
-    Memory is bounded by max_frame_bytes plus the piece just fed. A longer message is reported and dropped, with all
-    that follows up to the next header; so is one of more than 1,000 fields. A longer line outside of messages is
-    dropped as it comes.
+    Memory is bounded by max_frame_bytes, twice max_data_bytes, and the piece just fed. A longer message is reported and
+    dropped, with all that follows up to the next header; so is one of more than 1,000 fields. A longer line outside of
+    messages is dropped as it comes.
 
 The plan
     Between messages the reader waits for LF LF, behind which no message can be open, and reads all that it has up to
     the last LF LF of a window: message by message where a learnt layout matches, the rest by lines. It goes by lines at
     once, without waiting, while the grammar has a message open, and where there is no LF LF but a CR, which could be
     part of an end, or more bytes than a message may have. It is back to waiting as soon as the message is closed.
+
+    The data of a WRITE are never read: they are skipped as they come, or, where they are kept, wait beside the buffer
+    until all are there, and its Frame with them.
 
     ``StreamReader._match_messages`` is the fast path, and _speedups.c its compiled twin. It could be left out without
     any difference in the results. Each of the two stops in front of the first message that is not clean.
@@ -38,11 +41,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from faspmgr.callbacks import check_callbacks
 from faspmgr.errors import ProtocolError
-from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.frames import DATA_END, Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
 from faspmgr.protocol.layouts import HEADER, Layout, Layouts, Matcher, compiled, frame_layout
 from faspmgr.protocol.problems import Problem
-from faspmgr.protocol.speedups import COMPILED, UNREAD, Unread
+from faspmgr.protocol.speedups import COMPILED, UNREAD, Unread, count_lines
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -51,6 +54,9 @@ MAX_FRAME_BYTES = 1 << 20
 MAX_PROBLEMS = 1000
 WINDOW_BYTES = 1 << 16
 """Bytes that are decoded at once: enough to spread the cost of a call over many messages, and bounded."""
+
+BLOCK_BYTES = 1 << 16
+"""The data of a WRITE are kept in pieces of so many bytes or more: small ones would take more memory than they hold."""
 
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
@@ -65,11 +71,14 @@ class StreamReader(Unread, Generic[T]):
         strict: bool = False,
         max_frame_bytes: int = MAX_FRAME_BYTES,
         on_problem: Callable[[Problem], None] | None = None,
+        max_data_bytes: int = 0,
     ) -> None:
         super().__init__()
         check_callbacks(on_problem=on_problem)
         if max_frame_bytes < 1:
             raise ValueError("max_frame_bytes must be positive")
+        if max_data_bytes < 0:
+            raise ValueError("max_data_bytes must not be negative")
         self._strict = strict
         self._max = min(max_frame_bytes, sys.maxsize)
         self._on_problem = on_problem
@@ -83,7 +92,11 @@ class StreamReader(Unread, Generic[T]):
         # What the call in progress has made so far.
         self._results: list[T] = []
 
-        self._grammar = Grammar(self._report, max_frame_bytes)
+        self._grammar = Grammar(self._report, max_frame_bytes, max_data_bytes)
+        self._keeps_data = max_data_bytes > 0
+        # A WRITE whose data are not complete, where they are kept, and those that were read so far.
+        self._write: Frame | None = None
+        self._data: list[bytes] = []
         self._layouts = Layouts(self._make_layout)
         # What reads them, by their first two lines; empty where the compiled twin does.
         self._matchers: dict[str, list[Matcher[T]]] = {}
@@ -157,8 +170,13 @@ class StreamReader(Unread, Generic[T]):
         """
         self._check_open()
         self._offset, self._line = offset, number
-        self._grammar.payload = 0  # a log of lines holds no data of files
-        return self._deliver(lambda: self._accept(self._grammar.read_line(line, offset, number)))
+
+        def read() -> None:
+            frame = self._grammar.read_line(line, offset, number)
+            self._grammar.payload = 0  # a log of lines holds no data of files
+            self._accept(frame)
+
+        return self._deliver(read)
 
     def skip_line(self, offset: int, number: int) -> list[T]:
         """Note a line of some other file that is too long to be held: the message that it stands in is dropped as
@@ -249,7 +267,9 @@ class StreamReader(Unread, Generic[T]):
         try:
             while True:
                 if grammar.payload:
-                    start = self._skip_payload(start)
+                    start = self._read_payload(start)
+                    if grammar.payload:
+                        return
                 if not (by_line or grammar.message or self._mid_line):
                     if buffer.startswith((b"\n", b"\r\n"), start):
                         start = self._read_line_at(start, buffer.find(b"\n", start))
@@ -275,11 +295,24 @@ class StreamReader(Unread, Generic[T]):
             del buffer[:start]
             self._ready = not (grammar.message or grammar.payload or self._mid_line or self._last_cr >= self._offset)
 
-    def _skip_payload(self, start: int) -> int:
-        end = min(start + self._grammar.payload, len(self._buffer))
-        self._grammar.payload -= end - start
-        self._line += self._buffer.count(b"\n", start, end)
+    def _read_payload(self, start: int) -> int:
+        """Read the data of a WRITE, in buffer[start:], as far as they are there; return where to go on."""
         self._window = 0
+        buffer, write, missing = self._buffer, self._write, self._grammar.payload
+        end = min(start + missing, len(buffer))
+        if write and end - start < min(missing, BLOCK_BYTES):
+            return start
+        if write:
+            data_end = max(start, min(end, start + missing - len(DATA_END)))
+            with memoryview(buffer) as view:
+                self._data.append(bytes(view[start:data_end]))
+        self._line += count_lines(buffer, start, end)
+        self._grammar.payload -= end - start
+        if write and not self._grammar.payload:
+            write.data = b"".join(self._data)
+            self._write = None
+            self._data.clear()
+            self._results.append(self._make(write))
         return end
 
     def _drop_long_line(self, start: int) -> int:
@@ -294,10 +327,13 @@ class StreamReader(Unread, Generic[T]):
 
     def _read_end(self) -> None:
         start = 0
-        while (end := self._buffer.find(b"\n", start)) >= 0 and not self._grammar.payload:
+        while not self._grammar.payload and (end := self._buffer.find(b"\n", start)) >= 0:
             start = self._read_line_at(start, end)
+        if self._grammar.payload:
+            self._line += count_lines(self._buffer, start, len(self._buffer))
+            start = len(self._buffer)
         rest = bytes(self._buffer[start:])
-        if rest and not (self._mid_line or self._grammar.message or self._grammar.payload):
+        if rest and not (self._mid_line or self._grammar.message):
             self._grammar.read_line(rest, self._offset + start, self._line)
         self._grammar.end(self._offset + start, self._line)
 
@@ -308,7 +344,10 @@ class StreamReader(Unread, Generic[T]):
         if frame is not None:
             if self._grammar.clean and (layout := self._layouts.learn(frame.type, frame.fields)):
                 self._begin_to_match(layout)
-            self._results.append(self._make(frame))
+            if self._keeps_data and self._grammar.payload:
+                self._write = frame
+            else:
+                self._results.append(self._make(frame))
 
     def _begin_to_match(self, layout: Layout[T]) -> None:
         if COMPILED:
@@ -427,6 +466,9 @@ class Tokenizer(StreamReader[Frame]):
         strict: raise ProtocolError at the first problem instead of going on.
         max_frame_bytes: the longest message, in bytes. A limit for security: it bounds memory.
         on_problem: called with each Problem as it is found; must not raise.
+        max_data_bytes: the most data that are kept of a WRITE, in bytes. A limit for security: it bounds memory. A
+            WRITE comes with its data then, once they are complete, and is dropped where there are more, with a Problem.
+            0: data are skipped, and a WRITE comes before them.
 
     Example:
         >>> Tokenizer().feed(b"FASPMGR 2\\nType: NOP\\n\\n")

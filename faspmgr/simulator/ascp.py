@@ -158,7 +158,7 @@ def _open(options: Options) -> Link:
     peers = []
     for host, port in options.managers:
         try:
-            peers.append(Peer(host, port))
+            peers.append(Peer(host, port, options.streams))
         except OSError:
             log(f"ascp: required management connection to port {host}:{port} failed.\n\n", sys.stderr)
             log("ascp: failed to connect to management socket, exiting.\n", sys.stderr)

@@ -147,6 +147,9 @@ class Plan(Protocol):
     def arguments(self) -> Iterable[Argument]:
         """Give the source arguments; each is asked for when the one before is finished."""
 
+    def last_reports(self) -> Iterable[Frame]:
+        """Give what is to be reported before the end, when the session ends: of files that are not its arguments'."""
+
 
 class Course:
     """One session.
@@ -190,6 +193,7 @@ class Course:
             self.refusal = over.refusal
         except ShutdownError:
             pass
+        yield from self.plan.last_reports()
         if self.refusal is None and self.counts.failed:
             self.refusal = Refusal.of(FILES_FAILED)
         if self._started:
@@ -224,7 +228,7 @@ class Course:
 
     def _move(self, planned: PlannedFile) -> Iterator[Frame]:
         """One file, from its first message to its last."""
-        counts, messages, totals = self.counts, self.messages, self.totals
+        counts, totals = self.counts, self.totals
         file = self.current = planned.file
         counts.attempted += 1
         try:
@@ -233,25 +237,20 @@ class Course:
                 yield self.report(file)
                 for on_its_way in planned.steps():
                     yield self.report(file, on_its_way)
-                checksum = planned.finish()
-                counts.passed += 1
-                self.stamp()
-                yield messages.stop(file, totals, checksum, self.terms.checksum)
+                yield self.stop(file, planned.finish())
             else:
                 counts.passed += 1
                 # Nothing tells an empty file that is there from one that was just created.
                 counts.skipped += begin is Begin.SKIPPED or file.size > 0
                 self.stamp()
-                make = messages.skip if begin is Begin.SKIPPED else messages.stop
+                make = self.messages.skip if begin is Begin.SKIPPED else self.messages.stop
                 yield make(file, totals)
         except (SessionOverError, ShutdownError):
             if file.written > self._reported:  # or the totals of the end would be more than what was reported
                 yield self.report(file)
             raise
         except FileError as error:
-            counts.failed += 1
-            self.stamp()
-            yield messages.file_error(file, totals, error.code, error.description)
+            yield self.fail(file, error)
         finally:
             self.current = None
             planned.close()
@@ -279,6 +278,18 @@ class Course:
         self.stamp(on_its_way)
         self._reported = file.written
         return self.messages.stats(file, self.totals)
+
+    def stop(self, file: File, checksum: str | None = None) -> Frame:
+        """Make the STOP of a file that is complete."""
+        self.counts.passed += 1
+        self.stamp()
+        return self.messages.stop(file, self.totals, checksum, self.terms.checksum)
+
+    def fail(self, file: File, error: FileError) -> Frame:
+        """Make the FILEERROR of a file."""
+        self.counts.failed += 1
+        self.stamp()
+        return self.messages.file_error(file, self.totals, error.code, error.description)
 
     def notify(self, **values: int) -> Frame:
         """Make a NOTIFICATION of rate and policy as they are now, and of these values."""

@@ -7,6 +7,8 @@
 =============================  =========================================================================================
 fail=CODE[@WHERE]              the session ends in ERROR with that code
 fail-file=CODE[@N]             the N-th file (default 1) ends in FILEERROR with that code, the others go on
+stream-full@BYTES              the disk is full for streams at that byte: FILEERROR 25 of each that goes on to write
+refuse-write=K                 the K-th WRITE of the session is refused: FILEERROR 36 of its stream
 hang[@WHERE]                   nothing more happens, commands are not read; by itself it ends after ten minutes
 silent-exit[@WHERE]            exits with status 1, and reports nothing
 die[@WHERE]                    exits with status 1 in the middle of a message
@@ -17,8 +19,9 @@ linger-socket                  the connection stays open for up to thirty second
 once=PATH                      none of this happens if PATH exists; it is created when the first of it does
 =============================  =========================================================================================
 
-WHERE counts the bytes that were written in this session; per cent are those of the job. ``connect`` is before the peer
-has answered, ``session`` (the default) right after SESSION. ``hang=99%`` may be written for ``hang@99%``::
+WHERE counts the bytes that were written in this session, those of streams included; per cent are those of the job.
+``connect`` is before the peer has answered, ``session`` (the default) right after SESSION. ``hang=99%`` may be written
+for ``hang@99%``. Where the byte is one of a stream, all but stream-full waits for the end of the WRITE that it is in::
 
     FASPMGR_ASCP_FAULT=fail=16@50%,once=/tmp/failed-once     the first attempt fails half-way, the second does not
 """
@@ -32,6 +35,8 @@ import attrs
 from faspmgr.errors import FaultError
 
 VARIABLE = "FASPMGR_ASCP_FAULT"
+NO_SPACE_LEFT, DISK_WRITE = 25, 36
+"""Codes of what happens to streams."""
 HANG_SECONDS = 600
 LINGER_SECONDS = 30
 
@@ -55,9 +60,9 @@ class Fault:
 
     Attributes:
         name: which one.
-        code: the error code of fail and fail-file.
+        code: the error code of fail and fail-file, and of what happens to streams.
         where: connect, session, a number of bytes, or a share of the job from 0 to 1.
-        number: the file of fail-file, from 1.
+        number: the file of fail-file, or the WRITE of refuse-write, from 1.
         over: has it happened?
     """
 
@@ -68,9 +73,9 @@ class Fault:
     over: bool = False
 
     def threshold(self, job_bytes: int) -> int | None:
-        """After how many bytes of this session it happens; None for one that happens before the first."""
+        """After how many bytes of this session it happens; None for before the first, and for what is not known."""
         if isinstance(self.where, float):
-            return int(job_bytes * self.where)
+            return int(job_bytes * self.where) if job_bytes else None  # of a stream of unknown size there is no half
         return self.where if isinstance(self.where, int) else None
 
 
@@ -108,9 +113,18 @@ class Faults:
         ahead = [place - file_bytes for place in places if place is not None and place > file_bytes]
         return min(ahead, default=None)
 
-    def file_fault(self, number: int) -> Fault | None:
-        """The fault of the file with that number, counted from 1."""
-        return next((fault for fault in self.faults if fault.name == "fail-file" and fault.number == number), None)
+    def numbered(self, name: str, number: int) -> Fault | None:
+        """The fault of the file, or of the WRITE, with that number, counted from 1. name: fail-file or refuse-write."""
+        return next((fault for fault in self.faults if fault.name == name and fault.number == number), None)
+
+    def full(self, job_bytes: int) -> tuple[int, Fault] | None:
+        """At which byte of this session the disk is full for streams, and by which fault; None for one that has room.
+
+        It stays full.
+        """
+        all_places = [(fault.threshold(job_bytes), fault) for fault in self.faults if fault.name == "stream-full"]
+        places = [(place, fault) for place, fault in all_places if place is not None]
+        return min(places, key=lambda place: place[0], default=None)
 
 
 def parse_faults(text: str) -> Faults:
@@ -142,6 +156,15 @@ def _fault(part: str, name: str, value: str | None, where: str | None) -> Fault:
         if not re.fullmatch("[1-9][0-9]{0,8}", where or "1"):
             raise FaultError(f"{VARIABLE}: invalid fault: {part}; it needs the number of a file after the @")
         return Fault(name, int(value), number=int(where or "1"))
+    if name == "refuse-write":
+        if where or not re.fullmatch("[1-9][0-9]{0,8}", value or ""):
+            raise FaultError(f"{VARIABLE}: invalid fault: {part}; it needs the number of a WRITE, such as {name}=3")
+        return Fault(name, DISK_WRITE, number=int(value or ""))
+    if name == "stream-full":
+        place = _where(part, where or value or "")
+        if isinstance(place, str) or (value and where):
+            raise FaultError(f"{VARIABLE}: invalid fault: {part}; it needs a byte, such as {name}@1000")
+        return Fault(name, NO_SPACE_LEFT, place)
     if name in _POSITIONED and not (value and where):
         return Fault(name, where=_where(part, where or value or "session"))
     raise FaultError(f"{VARIABLE}: unknown fault: {part}")

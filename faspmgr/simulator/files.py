@@ -266,17 +266,24 @@ def place(options: Options, path: str, remote_side: str) -> str:
 
 def target_name(options: Options, source: str, target: str | None, into: bool, is_directory: bool) -> str:
     """The path that a source argument gets at the destination."""
+    if target is not None:
+        path = own_target(options, target)
+        return os.path.join(path, os.path.basename(source)) if os.path.isdir(path) else path
     base = options.destination or "."
     top = place(options, base, remote_side="send")
-    if target is not None:
-        path = place(options, target, remote_side="send")
-        path = os.path.join(top, target.lstrip("/")) if options.destination else path
-        return os.path.join(path, os.path.basename(source)) if os.path.isdir(path) else os.path.normpath(path)
     if options.source_base and not os.path.relpath(source, options.source_base).startswith(".."):
         return os.path.join(top, os.path.relpath(source, options.source_base))
     if into or base.endswith("/") or os.path.isdir(top) or (is_directory and options.creates_directory):
         return os.path.join(top, os.path.basename(source.rstrip("/")) or "root")
     return top
+
+
+def own_target(options: Options, target: str) -> str:
+    """The path of a destination that one file has of its own: below that of the command line, if it has any."""
+    path = place(options, target, remote_side="send")
+    if options.destination:
+        path = os.path.join(place(options, options.destination, remote_side="send"), target.lstrip("/"))
+    return os.path.normpath(path)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -307,9 +314,7 @@ def _decide(item: Item, options: Options) -> Begin:
     except FileNotFoundError:
         _resume_partial(item, options)
         return Begin.MOVES
-    if not stat.S_ISREG(status.st_mode):
-        code = 7 if stat.S_ISDIR(status.st_mode) else 21
-        raise FileError(code, "Receiver: Is a directory" if code == 7 else "Receiver: Not a regular file")
+    check_regular(status)
     if os.path.samefile(item.source, item.target):
         return Begin.THERE
     if file.is_part:
@@ -326,6 +331,13 @@ def _decide(item: Item, options: Options) -> Begin:
     differs = status.st_size != file.goal or not _agrees(item.source, item.target, file.goal, 3, file.start)
     moves = differs or options.overwrite not in (None, "diff", "diff+older")
     return Begin.MOVES if moves else Begin.THERE
+
+
+def check_regular(status: os.stat_result) -> None:
+    """Raises FileError: what lies at the destination is no file that could be written."""
+    if not stat.S_ISREG(status.st_mode):
+        code = 7 if stat.S_ISDIR(status.st_mode) else 21
+        raise FileError(code, "Receiver: Is a directory" if code == 7 else "Receiver: Not a regular file")
 
 
 def _resume_partial(item: Item, options: Options) -> None:

@@ -1,7 +1,9 @@
 """The management connections of a simulated ascp: sends bytes, receives commands, never listens.
 
 Both directions go on at once: while bytes wait to be sent, commands are read, so that a manager which writes before it
-reads is not waited for while it waits. What is not a command is passed over, as ascp does.
+reads is not waited for while it waits. What is not a command is passed over, as ascp does. No command is dropped: where
+there are too many, or the data of streams are too many, nothing more is read until some were applied, and the manager
+waits.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from collections.abc import Sequence
 
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.simulator.inbound import BLOCK, MAX_COMMAND_BYTES, Inbound
 
 CONNECT_SECONDS = 30
 CLOSE_SECONDS = 0.25
 """How long the other side has to close its end after it was sent the last message."""
-MAX_COMMAND_BYTES = 1 << 16
+# Limits for security: what is read, and waits to be applied.
 MAX_COMMANDS = 10_000
-"""Commands that wait to be applied; beyond that the oldest are dropped, so that memory stays bounded."""
-_BLOCK = 1 << 16
+MAX_WAITING_BYTES = 8 << 20
+"""Data of streams; more than what is on its way in the buffers of the system, so that a change of rate gets through."""
+RECEIVE_BUFFER_BYTES = 1 << 20
+"""What the system may hold back of streams: a change of rate comes behind it."""
 
 
 class Peer:
@@ -31,6 +36,7 @@ class Peer:
     Args:
         host: where to connect.
         port: where to connect.
+        streams: are the data of WRITEs commands, too? Without, they are passed over.
 
     Raises:
         OSError: nobody listens there.
@@ -40,19 +46,39 @@ class Peer:
         sends_commands: has the manager not ended its direction yet?
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self.commands: deque[Frame] = deque(maxlen=MAX_COMMANDS)
+    def __init__(self, host: str, port: int, streams: bool = False) -> None:
+        self.commands: deque[Frame] = deque()
         self.connection = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.connection.setblocking(False)
         self._tokenizer = Tokenizer(max_frame_bytes=MAX_COMMAND_BYTES)
+        # What receives instead of the tokenizer, where there are streams.
+        self._inbound = Inbound() if streams else None
         self.sends_commands = True
+        # Bytes of data in the commands that wait.
+        self._data_bytes = 0
+
+    @property
+    def too_long(self) -> str:
+        """What is wrong with a command of streams that is longer than is accepted; empty for none so far."""
+        return self._inbound.too_long if self._inbound else ""
+
+    @property
+    def has_room(self) -> bool:
+        """May more commands be received?"""
+        return (
+            not self.too_long
+            and self.sends_commands
+            and len(self.commands) < MAX_COMMANDS
+            and self._data_bytes < MAX_WAITING_BYTES
+        )
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
         view = memoryview(data)
         while view:
-            readers = [self.connection] if self.sends_commands else []
+            readers = [self.connection] if self.has_room else []
             readable, writable, _ = select.select(readers, [self.connection], [])
             if readable:
                 self.receive()
@@ -62,21 +88,34 @@ class Peer:
     def receive(self) -> None:
         """Receive what is there, without waiting."""
         try:
-            data = self.connection.recv(_BLOCK)
+            if self._inbound:
+                commands = self._inbound.receive(self.connection)
+            else:
+                block = self.connection.recv(BLOCK)
+                commands = self._tokenizer.feed(block) if block else None
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if data:
-            self.commands.extend(self._tokenizer.feed(data))
-        else:
+            commands = None
+        if commands is None:
             self.sends_commands = False
+            return
+        self.commands.extend(commands)
+        if self._inbound:
+            self._data_bytes += sum(len(command.data or b"") for command in commands)
+
+    def take(self) -> list[Frame]:
+        """Give the commands that wait, which are then applied."""
+        commands = list(self.commands)
+        self.commands.clear()
+        self._data_bytes = 0
+        return commands
 
     def wait(self, seconds: float) -> None:
         """Let so many seconds pass."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if not self.sends_commands:
+            if not self.has_room:
                 time.sleep(left)
             elif select.select([self.connection], [], [], left)[0]:
                 self.receive()
@@ -87,8 +126,12 @@ class Peer:
             self.connection.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + CLOSE_SECONDS
             while self.sends_commands and (left := deadline - time.monotonic()) > 0:
-                if select.select([self.connection], [], [], left)[0]:
+                if not select.select([self.connection], [], [], left)[0]:
+                    continue
+                if self.has_room:
                     self.receive()
+                elif not self.connection.recv(BLOCK):  # nobody will look at it
+                    break
 
 
 class Link:
@@ -102,6 +145,11 @@ class Link:
         """Is there a manager left that could send a command?"""
         return any(peer.sends_commands for peer in self._peers)
 
+    @property
+    def too_long(self) -> str:
+        """See Peer."""
+        return next((peer.too_long for peer in self._peers if peer.too_long), "")
+
     def send(self, data: bytes) -> None:
         for peer in list(self._peers):
             try:
@@ -110,9 +158,17 @@ class Link:
                 self._peers.remove(peer)
                 peer.connection.close()
 
-    def poll(self, seconds: float) -> list[Frame]:
-        """Wait for commands, so many seconds at most, and return them."""
-        peers = {peer.connection: peer for peer in self._peers if peer.sends_commands}
+    def poll(self, seconds: float, reads: bool = True) -> list[Frame]:
+        """Wait for commands, so many seconds at most, and return them.
+
+        Args:
+            seconds: how long.
+            reads: receive what there is; without, only time passes, and managers wait.
+        """
+        if not reads:
+            time.sleep(seconds)
+            return []
+        peers = {peer.connection: peer for peer in self._peers if peer.has_room}
         if any(peer.commands for peer in self._peers):
             seconds = 0
         if peers:
@@ -120,13 +176,10 @@ class Link:
                 peers[connection].receive()
         else:
             time.sleep(seconds)
-        commands = [command for peer in self._peers for command in peer.commands]
-        for peer in self._peers:
-            peer.commands.clear()
-        return commands
+        return [command for peer in self._peers for command in peer.take()]
 
     def close(self) -> list[Frame]:
         """End all of them; return the commands that came too late."""
         for peer in self._peers:
             peer.close()
-        return [command for peer in self._peers for command in peer.commands]
+        return [command for peer in self._peers for command in peer.take()]

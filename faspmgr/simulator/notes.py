@@ -11,6 +11,44 @@ from typing import Any, NoReturn, TextIO
 
 from faspmgr.protocol.frames import Frame
 
+MAX_STREAMED_BYTES = 64 << 20
+"""What is kept of the streams of one run: a test reads it into memory."""
+
+
+class KeptStream:
+    """What was streamed to one destination, in a file of its own for a test to read.
+
+    Args:
+        path: the file; it may not exist yet.
+        notes: those of the run, which have room for so many bytes.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: str, notes: Notes) -> None:
+        self.path = path
+        self._notes = notes
+        self._length = 0
+        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+
+    def write(self, data: memoryview, offset: int) -> None:
+        """Write bytes at their place; nothing more of any stream once there is no room."""
+        grown = max(0, offset + len(data) - self._length)
+        if grown > self._notes.room:
+            if self._notes.room >= 0:
+                self._notes.note(too_much=True)
+            self._notes.room = -1
+            return
+        self._notes.room -= grown
+        self._length += grown
+        while data:
+            count = os.pwrite(self._file, data, offset)
+            data, offset = data[count:], offset + count
+
+    def close(self) -> None:
+        os.close(self._file)
+
 
 class Notes:
     """What happened to the process, noted down for a test: one file for each run, each line written at once.
@@ -25,6 +63,9 @@ class Notes:
     def __init__(self, folder: str | None) -> None:
         self.number = 0
         self._path: str | None = None
+        # How many streams there were in this run, and bytes that may still be kept of them.
+        self._streams = 0
+        self.room = MAX_STREAMED_BYTES
         while folder and self._path is None:
             path = os.path.join(folder, f"{self.number}.jsonl")
             try:
@@ -38,6 +79,15 @@ class Notes:
         if self._path:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
+
+    def keep_stream(self, destination: str) -> KeptStream | None:
+        """Note down a stream, and give what keeps its bytes; None without a folder."""
+        if not self._path:
+            return None
+        self._streams += 1
+        kept = KeptStream(f"{self._path.removesuffix('.jsonl')}.{self._streams}.stream", self)
+        self.note(stream=destination, path=kept.path)
+        return kept
 
     def note_commands(self, commands: Sequence[Frame]) -> None:
         """Write a line for each command."""

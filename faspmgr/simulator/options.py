@@ -44,12 +44,14 @@ Usage: ascp [OPTION] SRC... DEST
           SRC, DEST format: [[user@]host:]PATH
 """
 
+STREAMING = "--faspmgr-io"
+"""ascp 3.9.0 refuses this option. The simulator has it, as newer releases do: what streams cannot be tested without."""
 _NAMES = [(name, bool(option.value)) for option in OPTIONS if not option.newer for name in option.names]
 SHORT = "".join(name[1:] + ":" * takes_value for name, takes_value in _NAMES if not name.startswith("--"))
 OWN_FLAGS = ["simulate-copy"]
 OWN_WITH_ARGUMENT = ["simulate-play", "simulate-record", "simulate-root", "simulate-speed"]
 LONG = [name[2:] + "=" * takes_value for name, takes_value in _NAMES if name.startswith("--")]
-LONG += [*OWN_FLAGS, *(f"{name}=" for name in OWN_WITH_ARGUMENT)]
+LONG += [STREAMING[2:], *OWN_FLAGS, *(f"{name}=" for name in OWN_WITH_ARGUMENT)]
 
 MAX_CHANNELS = 32
 MAX_USER_STR = 255
@@ -101,6 +103,7 @@ class Options(Terms):
         arguments: what stands behind the options.
         sources: paths without user and host.
         problem: what is wrong with the command line as a whole; None for nothing.
+        streams: does it accept the data of files over the management port?
         copy: are files copied?
         play: recorded streams that are played instead.
         record: the folder in which runs are noted down.
@@ -125,6 +128,7 @@ class Options(Terms):
     arguments: list[str] = attrs.field(factory=list)
     sources: list[str] = attrs.field(factory=list)
     problem: Refusal | None = None
+    streams: bool = False
     # The simulator's own
     copy: bool = False
     play: list[str] = attrs.field(factory=list)
@@ -134,8 +138,20 @@ class Options(Terms):
 
     @property
     def direction(self) -> str:
-        """Send or Receive."""
+        """Send or Receive; Send, too, where the arguments were not looked at."""
+        if self.problem and self.problem.stage is Stage.ARGUMENTS:
+            return "Send"
         return "Receive" if self.mode == "recv" else "Send"
+
+    @property
+    def is_persistent(self) -> bool:
+        """Is it told what to transfer while it runs, until it is told to end?"""
+        return self.keepalive or self.streams
+
+    @property
+    def needs_manager(self) -> str:
+        """What ascp says where there is nobody to tell it."""
+        return f"management -M connection required for {'--keepalive' if self.keepalive else STREAMING} session"
 
     @property
     def creates_directory(self) -> bool:
@@ -182,6 +198,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
                     setattr(options, attribute, one)
         options.xopt_flags |= _XOPTS.get(name, 0) | _XOPTS.get(f"{name}={value}", 0)
         options.create_policy |= _CREATES.get(name, 0)
+    if options.keepalive and options.nodes > 1:
+        raise _refuse("no -C N:M parallel transfer in persistent session.")
     options.problem = _split_arguments(options)
     return options
 
@@ -358,6 +376,7 @@ VALUES: Mapping[str, tuple[str, Parser]] = {
     "--host": ("host", str),
     "--policy": ("adaptive priority", _word(_POLICIES, "unknown transfer policy {}")),
     "--keepalive": ("keepalive", _always(True)),
+    STREAMING: ("streams", _always(True)),
     "--precalculate-job-size": ("precalculate", _always(True)),
     "--overwrite": (
         "overwrite",
@@ -431,26 +450,46 @@ def _split_arguments(options: Options) -> Refusal | None:
         return Refusal(8, "--file-list requires --mode", Stage.STARTUP)
     if listed and not options.host:
         return Refusal(8, "--file-list requires --host", Stage.STARTUP)
-    if options.keepalive and len(options.arguments) > 1:
-        return Refusal(23, "sources not allowed in keepalive mode", Stage.ARGUMENTS)
-    if not options.arguments and not options.keepalive:
+    if options.is_persistent and (listed or len(options.arguments) > 1):
+        mode = "keepalive" if options.keepalive else "streaming"
+        return Refusal(23, f"sources not allowed in {mode} mode", Stage.ARGUMENTS)
+    if options.keepalive and options.source_base is not None:
+        return Refusal(8, "--src-base not supported with persistent sessions", Stage.STARTUP)
+    if not options.arguments and not options.is_persistent:
         return Refusal(41 if listed else 8, "destination required" if listed else "no file arguments", Stage.ARGUMENTS)
     if options.host and not options.mode:
         return Refusal(8, "--host needs one of --mode, -wf or -wr", Stage.STARTUP)
     if options.arguments:
         *options.sources, options.destination = options.arguments
-    problem = None if named else _split_remote(options)
+    split = _split_host if options.keepalive else _split_remote
+    problem = None if named else split(options)
     if problem:
         return problem
-    if not options.keepalive:
+    if not options.is_persistent:
         options.destination = options.destination or "."
         if not (options.sources or listed):
             return Refusal(8, "Source file list not specified")
+    elif not options.managers:
+        return Refusal(8, options.needs_manager, Stage.STARTUP)
     if options.range and options.mode != "recv":
         return Refusal(8, "range -@ only works with receive", Stage.STARTUP)
     prefix = options.source_prefix
     if prefix:
         options.sources = [os.path.join(prefix, source.lstrip("/")) for source in options.sources]
+    return None
+
+
+def _split_host(options: Options) -> Refusal | None:
+    """Find user and host where --keepalive stands without --host: its one argument is a host, and has no path."""
+    if options.destination is None:
+        return Refusal(8, "no remote host specified", Stage.STARTUP)
+    user, host, path = remote(options.destination) or remote(f"{options.destination}:") or ("", "", None)
+    if path:
+        return Refusal(8, "--keepalive cannot have a destination path", Stage.STARTUP)
+    if not host:  # a path, which ascp takes for the name of a host
+        return Refusal(14, "Target address not available", Stage.STARTUP)
+    options.user, options.host = options.user or user or None, host
+    options.destination = "." if options.destination.endswith(":") else None
     return None
 
 

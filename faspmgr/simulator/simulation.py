@@ -32,9 +32,11 @@ from faspmgr.simulator.files import Item, Scan
 from faspmgr.simulator.link import Link
 from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.logfile import LogFile
-from faspmgr.simulator.messages import Messages, Refusal, Stage, describe
+from faspmgr.simulator.messages import File, Messages, Refusal, Stage, describe
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import Options
+from faspmgr.simulator.streams import TYPES as STREAM_TYPES
+from faspmgr.simulator.streams import Streams
 from faspmgr.simulator.terms import local_user, whole_datagrams
 
 REPORT_USEC = 500_000
@@ -98,6 +100,11 @@ class Simulation:
         self.scan = Scan(self.course.counts)
         # The sum of the sizes of all files so far, bytes.
         self.job_bytes = 0
+        # How many files of START, and streams, were begun.
+        self.index = 0
+        self.streams = Streams(self)
+        # The file of START or of the command line that is in progress.
+        self.moving: File | None = None
         # START commands that wait, and the paths that STOP has named: of files that wait, and of the one in progress.
         self.queue: deque[Frame] = deque()
         self.stopped: set[str] = set()
@@ -109,6 +116,7 @@ class Simulation:
         course, options = self.course, self.options
         for frame in course.run():
             self.send(frame)
+        self.streams.close()
         refusal = course.refusal
         if refusal is None:
             if not options.quiet:
@@ -166,25 +174,33 @@ class Simulation:
 
     def arguments(self) -> Iterator[Argument]:
         yield from map(self._argument, self.scan.sources)
-        if self.options.keepalive:
+        if self.options.is_persistent:
             yield from self._serve()
         self.fall_if_due()
+
+    def last_reports(self) -> Iterable[Frame]:
+        return self.streams.last_reports()
 
     def _argument(self, source: files.Source) -> Argument:
         return Argument(source.name, source.index, (RealFile(self, item) for item in source.items))
 
     def _serve(self) -> Iterator[Argument]:
-        """A persistent session: one START after the other."""
-        index = 0
-        while self.queue or not self.lingering:
+        """A persistent session: one START after the other, and what is streamed, until it is to end."""
+        while True:
+            self.streams.work()
             if self.queue:
-                index += 1
-                yield from self._start(index, self.queue.popleft())
+                self.index += 1
+                yield from self._start(self.index, self.queue.popleft())
+            elif self.streams.has_work:
+                continue
+            elif self.lingering and not self.streams.has_open:
+                return
             elif self.link.has_manager:
                 self.apply(self.link.poll(IDLE_SECONDS))
                 self.clock.catch_up()
+                self.streams.report_due()
             else:
-                raise SessionOverError(Refusal(8, "management -M connection required for --keepalive session"))
+                raise SessionOverError(Refusal(8, self.options.needs_manager))
 
     def _start(self, index: int, frame: Frame) -> Iterator[Argument]:
         source = unescape_path(frame.fields["Source"])
@@ -209,16 +225,38 @@ class Simulation:
         """Let time pass, and apply the commands that come meanwhile."""
         deadline = time.monotonic() + self.clock.advance(usec)
         while True:
-            self.apply(self.link.poll(max(0.0, deadline - time.monotonic())))
+            reads = self.streams.has_room and len(self.queue) < MAX_QUEUE
+            self.apply(self.link.poll(max(0.0, deadline - time.monotonic()), reads))
             if time.monotonic() >= deadline:
                 break
         self.clock.catch_up()
 
+    def step(self, left: int, interval: float) -> tuple[int, float]:
+        """Give how many bytes of a file to move next, and how many microseconds they take.
+
+        Args:
+            left: how many there are left.
+            interval: microseconds that a step may take at most.
+        """
+        rate, speed = self.options.rate, self.clock.speed
+        tick = interval if math.isinf(speed) else min(TICK_USEC * max(1.0, speed), interval)
+        if rate == 0:
+            time.sleep(TICK_USEC / 1e6)
+            return 0, tick
+        amount = min(left, whole_datagrams(max(1, int(rate * tick / 8000))))
+        room = self.faults.room(self.course.totals.sent, self.job_bytes)
+        amount = amount if room is None else min(amount, room)
+        return amount, amount * 8000 / rate
+
     def apply(self, commands: Sequence[Frame]) -> None:
         """Apply commands. Raises SessionOverError and ShutdownError, where they end the session."""
         self.notes.note_commands(commands)
+        if self.options.streams and (problem := self.link.too_long):
+            raise SessionOverError(Refusal(1, problem))
         for command in commands:
-            if command.type in self._COMMANDS:
+            if command.type in STREAM_TYPES and self.options.streams:
+                self.streams.receive(command)
+            elif command.type in self._COMMANDS:
                 self._COMMANDS[command.type](self, command.fields)
 
     def _on_rate(self, fields: Mapping[str, str]) -> None:
@@ -242,20 +280,21 @@ class Simulation:
         source, target, span = fields.get("Source"), fields.get("Destination"), fields.get("FileBytes", ":")
         low, colon, high = span.partition(":")
         fits = colon and all(not bound or _is_number(bound, MAX_OFFSET) for bound in (low, high))
-        if self.options.keepalive and source and target and fits and len(self.queue) < MAX_QUEUE:
+        if self.options.keepalive and source and target and fits:
             self.queue.append(Frame("START", dict(fields)))
 
     def _on_stop(self, fields: Mapping[str, str]) -> None:
         path = unescape_path(fields.get("Source", ""))
+        self.streams.stop(path)
         waiting = any(unescape_path(frame.fields["Source"]) == path for frame in self.queue)
-        if waiting or (self.course.current and self.course.current.path == path):
+        if waiting or (self.moving and self.moving.path == path):
             self.stopped.add(path)
 
     def _on_cancel(self, fields: Mapping[str, str]) -> None:
         raise SessionOverError(Refusal(28, "Session cancelled by the user"))
 
     def _on_done(self, fields: Mapping[str, str]) -> None:
-        if not self.options.keepalive:
+        if not self.options.is_persistent:
             return
         if fields.get("Operation", "Shutdown") == "Linger":
             self.lingering = True
@@ -263,7 +302,7 @@ class Simulation:
             raise ShutdownError
 
     def _on_query(self, fields: Mapping[str, str]) -> None:
-        response = "Transferring" if self.course.current else "Idle"
+        response = "Transferring" if self.moving or self.streams.has_open else "Idle"
         self.send(self.course.messages.query_response(self.course.totals, fields.get("Query"), response))
 
     # -- faults
@@ -274,15 +313,26 @@ class Simulation:
         if fault:
             self._fall([fault])
 
+    def check_file(self, number: int) -> None:
+        """Raises FileError: the file with this number, from 1, is to fail."""
+        fault = self.faults.numbered("fail-file", number)
+        if fault and self.happens(fault):
+            raise FileError(fault.code, f"Source: {describe(fault.code)}")
+
+    def happens(self, fault: Fault) -> bool:
+        """Does a fault that is due happen, or has one happened before and is enough? Note it down."""
+        if self.faults.once:
+            if os.path.exists(self.faults.once):
+                return False
+            with open(self.faults.once, "x"):
+                pass
+        self.notes.note(fault=fault.name)
+        return True
+
     def _fall(self, due: Sequence[Fault]) -> None:
         for fault in due:
-            if self.faults.once:
-                if os.path.exists(self.faults.once):
-                    continue
-                with open(self.faults.once, "x"):
-                    pass
-            self.notes.note(fault=fault.name)
-            self._FAULTS[fault.name](self, fault)
+            if self.happens(fault):
+                self._FAULTS[fault.name](self, fault)
 
     def _fail(self, fault: Fault) -> None:
         course, options = self.course, self.options
@@ -357,9 +407,8 @@ class RealFile:
 
     def begin(self) -> Begin:
         simulation, item = self._simulation, self._item
-        fault = simulation.faults.file_fault(simulation.course.counts.attempted)
-        if fault:
-            raise FileError(fault.code, f"Source: {describe(fault.code)}")
+        simulation.moving = self.file
+        simulation.check_file(simulation.course.counts.attempted)
         if item.error:
             raise item.error
         if not simulation.options.copy:
@@ -376,11 +425,12 @@ class RealFile:
         last = clock.usec
         while file.written < file.goal:
             simulation.fall_if_due()
-            amount, usec = self._step(interval)
+            amount, usec = simulation.step(file.goal - file.written, interval)
             if self._copy and amount:
                 amount = self._copy.move(amount)
             simulation.course.move(amount)
             simulation.wait(usec)
+            simulation.streams.work()
             if file.path in simulation.stopped:
                 raise FileError(28, "Stopped by the user")
             if clock.usec - last >= interval and file.written < file.goal:
@@ -396,6 +446,7 @@ class RealFile:
         return value
 
     def close(self) -> None:
+        self._simulation.moving = None
         self._simulation.stopped.discard(self.file.path)
         if self._copy:
             with contextlib.suppress(OSError):
@@ -407,19 +458,6 @@ class RealFile:
         if not math.isinf(self._simulation.clock.speed) or not rate:
             return REPORT_USEC
         return max(REPORT_USEC, (self.file.goal - self.file.written) * 8000 / rate / MAX_REPORTS)
-
-    def _step(self, interval: float) -> tuple[int, float]:
-        """How many bytes to move next, and how many microseconds they take."""
-        simulation, rate = self._simulation, self._simulation.options.rate
-        speed = simulation.clock.speed
-        tick = interval if math.isinf(speed) else min(TICK_USEC * max(1.0, speed), interval)
-        if rate == 0:
-            time.sleep(TICK_USEC / 1e6)
-            return 0, tick
-        amount = min(self.file.goal - self.file.written, whole_datagrams(max(1, int(rate * tick / 8000))))
-        room = simulation.faults.room(simulation.course.totals.sent, simulation.job_bytes)
-        amount = amount if room is None else min(amount, room)
-        return amount, amount * 8000 / rate
 
 
 def _shown_sources(pairs: Sequence[files.Pair]) -> tuple[str, ...] | None:

@@ -114,6 +114,9 @@ class SyntheticSession:
         counts.paths = self._count + counts.dirs
         return [self.course.fall_back(FALLBACK_CODE)] if self.scenario.fallback else []
 
+    def last_reports(self) -> Iterable[Frame]:
+        return ()
+
     def prepare(self) -> None:
         self.clock.usec += FALLBACK_USEC if self.scenario.fallback else 0
         # Until the first byte: some round trips, and so enough for TransferBytes never to exceed the rate.

@@ -39,7 +39,7 @@ class Replay:
 
     @property
     def commands(self) -> list[Frame]:
-        """What came back, the latest 10,000."""
+        """What came back; the first 10,000, whoever sends more waits for the end."""
         return list(self._peer.commands)
 
     def wait(self, timeout: float = JOIN_SECONDS) -> None:

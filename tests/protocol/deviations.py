@@ -43,7 +43,6 @@ OPEN = HEADER + b"Type: NOP\n"  # 20 bytes, 2 lines
 STATS = HEADER + b"Type: STATS\n"  # 22 bytes, 2 lines
 QUERIED = Frame("QUERY", {})
 ONE, TWO, BOTH = [nop()], [nop(), nop()], [nop(), QUERIED]
-V4 = "version 0 1 FASPMGR 4"
 
 CASES = {
     # between messages
@@ -80,36 +79,51 @@ CASES = {
     # header
     "version 3": case(b"FASPMGR 3\nType: NOP\n\n" + NOP, [Frame("NOP", {}, 3), nop()], "version 0 1 FASPMGR 3"),
     "version 12": case(b"FASPMGR 12\nType: NOP\n\n", [Frame("NOP", {}, 12)], "version 0 1 FASPMGR 12"),
-    "version 4, no data": case(
-        b"FASPMGR 4\nType: CLOSE\nSize: 5\n\n" + NOP, [Frame("CLOSE", {"Size": "5"}, 4), nop()], V4
+    "version 4 of no stream": case(
+        b"FASPMGR 4\nType: NOP\n\n" + NOP, [Frame("NOP", {}, 4), nop()], "version 0 1 FASPMGR 4"
+    ),
+    "version 4, its Type last": case(
+        b"FASPMGR 4\nSize: 5\nType: NOP\n\n", [Frame("NOP", {"Size": "5"}, 4)], "version 0 1 FASPMGR 4"
+    ),
+    "version 4 of no stream, CR LF": case(
+        b"FASPMGR 4\r\nType: NOP\r\n\r\n",
+        [Frame("NOP", {}, 4)],
+        "crlf 0 1 FASPMGR 4",
+        "version 0 1 FASPMGR 4",
+    ),
+    "version 4 of a stream, then another Type": case(
+        b"FASPMGR 4\nType: PUT\nType: NOP\n\n", [Frame("PUT", {}, 4)], "repeated 20 3 Type: NOP"
+    ),
+    "version 4 of no type": case(b"FASPMGR 4\nSize: 5\n\n" + NOP, ONE, "no-type 0 1 FASPMGR"),
+    "version 4 of small letters": case(b"FASPMGR 4\nType: put\n\n", [Frame("put", {}, 4)], "version 0 1 FASPMGR 4"),
+    "version 3 of a stream": case(b"FASPMGR 3\nType: PUT\n\n", [Frame("PUT", {}, 3)], "version 0 1 FASPMGR 3"),
+    "version 4 of a PUT and a CLOSE": case(
+        b"FASPMGR 4\nType: PUT\nDestination: /x\n\n" + b"FASPMGR 4\nType: CLOSE\nSize: 5\n\n" + NOP,
+        [Frame("PUT", {"Destination": "/x"}, 4), Frame("CLOSE", {"Size": "5"}, 4), nop()],
     ),
     "WRITE": case(
         b"FASPMGR 4\nType: WRITE\nDestination: /x\nOffset: 0\nSize: 5\n\n" + b"12\n\n5" + b"\n\n" + NOP,
         [Frame("WRITE", {"Destination": "/x", "Offset": "0", "Size": "5"}, 4), nop()],
-        V4,
     ),
-    "WRITE of a message": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 23\n\n" + QUERY + b"\n\n" + NOP, [write("23"), nop()], V4
-    ),
-    "WRITE of nothing": case(b"FASPMGR 4\nType: WRITE\nSize: 0\n\n" + b"\n\n" + NOP, [write("0"), nop()], V4),
+    "WRITE of a message": case(b"FASPMGR 4\nType: WRITE\nSize: 23\n\n" + QUERY + b"\n\n" + NOP, [write("23"), nop()]),
+    "WRITE of nothing": case(b"FASPMGR 4\nType: WRITE\nSize: 0\n\n" + b"\n\n" + NOP, [write("0"), nop()]),
     "lines in the data of a WRITE count": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 4\n\n" + b"\na\r\n" + b"\n\n" + b"hello\n", [write("4")], V4, "noise 37 9 hello"
+        b"FASPMGR 4\nType: WRITE\nSize: 4\n\n" + b"\na\r\n" + b"\n\n" + b"hello\n", [write("4")], "noise 37 9 hello"
     ),
     "WRITE without its data": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 5\n\n" + b"12\n45\n", [write("5")], V4, "unfinished 37 7"
+        b"FASPMGR 4\nType: WRITE\nSize: 5\n\n" + b"12\n45\n", [write("5")], "unfinished 37 7"
     ),
     "WRITE with CR LF": case(
         b"FASPMGR 4\r\nType: WRITE\r\nSize: 1\r\n\r\n" + b"1" + b"\n\n" + NOP,
         [write("1"), nop()],
-        V4,
         "crlf 0 1 FASPMGR 4",
     ),
     "WRITE of version 2": case(b"FASPMGR 2\nType: WRITE\nSize: 23\n\n" + NOP, [Frame("WRITE", {"Size": "23"}), nop()]),
     "WRITE of more than may be skipped": case(
-        b"FASPMGR 4\nType: WRITE\nSize: 1073741825\n\n" + NOP, [write("1073741825"), nop()], V4
+        b"FASPMGR 4\nType: WRITE\nSize: 1073741825\n\n" + NOP, [write("1073741825"), nop()]
     ),
-    "WRITE of no number": case(b"FASPMGR 4\nType: WRITE\nSize: -5\n\n" + NOP, [write("-5"), nop()], V4),
-    "WRITE of no size": case(b"FASPMGR 4\nType: WRITE\n\n" + NOP, [Frame("WRITE", {}, 4), nop()], V4),
+    "WRITE of no number": case(b"FASPMGR 4\nType: WRITE\nSize: -5\n\n" + NOP, [write("-5"), nop()]),
+    "WRITE of no size": case(b"FASPMGR 4\nType: WRITE\n\n" + NOP, [Frame("WRITE", {}, 4), nop()]),
     # in a message
     "CR LF everywhere": case((NOP + QUERY).replace(b"\n", b"\r\n"), BOTH, "crlf 0 1 FASPMGR 2", "crlf 24 4 FASPMGR 2"),
     "CR LF in some lines": case(

@@ -23,7 +23,7 @@ from faspmgr.protocol.commands import (
     Write,
 )
 from faspmgr.protocol.fields import unescape_path
-from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.frames import MAX_PAYLOAD_BYTES, Frame
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.invariants import read
 
@@ -167,11 +167,16 @@ REFUSED: list[tuple[type[Command], str, list[Any], str]] = [
 # fmt: on
 
 
+VALID: dict[type[Command], dict[str, Any]] = {
+    StartFile: {"source": "a", "destination": "b"},
+    Put: {"destination": "a"},
+    Write: {"destination": "a", "offset": 0, "data": b""},
+}
+
+
 @pytest.mark.parametrize(("cls", "name", "values", "message"), REFUSED)
 def test_invalid_values(cls: Any, name: str, values: list[Any], message: str) -> None:
-    valid = {"source": "a", "destination": "b"} if cls is StartFile else {"destination": "a"} if cls is Put else {}
-    if cls is Write:
-        valid = {"destination": "a", "offset": 0, "data": b""}
+    valid: dict[str, Any] = VALID.get(cls, {})
     for value in values:
         with pytest.raises(ValueError, match=message):
             cls(**{**valid, name: value})
@@ -201,7 +206,7 @@ def test_data_are_neither_copied_nor_shown() -> None:
 
 
 def test_more_data_than_a_reader_accepts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert commands.MAX_PAYLOAD_BYTES == 1 << 30
+    assert MAX_PAYLOAD_BYTES == 1 << 30
     monkeypatch.setattr(commands, "MAX_PAYLOAD_BYTES", 5)
     assert Write("/a", 0, b"12345").encode().endswith(b"12345\n\n")
     for data in (b"123456", array.array("H", b"123456")):

@@ -14,11 +14,15 @@ from tests.invariants import check
 SNIPPETS = [
     b"\n", b"\n\n", b"\r\n", b"\r", b"\x00", b"\x1b", b"\xff\xfe", b"\xc3", b":", b": ", b" ", b"\t",
     b"FASPMGR 2", b"FASPMGR 2\n", b"\nFASPMGR 2\r\n", b"FASPMGR 3\n", b"FASPMGR 4\nType: WRITE\nSize: 30\n\n",
+    b"FASPMGR 4\nType: WRITE\nOffset: 1\nSize: 21\n\nFASPMGR 2\nType: NOP\n\n\n\n",
+    b"FASPMGR 4\nType: PUT\nDestination: a\n\n", b"FASPMGR 4\r\nType: WRITE\r\nSize: 0\r\n\r\n\n\n",
     b"FASPMGR", b"Type: ", b"Type: STATS\n", b"Type:\n", b"noise\n", b"noise: all around\n",
     b"Size: 99999999999999999999\n", b"File:a\n", b"Token: s3cret\n", b'Tags: {"token": [NaN, "s3cret"]}\n',
     b"x" * 400, b"A: \n" * 20,
 ]
 # fmt: on
+
+KEPT = st.sampled_from([0, 1 << 20, 25, 1])
 
 WAYS = ["flip", "insert", "replace", "delete", "repeat", "drop line", "repeat line", "swap lines", "end", "crlf"]
 
@@ -65,7 +69,8 @@ def broken(draw: st.DrawFn, data: bytes) -> bytes:
 def test_broken_fixtures(captures: list[Path], data: st.DataObject) -> None:
     stream = data.draw(broken_streams([path.read_bytes() for path in captures]))
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=10))
-    check(stream, cuts, max_frame_bytes=data.draw(st.sampled_from([1 << 20, 1 << 20, 500, 100, 40, 12, 1])))
+    limit = data.draw(st.sampled_from([1 << 20, 1 << 20, 500, 100, 40, 12, 1]))
+    check(stream, cuts, limit, data.draw(KEPT))
 
 
 WORDS = [b"Type: NOP", b"Type: WRITE", b"Size: 1", b"Size: ", b"File: a", b"FASPMGR 4\n", b"a"]
@@ -76,11 +81,12 @@ TOKENS = st.sampled_from([*SNIPPETS, *WORDS])
     st.lists(TOKENS | st.binary(max_size=3), max_size=25).map(b"".join),
     st.lists(st.integers(0, 300), max_size=6),
     st.sampled_from([1 << 20, 100, 60, 30, 20, 5, 1]),
+    KEPT,
 )
 @settings(max_examples=int(os.environ.get("FASPMGR_FUZZ_EXAMPLES", "300")))
-@example(b"FASPMGR 2\nType: NOP\nFASPMGR 2\nType: NOP\n\n", list(range(40)), 20)
-def test_streams_of_tokens(stream: bytes, cuts: list[int], max_frame_bytes: int) -> None:
-    check(stream, cuts, max_frame_bytes)
+@example(b"FASPMGR 2\nType: NOP\nFASPMGR 2\nType: NOP\n\n", list(range(40)), 20, 0)
+def test_streams_of_tokens(stream: bytes, cuts: list[int], max_frame_bytes: int, max_data_bytes: int) -> None:
+    check(stream, cuts, max_frame_bytes, max_data_bytes)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))

@@ -23,7 +23,7 @@ from faspmgr.protocol.events import StatsEvent
 from faspmgr.protocol.fields import FIELDS, decoder
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
-from faspmgr.protocol.speedups import Unread
+from faspmgr.protocol.speedups import Unread, count_lines
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.invariants import pieces
 from tests.twins import FAST, PURE, WAYS, WITHOUT, compare, exact, learn_after
@@ -629,3 +629,21 @@ def test_another_size_of_the_buffer_while_it_is_asked_how_long_a_message_may_be(
         reader._max = Index(1000, reader._buffer.clear)  # type: ignore[assignment]
         reader._append(b"\n\n", [])
         assert bytes(reader._buffer) in (b"\n\n", b"")
+
+
+# -- the count of lines
+
+
+@given(st.lists(st.sampled_from([b"\n", b"\x0b", b"\x8a", b"\0", b"\xff", b"x"]), max_size=60), st.data())
+def test_lines_are_counted(parts: list[bytes], data: st.DataObject) -> None:
+    buffer = bytearray(b"".join(parts))
+    start, end = (data.draw(st.integers(0, len(buffer))) for _ in range(2))
+    assert count_lines(buffer, start, end) == len([byte for byte in buffer[start:end] if byte == 10])
+
+
+def test_lines_are_counted_only_in_what_is_there() -> None:
+    for limits in ((-5, 100), (0, sys.maxsize), (-sys.maxsize - 1, 3), (3, 0), (sys.maxsize, sys.maxsize)):
+        assert count_lines(b"\n\n\n", *limits) == (0 if limits[0] > 0 else 3)
+    for wrong in ((), ("text", 0, 1), (b"", None, 1), (b"", 0, 2**70)):
+        with pytest.raises((TypeError, OverflowError)):
+            count_lines(*wrong)

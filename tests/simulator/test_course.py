@@ -76,6 +76,9 @@ class ListPlan:
         yield Argument("one", 1, self.files[:1])
         yield Argument(None, 2, self.files[1:])
 
+    def last_reports(self) -> Iterable[Frame]:
+        return ()
+
 
 START = "INIT SESSION NOTIFICATION NOTIFICATION"
 MOVED = "STATS STATS STATS STOP"

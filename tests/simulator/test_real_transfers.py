@@ -194,6 +194,9 @@ class Measured:
     def arguments(self) -> list[Argument]:
         return [Argument(None, 1, [self])]
 
+    def last_reports(self) -> list[Frame]:
+        return []
+
     def begin(self) -> Begin:
         return Begin.MOVES
 
