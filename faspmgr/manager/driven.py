@@ -75,8 +75,10 @@ class DrivenJob:
         # The files that can be given to ascp, and how many it has.
         self._ready: deque[FileHandle] = deque()
         self._started = 0
-        # Other commands that are to be sent.
+        # Other commands that are to be sent, and whether there are none.
         self._commands: deque[Command] = deque()
+        self._posted = asyncio.Event()
+        self._posted.set()
         # Which of the requests that ascp has got an event is about.
         self._pairing = Pairing()
         # Why nothing more can be asked for; empty where it can.
@@ -281,7 +283,10 @@ class DrivenJob:
         with contextlib.suppress(ConnectionError):  # the end of the session, which is near, says all
             while True:
                 if self._commands:
-                    await self.write(self._commands.popleft())
+                    await self.write(self._commands[0])
+                    self._commands.popleft()
+                    if not self._commands:
+                        self._posted.set()
                 elif self._ready and self._started < MAX_STARTED:
                     file = self._ready.popleft()
                     self._started += 1
@@ -380,7 +385,12 @@ class DrivenJob:
     def post(self, command: Command) -> None:
         """Send a command behind those that wait to be sent."""
         self._commands.append(command)
+        self._posted.clear()
         self._changed.set()
+
+    async def posted(self) -> None:
+        """Wait until all that post() was given is sent."""
+        await self._posted.wait()
 
     async def write(self, command: Command) -> None:
         """Send a command, and wait for its turn and for room in the socket.

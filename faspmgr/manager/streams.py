@@ -169,6 +169,8 @@ class FileStream(FileRequest):
         self.waits = True
         try:
             async with self.until_over():
+                if isinstance(command, Put):
+                    await self._job.posted()  # the end of a stream to this destination may be among them
                 await self._job.write(command)
                 sent = True
         except ConnectionError:

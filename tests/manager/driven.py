@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from faspmgr.manager import Job
+from faspmgr.manager.streams import FileStream
 from tests.live import MakeAscp
 
 SERVE = """
@@ -119,6 +120,14 @@ async def driven(ascp: str, **options: Any) -> AsyncIterator[Job]:
     kinds = {"persistent": True, "streaming": True}
     async with Job([ascp, "--mode=send", "--host=h", "in"], **{**kinds, "grace": 10, **options}) as job:
         yield job
+
+
+async def stream_into(job: Job, destination: str, *pieces: bytes, size: int | None = None) -> FileStream:
+    """Stream pieces into a file."""
+    async with job.open(destination, size) as stream:
+        for piece in pieces:
+            await stream.write(piece)
+    return stream
 
 
 async def until(condition: Callable[[], object]) -> None:

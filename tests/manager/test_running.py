@@ -18,7 +18,6 @@ from faspmgr.manager import Job, running
 from tests.live import MakeAscp
 from tests.manager.transfers import run
 
-
 DRIVEN = {"persistent", "streaming", "idle_timeout"}
 
 
