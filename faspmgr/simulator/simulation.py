@@ -332,6 +332,7 @@ class Simulation:
     def _fall(self, due: Sequence[Fault]) -> None:
         for fault in due:
             if self.happens(fault):
+                self.link.flush()
                 self._FAULTS[fault.name](self, fault)
 
     def _fail(self, fault: Fault) -> None:
@@ -352,6 +353,7 @@ class Simulation:
     def _hang(self, fault: Fault) -> None:
         if self.course.current:
             self.send(self.course.report(self.course.current))
+            self.link.flush()
         time.sleep(faults.HANG_SECONDS)
         exit_now(1)
 
@@ -364,6 +366,7 @@ class Simulation:
         frame = course.messages.stats(course.current, course.totals) if course.current else course.messages.init()
         message = frame.encode()
         self.link.send(message[: len(message) // 2])
+        self.link.flush()
         if fault.name == "die-kill":
             os.kill(os.getpid(), signal.SIGKILL)
         exit_now(1)
