@@ -6,6 +6,7 @@ how much of it came, whether that is what was announced, and how much of it has 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import sys
@@ -23,6 +24,14 @@ from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.events import Event, FileErrorEvent, StatsEvent
 from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import ExitStatus
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PIPE_BYTES = 1 << 20
+"""What a pipe is to hold: all that Linux allows without privileges, and a WRITE."""
 
 _STDIN = "standard input"
 
@@ -110,7 +119,10 @@ def _checked_argv(argv: Sequence[str]) -> list[str]:
     lists = [name for name in ("--file-list", "--file-pair-list") if has_option(argv, name)]
     if len(operands) > 1 or lists:
         what = lists[0] if lists else f"{len(operands)} paths"
-        raise click.UsageError(f"The command line of ascp names sources ({what}): it is to name the destination alone.")
+        raise click.UsageError(
+            f"The command line of ascp names sources ({what}): it is to name the destination alone."
+            " Of an option that is new to faspmgr, write the value behind an equals sign."
+        )
     if (option_value(argv, "--mode") or "send").startswith("r"):
         raise click.UsageError("The command line of ascp receives (--mode): put only sends.")
     return list(argv)
@@ -166,10 +178,19 @@ class _Source(io.FileIO):
 def _open_source(size: int | None, is_interrupted: Callable[[], bool]) -> _Source:
     try:
         source = _Source(sys.stdin.fileno(), size, is_interrupted)
+        _widen(source.fileno())
         io.FileIO.read(source, 0)  # nothing of it; fails where it was closed, or is open for writing alone
     except (OSError, ValueError) as error:
         raise CommandError(f"{_STDIN}: {getattr(error, 'strerror', None) or error}") from error
     return source
+
+
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold more than the 64 KiB of Linux, in which each wait costs more than what is copied."""
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if fcntl and set_size:
+        with contextlib.suppress(OSError):  # no pipe, or no more is allowed
+            fcntl.fcntl(descriptor, set_size, PIPE_BYTES)
 
 
 class _StreamTracker(Tracker):
@@ -191,6 +212,7 @@ class _StreamTracker(Tracker):
 async def _stream(job: Job, log: running.Log, *, source: _Source, destination: str, size: int | None) -> Result:
     """Run the job: stream the source into the file, and wait for the end of both."""
     problem: CommandError | FileTransferError | TransferError | None = None
+    result: Result | None
     try:
         async with job:
             if source.isatty():
@@ -203,15 +225,16 @@ async def _stream(job: Job, log: running.Log, *, source: _Source, destination: s
                 problem = error
                 job.stop(str(error), interrupted=False)
     except TransferError as error:  # it has ended before anything could be streamed
-        assert error.result
-        return error.result
-    result = job.result
+        result = error.result
+    else:
+        result = job.result
     assert result
     if result.interrupted or problem is None:
         return result
     if isinstance(problem, CommandError):  # how ascp ended is what we asked it for
         return attrs.evolve(result, verdict="failed", error=None, reason=str(problem))
-    if result.verdict == "done":  # the session is, and the file is not
-        failure = problem.handle.error if isinstance(problem, FileTransferError) and problem.handle else None
-        return attrs.evolve(result, verdict="failed", error=failure, reason="" if failure else str(problem))
+    failure = problem.handle.error if isinstance(problem, FileTransferError) and problem.handle else None
+    if failure or result.verdict == "done":  # ascp said what is wrong with the file, or nobody has said so far
+        reason = "; ".join(filter(None, [result.reason, str(problem)]))
+        return attrs.evolve(result, verdict="failed", reason=reason)
     return result
