@@ -10,13 +10,13 @@ import contextlib
 import functools
 import io
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
 import click
 
-from faspmgr.ascp import has_option, option_value, transfers_nothing
+from faspmgr.ascp import OPTIONS, has_option, option_value, transfers_nothing
 from faspmgr.cli import options, running
 from faspmgr.errors import CommandError, FileTransferError, TransferError
 from faspmgr.manager import Job, Result
@@ -97,35 +97,44 @@ def command(
     written = result.transfer.bytes_done if result.transfer else 0
     lines = []
     if result.status != ExitStatus.DONE:
-        advice = result.verdict == "failed" and not result.interrupted and result.error
-        lines = [result.error.advice] if advice and result.error else []
+        lines = _advice(result)
         lines.append(
             f"{source.bytes_read:,} bytes of {_STDIN} were read, and ascp reported {written:,} bytes as written."
         )
     return running.show_result(how, result, lines, {"bytes_read": source.bytes_read, "bytes_arrived": written})
 
 
+def _advice(result: Result) -> list[str]:
+    """Give what to check or to do next: about the failure of the file, where ascp has reported one, else about that of
+    the session. To go on where a transfer was lost, which is the advice of run, is not possible here."""
+    if result.interrupted or not result.error or not result.transfer:
+        return []
+    errors = [failure.error for session in result.transfer.sessions for failure in session.failures]
+    return [(errors[0] if errors and errors[0] else result.error).advice]
+
+
 # -- what is wrong before anything runs
 
 
-def _checked_argv(argv: Sequence[str]) -> list[str]:
+def _checked_argv(argv: tuple[str, ...]) -> list[str]:
     if transfers_nothing(argv):
         raise click.UsageError("This command line of ascp transfers nothing.")
     # The options end where one more word would not be read as one any more.
     end = next(end for end in range(len(argv), 0, -1) if has_option([*argv[:end], "-A"], "-A"))
-    operands = [*argv[end:]]
-    if operands[:1] == ["--"]:
-        del operands[0]
+    paths = argv[end + 1 :] if argv[end : end + 1] == ("--",) else argv[end:]
     lists = [name for name in ("--file-list", "--file-pair-list") if has_option(argv, name)]
-    if len(operands) > 1 or lists:
-        what = lists[0] if lists else f"{len(operands)} paths"
-        raise click.UsageError(
-            f"The command line of ascp names sources ({what}): it is to name the destination alone."
-            " Of an option that is new to faspmgr, write the value behind an equals sign."
-        )
+    if lists or (len(paths) > 1 and not any(map(_is_unknown_option, argv[1:end]))):
+        what = lists[0] if lists else f"{len(paths)} paths"
+        raise click.UsageError(f"The command line of ascp names sources ({what}): it is to name the destination alone.")
     if (option_value(argv, "--mode") or "send").startswith("r"):
         raise click.UsageError("The command line of ascp receives (--mode): put only sends.")
     return list(argv)
+
+
+def _is_unknown_option(word: str) -> bool:
+    """Is this an option that is newer than what we know? The word behind it may be its value, and no path."""
+    known = (name for option in OPTIONS for name in option.names)
+    return word.startswith("--") and "=" not in word and not any(name.startswith(word) for name in known)
 
 
 def _checked_spec(path: str) -> Any:
