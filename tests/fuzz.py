@@ -177,7 +177,7 @@ def broken_logs(seconds: float) -> int:
     def check(data: bytes) -> None:
         nonlocal count, memory
         start = time.process_time()
-        invariants.check(*split(data))
+        invariants.check(*split(data)[:3])
         assert time.process_time() - start < LOG_SECONDS
         count += 1
         if count == 100:

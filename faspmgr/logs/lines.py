@@ -32,13 +32,15 @@ LINES = re.compile(rf"(?:{_OF_A_FILE}|)(.*)\n")
 """Each line of a text: of one with the prefix of a file its time, process and thread, level, and message; of any other
 three empty texts, and the line."""
 
+MAX_PREFIX_CHARS = 1 << 13
+"""Structured data of RFC 5424 are looked for up to here: for each character of them the expression takes memory."""
+
 _OF_A_FILE_ALONE = re.compile(f"{_OF_A_FILE}(.*)", re.DOTALL)
-_SYSLOG = re.compile(
-    rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{ISO}) (\S{{1,255}}) ([^\s\[:]{{1,255}})(?:\[([0-9]{{1,10}})\])?: ?(.*)", re.DOTALL
-)
+# What is behind these two is the message.
+_SYSLOG = re.compile(rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{ISO}) (\S{{1,255}}) ([^\s\[:]{{1,255}})(?:\[([0-9]{{1,10}})\])?: ?")
 _RFC_5424 = re.compile(
     rf"<[0-9]{{1,3}}>[0-9]{{1,2}} ({ISO}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "
-    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
+    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?|\Z)',
     re.DOTALL,
 )
 _NUMBER = re.compile("[0-9]{1,10}")  # the digits of other scripts are no number here
@@ -89,16 +91,15 @@ def split_line(text: str) -> Line | None:
     match = _BARE.match(text)
     if match:
         return Line("", "", "ascp", None, None, match[1], match[2])
-    match = _SYSLOG.match(text) or _RFC_5424.match(text)
+    match = _SYSLOG.match(text) or _RFC_5424.match(text, 0, MAX_PREFIX_CHARS)
     if not match:
         return None
-    stamp, host, program, process, message = match.groups()
-    program = program.rpartition("/")[2]
+    stamp, host, program, process = match.groups()
+    stamp, program, level, message = stamp.lstrip("-"), program.rpartition("/")[2], "", text[match.end() :]
     number = int(process) if process and _NUMBER.fullmatch(process) else None
-    if not is_ascp(program):
-        return Line("" if stamp == "-" else stamp, host, program, number, None, "", message or "")
-    level, message = _LEVEL_FIRST.match(message or "").groups()  # type: ignore[union-attr]  # it matches any text
-    return Line("" if stamp == "-" else stamp, host, program, number, None, level or "", message)
+    if is_ascp(program):
+        level, message = _LEVEL_FIRST.match(message).groups()  # type: ignore[union-attr]  # it matches any text
+    return Line(stamp, host, program, number, None, level or "", message)
 
 
 @lru_cache(1024)  # of lines that are many the processes are few

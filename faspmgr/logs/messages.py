@@ -17,13 +17,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from faspmgr.logs.fields import BARE, DECODERS, LOG_FIELDS, OF_KIND, RATE_UNITS, decode
 
 MAX_EXACT_CHARS = 1 << 15
 """A longer line about a file is read as any other: the time of the expression for them may grow with the square."""
+
+MAX_PAIRS = 10_000
+"""So many ``name=`` are looked at in a line, to bound memory; ascp writes at most 50, but for those within a path."""
 
 MAX_COUNT_CHARS = 200
 """No line of a block is longer."""
@@ -109,7 +112,7 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
         text: the part of the message with the pairs.
     """
     known = OF_KIND.get(kind, {})
-    places = list(_PLACE.finditer(text))
+    places = list(islice(_PLACE.finditer(text), MAX_PAIRS))
     if not places:
         return
     ends = [place.start() for place in places[1:]] + [len(text)]
@@ -259,7 +262,8 @@ def _read_slashes(kind: str, message: str) -> dict[str, Any]:
     side, _, rest = message.partition(" ")
     fields: dict[str, Any] = {"side": side}
     seen: dict[str, int] = {}
-    for group, names, values, name, value in _GROUP.findall(rest):
+    for match in _GROUP.finditer(rest):
+        group, names, values, name, value = match.groups()
         if name:
             fields.setdefault(name, int(value))
             continue

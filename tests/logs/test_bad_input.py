@@ -132,6 +132,14 @@ def test_a_process_that_is_no_number() -> None:
     assert (record.process, record.message) == (None, "a")
 
 
+@pytest.mark.parametrize("data", ["-x", "[a]x", '[a b="c"]', '[a b="]', "[" + "a" * 10_000 + "] x"])
+def test_structured_data_that_are_none(data: str) -> None:
+    """Nothing of the line is dropped; data are a part of the prefix only where a blank or the end is behind them."""
+    line = f"<134>1 - host ascp 1894 - {data}"
+    [record] = records(f"{line}\n".encode())
+    assert record.message == ("" if data == '[a b="c"]' else line)
+
+
 @pytest.mark.parametrize("end", [2, 20, -9, -4])
 def test_gzip_that_is_cut(end: int, tmp_path: Path) -> None:
     """What is before the damage is there, of the last line what there is of it."""
@@ -176,6 +184,20 @@ def test_100_megabytes_without_a_line_end(piece: int) -> None:
         assert log.feed(bytes(piece)) == []
     [record] = log.close()
     assert record.message == "\0" * reader.MAX_LINE_BYTES
+
+
+@pytest.mark.usefixtures("peak")
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (f"{PREFIX}FASP Session Params uuid=7d5a", " a="),
+        (f"{PREFIX}Sender bl a", " a=1"),
+        ("<134>1 2026-01-26T18:44:54Z host ascp 1894 - [a", ' b="c"'),
+    ],
+)
+def test_the_parts_of_a_long_line(start: str, part: str) -> None:
+    [record] = records(start.encode() + part.encode() * (1_000_000 // len(part)) + b"\n")
+    assert len(record.fields) <= 3
 
 
 def test_a_line_of_two_megabytes_in_the_middle() -> None:

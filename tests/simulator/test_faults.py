@@ -53,9 +53,9 @@ def test_invalid_faults(text: str) -> None:
 def test_a_share_of_nothing_is_not_reached() -> None:
     """Of a stream whose size nobody has said, there is no half."""
     faults = parse_faults("die@50%, stream-full@50%")
-    assert faults.due(10**9, 0) is None
-    assert faults.room(0, 0) is None
-    assert faults.full(0) is None
+    assert faults.due(10**9, None) is None
+    assert faults.room(0, None) is None
+    assert faults.full(None) is None
     assert faults.full(1000) == (500, Fault("stream-full", 25, 0.5))
 
 

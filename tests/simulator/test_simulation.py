@@ -279,9 +279,10 @@ def test_linger_socket(source: Path) -> None:
 
 
 def test_once(source: Path, tmp_path: Path) -> None:
-    fault = f"fail=16@50%,once={tmp_path}/flag"
-    assert half(source, fault).status == 1
-    assert half(source, fault).status == 0
+    for what in ("fail=16@50%", "fail-file=35"):
+        fault = f"{what},once={tmp_path}/{what}"
+        assert half(source, fault).status == 1
+        assert half(source, fault).status == 0
 
 
 def test_two_faults(source: Path) -> None:

@@ -163,6 +163,17 @@ def test_it_streams_below_a_root(target: Path) -> None:
     assert content(target) == {"inbox/x": b"12345"}
 
 
+def test_nothing_is_written_outside_of_the_root(target: Path) -> None:
+    target.mkdir()
+    words = ["--simulate-copy", f"--simulate-root={target}", "--faspmgr-io", "-d", "-q", "u@h:/inbox"]
+    with live(*words) as it:
+        sent = [Put("../../x"), Write("../../x", 0, b"1"), Close("../../x"), Put("../y"), Close("../y"), LINGER]
+        it.send(b"".join(part.encode() for part in sent))
+        outcome = it.finish()
+    assert errors(outcome) == [("../../x", "41")]
+    assert content(target.parent) == {"out/y": b""}
+
+
 def test_a_partial_file_has_its_suffix_until_close(target: Path) -> None:
     with live(*args(target, "-d", "--partial-file-suffix=.part")) as it:
         it.send(Put("x").encode() + Write("x", 0, b"123").encode() + Put("y").encode())
@@ -356,6 +367,18 @@ def test_stop_breaks_one_stream_off(slow: Live) -> None:
     outcome = slow.finish()
     assert errors(outcome) == [("x", "28")]
     assert [stop["File"] for stop in outcome.of("STOP")] == ["y"]
+
+
+def test_stop_breaks_off_what_is_not_open_yet(slow: Live) -> None:
+    """Its PUT waits behind data that take eight seconds; DONE must not wait for a CLOSE that never comes."""
+    slow.send(Put("x").encode() + Write("x", 0, bytes(1_000_000)).encode() + Put("y").encode())
+    slow.send(Write("y", 0, b"1").encode() + commands.StopFile("y").encode())
+    slow.expect("Type: FILEERROR")
+    slow.send(Put("y").encode() + Write("y", 0, b"2").encode() + Close("y").encode())
+    slow.send(commands.SetRate(target_kbps=10_000_000).encode() + Close("x").encode() + LINGER.encode())
+    outcome = slow.finish()
+    assert errors(outcome) == [("y", "28")]
+    assert {stop["File"]: stop["Size"] for stop in outcome.of("STOP")} == {"x": "1000000", "y": "1"}
 
 
 def test_a_rate_gets_through_data_that_wait(slow: Live, target: Path) -> None:
