@@ -32,6 +32,7 @@ COMMANDS = {
     "watch": "live progress of a stream",
     "listen": "open a management port for ascp to connect to",
     "run": "start ascp, show progress, exit with its result",
+    "put": "stream standard input into a file at the destination",
     "ctl": "control a running transfer",
     "replay": "play a capture as ascp would",
     "simulate": "write or play a synthetic session",
