@@ -198,7 +198,9 @@ async def test_a_source_that_ends_too_early(scripted_ascp: MakeAscp) -> None:
 async def test_a_file_that_fails_does_not_wait_for_its_source(
     scripted_ascp: MakeAscp, pipe: tuple[BinaryIO, BinaryIO]
 ) -> None:
-    body = "def full(session, command): command['Type'] == 'PUT' and (session.fail('a', 1, 25, 'full') or True)\n"
+    body = (
+        "def full(session, command): return command['Type'] == 'PUT' and (session.fail('a', 1, 25, 'full') or True)\n"
+    )
     closed = False
 
     async def silent() -> AsyncIterator[bytes]:
