@@ -1,7 +1,7 @@
 """The sections about uploads that a program feeds: ``faspmgr put``, and files through one persistent session.
 
-The other side is the simulator, which writes what it gets to files. Beside ``put`` stands what the system does by itself
-with the same bytes: ``cat`` from a pipe into a connection on the loopback, and ``cat`` from that into a file.
+The other side is the simulator, which writes what it gets to files. Beside ``put`` stands what the system does with the
+same bytes: ``cat`` from a pipe into a connection on the loopback, and ``cat`` from that into a file.
 
 Both sides run at the same time, so that all cores are used here, as many as there are. What is sent is a file without
 data on the disk, all zeros; where it arrives, it is written to the disk for real.

@@ -63,6 +63,23 @@ def test_standard_input_arrives(ascp: list[str], tmp_path: Path, name: str) -> N
     assert (tmp_path / "in" / name).read_bytes() == data
 
 
+def test_a_name_that_is_no_text(ascp: list[str], tmp_path: Path) -> None:
+    assert run("put", os.fsdecode(b"caf\xe9"), "--", *ascp, stdin=b"data").status == 0
+    assert os.listdir(os.fsencode(tmp_path / "in")) == [b"caf\xe9"]
+
+
+def test_a_pipe_that_does_not_block(ascp: list[str], tmp_path: Path) -> None:
+    """Whoever shares the pipe with us may have set it so."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with open(reading, "rb") as pipe, start("put", "x", "--", *ascp, stdin=pipe) as process:
+        time.sleep(1)
+        os.write(writing, b"data")
+        os.close(writing)
+        assert finish(process).status == 0
+    assert (tmp_path / "in/x").read_bytes() == b"data"
+
+
 def test_much_through_a_pipe(ascp: list[str], tmp_path: Path) -> None:
     piece = bytes(range(256)) * 4_000
     script = 'for n in $(seq 200); do cat "$1"; done | faspmgr put --progress none big -- "${@:2}"'
@@ -80,14 +97,9 @@ def test_much_through_a_pipe(ascp: list[str], tmp_path: Path) -> None:
 def test_an_empty_file(ascp: list[str], tmp_path: Path, options: list[str], source: str) -> None:
     (tmp_path / "empty").touch()
     with contextlib.ExitStack() as stack:
-        more: dict[str, Any] = {"stdin": b""}
-        if source != "pipe":
-            more = {"stdin": None, "preexec_fn": None}
-            file = stack.enter_context((tmp_path / source).open("rb"))
-            with start("put", *options, "x", "--", *ascp, stdin=file) as process:
-                status, out, _ = finish(process)
-        else:
-            status, out, _ = run("put", *options, "x", "--", *ascp, **more)
+        stdin = subprocess.PIPE if source == "pipe" else stack.enter_context((tmp_path / source).open("rb"))
+        process = stack.enter_context(start("put", *options, "x", "--", *ascp, stdin=stdin))
+        status, out, _ = finish(process, b"" if source == "pipe" else None)
     assert status == 0, out
     assert (tmp_path / "in/x").read_bytes() == b""
 
@@ -365,6 +377,16 @@ def test_an_end_that_comes_with_the_signal_is_no_end(scripted_ascp: Make, tmp_pa
     got = (tmp_path / "flag.got").read_bytes()
     assert b"Type: CANCEL" in got
     assert b"Type: CLOSE" not in got
+
+
+def test_done_after_a_cancel_is_not_done(scripted_ascp: Make, tmp_path: Path) -> None:
+    body = CANCELLED.replace("wire.sendall(error(28, 'cancelled')); sys.exit(1)", "wire.sendall(DONE)")
+    with waiting(scripted_ascp(body), tmp_path / "flag", "--grace", "20") as process:
+        process.send_signal(signal.SIGINT)
+        status, out, _ = finish(process)
+    assert status == 130
+    assert out.startswith("Interrupted: ")
+    assert read_and_written(out) == (9, 4)
 
 
 def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:

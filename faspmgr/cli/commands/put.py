@@ -238,12 +238,13 @@ async def _stream(job: Job, log: running.Log, *, source: _Source, destination: s
     else:
         result = job.result
     assert result
-    if result.interrupted or problem is None:
+    if problem is None:
         return result
-    if isinstance(problem, CommandError):  # how ascp ended is what we asked it for
+    if isinstance(problem, CommandError) and not result.interrupted:  # how ascp ended is what we asked it for
         return attrs.evolve(result, verdict="failed", error=None, reason=str(problem))
     failure = problem.handle.error if isinstance(problem, FileTransferError) and problem.handle else None
-    if failure or result.verdict == "done":  # ascp said what is wrong with the file, or nobody has said so far
+    # Where ascp has said what is wrong with the file, or calls the session done though the file is not.
+    if result.verdict == "done" or (failure and not result.interrupted):
         reason = "; ".join(filter(None, [result.reason, str(problem)]))
         return attrs.evolve(result, verdict="failed", reason=reason)
     return result
