@@ -56,6 +56,8 @@ async def blocks(source: Source) -> AsyncGenerator[Buffer, None]:
                 yield block
         return
     file = _pipe(source)
+    if file is not None:
+        _enlarge(file)
     while True:
         if inspect.iscoroutinefunction(read):
             block = await read(BLOCK_BYTES)
@@ -77,6 +79,14 @@ def _pipe(source: object) -> io.FileIO | io.BufferedReader | None:
     if isinstance(source, io.FileIO) or (isinstance(source, io.BufferedReader) and isinstance(source.raw, io.FileIO)):
         return source
     return None
+
+
+def _enlarge(file: io.FileIO | io.BufferedReader) -> None:
+    """Let a pipe hold a whole block, where the system can do that: sixteen times fewer reads, and WRITEs."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(file.fileno(), fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
 
 
 async def _has_news(file: io.FileIO | io.BufferedReader) -> bool:
@@ -108,9 +118,12 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
                 given.set_exception(error)
 
     def work() -> None:
-        value, failure = None, None
+        value: Any = None
+        failure: BaseException | None = None
         try:
             value = function()
+        except StopIteration as error:  # which no future can hold
+            failure = RuntimeError(f"the source has raised {error!r}")
         except BaseException as error:
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile

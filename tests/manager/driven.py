@@ -16,11 +16,17 @@ from faspmgr.manager.streams import FileStream
 from tests.live import MakeAscp
 
 SERVE = """
+def message(kind, **fields):
+    lines = ["FASPMGR 2", "Type: " + kind, "SessionId: " + session_id]
+    lines += ["%s: %s" % field for field in fields.items()] + [""]
+    return b"".join(os.fsencode(line) + b"\\n" for line in lines)
+
 class Session:
     def __init__(self, wire, on=None):
         self.wire, self.on = wire, on
         self.file = wire.makefile("rb", 1 << 20)
-        self.streams, self.index, self.failed, self.bytes = {}, 0, 0, 0
+        self.streams, self.index, self.failed, self.lingers = {}, 0, 0, False
+        self.held = []  # what a test does at its own time
 
     def next(self):  # a command as a dict, None at the end
         lines = []
@@ -35,8 +41,9 @@ class Session:
         return command
 
     def say(self, kind, file, index, **fields):
-        text = message(kind, File=file, FaspFileArgIndex=index, **fields)
-        self.wire.sendall(text)
+        if kind in ("STOP", "SKIP", "FILEERROR"):
+            self.streams.pop(file, None)
+        self.wire.sendall(message(kind, File=file, FaspFileArgIndex=index, **fields))
 
     def done(self, file, index, size):
         self.say("STATS", file, index, Size=size, Written=0)
@@ -55,9 +62,10 @@ class Session:
             command = self.next()
             if command is None:
                 sys.exit(8)
-            if self.on and self.on(self, command):
-                continue
-            getattr(self, "on_" + command["Type"].lower())(command)
+            if not (self.on and self.on(self, command)):
+                getattr(self, "on_" + command["Type"].lower())(command)
+            if self.lingers and not self.streams and not self.held:
+                self.end()
 
     def on_put(self, command):
         self.index += 1
@@ -72,9 +80,10 @@ class Session:
             stream[1][offset : offset + len(data)] = data
 
     def on_close(self, command):
-        index, data = self.streams.pop(command["Destination"])
-        keep(command["Destination"], data)
-        self.say("STOP", command["Destination"], index, Size=len(data), Written=len(data))
+        stream = self.streams.get(command["Destination"])
+        if stream:
+            keep(command["Destination"], stream[1])
+            self.say("STOP", command["Destination"], stream[0], Size=len(stream[1]), Written=len(stream[1]))
 
     def on_start(self, command):
         self.index += 1
@@ -82,7 +91,7 @@ class Session:
         self.arg_stop(command["Source"], self.index)
 
     def on_stop(self, command):
-        stream = self.streams.pop(command["Source"], None)
+        stream = self.streams.get(command["Source"])
         if stream:
             self.fail(command["Source"], stream[0], 28, Written=len(stream[1]))
 
@@ -94,6 +103,11 @@ class Session:
         sys.exit(1)
 
     def on_done(self, command):
+        self.lingers = True
+        if command["Operation"] == "Shutdown":
+            self.end()
+
+    def end(self):
         self.wire.sendall(error(27, "One or more files failed") if self.failed else DONE)
         sys.exit(bool(self.failed))
 
