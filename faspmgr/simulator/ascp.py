@@ -48,7 +48,9 @@ Operating System: {sys.platform.capitalize()}
 """
 USAGE_TEXT = f"{USAGE}Display full usage: -h,--help\n"
 HELP_TEXT = f"""{USAGE}\
-A simulator of ascp: accepts all options of ascp 3.9.0, and these of its own
+A simulator of ascp: accepts all options of ascp 3.9.0, one of newer releases
+  --faspmgr-io                    Accept the data of files on the management port
+and these of its own
   --simulate-copy                 Copy the files, at the target rate
   --simulate-root=DIR             Paths of the peer are below DIR
   --simulate-speed=N              So many times faster than real, or max
