@@ -149,20 +149,20 @@ def test_the_result_as_json(ascp: list[str]) -> None:
     assert "Completed: 9 B" in err
 
 
-@pytest.mark.parametrize("options", [[], ["--size", "2M"]])
+@pytest.mark.parametrize("options", [[], ["--size", "5M"]])
 def test_progress_shows_the_stream(ascp: list[str], options: list[str]) -> None:
     """With a size the share of it; without one what has arrived, and nothing is complete before the end."""
     argv = ["put", "--progress", "json", *options, "x", "--", *ascp[:-3], "-l", "10m", ascp[-1]]
-    status, out, err = run(*argv, stdin=bytes(2_000_000))
+    status, out, err = run(*argv, stdin=bytes(5_000_000))
     seen = [json.loads(line) for line in out.splitlines()]
     assert status == 0, err
     moving = [one for one in seen if one["state"] == "transferring"]
-    assert any(0 < one["bytes_done"] < 2_000_000 for one in moving)
+    assert any(0 < one["bytes_done"] < 5_000_000 for one in moving)
     assert all(one["progress"] < 1 for one in moving)
     assert [one["bytes_done"] for one in seen] == sorted(one["bytes_done"] for one in seen)
-    assert (seen[-1]["state"], seen[-1]["progress"], seen[-1]["bytes_done"]) == ("done", 1.0, 2_000_000)
+    assert (seen[-1]["state"], seen[-1]["progress"], seen[-1]["bytes_done"]) == ("done", 1.0, 5_000_000)
     if options:
-        assert all(one["progress"] == round(one["bytes_done"] / 2_000_000, 4) for one in moving)
+        assert all(one["progress"] == round(one["bytes_done"] / 5_000_000, 4) for one in moving)
 
 
 def test_a_record_and_a_view(ascp: list[str], tmp_path: Path) -> None:
@@ -433,6 +433,7 @@ def test_ctrl_c_while_ascp_does_not_read(scripted_ascp: Make, tmp_path: Path) ->
         (["x", "--spec", "-"], "The transfer spec cannot come from standard input"),
         (["x", "--", "ascp", "-l", "7m", "a", "u@h:"], "names sources (2 paths)"),
         (["x", "--", "ascp", "-dl7m", "--", "-a", "u@h:"], "names sources (2 paths)"),
+        (["x", "--", "ascp", *["a"] * 20_000, "u@h:"], "names sources (20001 paths)"),
         (["x", "--", "ascp", "--file-list=l", "u@h:"], "names sources (--file-list)"),
         (["x", "--", "ascp", "--file-pair-list", "l", "--host=h"], "names sources (--file-pair-list)"),
         (["x", "--", "ascp", "--mode=recv", "--host=h", "/in"], "The command line of ascp receives (--mode)"),
@@ -466,6 +467,13 @@ def test_a_spec_that_cannot_be_put(tmp_path: Path, more: dict[str, Any], words: 
     assert (status, out) == (2, "")
     assert err.startswith(f"faspmgr: {path}: {words}")
     assert len(err.splitlines()) == 1
+
+
+def test_the_value_of_an_option_that_is_new_is_no_path(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.exit('--new-option' in sys.argv and 'ascp: it ran')")
+    status, out, _ = run("put", "x", "--", path, "--new-option", "value", "u@h:", stdin=b"data")
+    assert status == 5
+    assert "ascp: it ran" in out
 
 
 def test_the_words_behind_the_options_are_found_as_ascp_finds_them(ascp: list[str]) -> None:
