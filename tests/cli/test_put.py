@@ -254,6 +254,14 @@ def test_a_terminal_gets_a_hint(ascp: list[str], tmp_path: Path) -> None:
     assert (tmp_path / "in/x").read_bytes() == b"a line\n"
 
 
+def test_ctrl_c_on_the_terminal_that_is_read(ascp: list[str]) -> None:
+    with on_terminal("put", "x", "--", *ascp) as terminal:
+        terminal.wait_for("waiting for data on the terminal")
+        terminal.type(b"a line\n\x03")
+        assert terminal.end() == 130
+    assert "Interrupted: 28 USER_CANCEL" in terminal.text
+
+
 def test_a_source_that_waits_is_no_stall(ascp: list[str], tmp_path: Path) -> None:
     script = '(echo one; sleep 2; echo two) | faspmgr put --stall-timeout 0.5 x -- "$@"'
     assert shell(script, *ascp).status == 0

@@ -53,7 +53,8 @@ def command(
     an end that comes too early from the right one, set -o pipefail gives the status of the program.
 
     There is no --retry: what was read of a pipe is gone. After every failure the last line says how many bytes were
-    read, and how many ascp has reported as written; what is at the destination then is not complete.
+    read, and how many ascp has reported as written; what is at the destination then is not complete. In the result of
+    --json, which is otherwise that of run, these are bytes_read and bytes_arrived.
 
     Ctrl-C, SIGTERM and a lost terminal cancel the transfer; a second Ctrl-C, or SIGQUIT, ends it at once. No ascp is
     left behind.
