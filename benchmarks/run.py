@@ -26,6 +26,7 @@ from typing import Any
 
 import logs
 import streams
+import uploads
 from measure import (
     HERE,
     MEMORY_MB,
@@ -66,8 +67,10 @@ GROWTH = 1.1
 
 def main() -> None:
     arguments = _arguments()
+    cores = set[int]()
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {max(cores)})
     scale = 5 if arguments.short else 1
     rounds = 5 if arguments.short else 7
     twins = [twin for twin in TWINS if child(twin, "twin") == twin]
@@ -80,20 +83,21 @@ def main() -> None:
         results["peers left out"] = left_out
         long_mb = 1000 // (10 if arguments.short else 1)
         one = streams.Recorded.make(Path(folder), 1)
-        about_logs = logs.sections(twins[0], stream, one, rounds, long_mb, scale)
-        results["sections"] = (
-            {}
-            if arguments.logs
-            else {
+        results["sections"] = {}
+        if arguments.only is None:
+            growth, above = _growth(twins, long_mb)
+            results["sections"] |= {
                 "throughput, us a message": _throughput(twins, stream, peers, rounds),
                 "commands less start-up, us": _commands(twins, stream, one, rounds),
                 "start-up, ms": _startup(twins, rounds),
-                "growth, us a message": (growth := _growth(twins, long_mb))[0],
-                "memory, MB": growth[1] | _memory(twins, scale),
+                "growth, us a message": growth,
+                "memory, MB": above | _memory(twins, scale),
                 "worst cases, ns a byte": _worst_cases(twins, 1_000_000 // scale),
             }
-        )
-        results["sections"] |= about_logs
+        if arguments.only in (None, "logs"):
+            results["sections"] |= logs.sections(twins[0], stream, one, rounds, long_mb, scale)
+        if arguments.only in (None, "uploads"):
+            results["sections"] |= uploads.sections(twins[0], Path(folder), cores, scale)
     results["not reached"] = [
         f"{name}, {twin}"
         for rows in results["sections"].values()
@@ -111,7 +115,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--short", action="store_true", help="a fifth of the data, 100 MB instead of 1 GB")
     parser.add_argument("--check", action="store_true", help="exit with 1 when something that is wanted is not reached")
-    parser.add_argument("--logs", action="store_true", help="only the sections about ascp's own log")
+    only = parser.add_mutually_exclusive_group()
+    for name, about in (("logs", "ascp's own log"), ("uploads", "uploads")):
+        only.add_argument(f"--{name}", dest="only", action="store_const", const=name, help=f"only those about {about}")
     parser.add_argument("--ruby", type=Path, metavar="PATH", help="a copy of the vendor's Ruby client: its reader too")
     parser.add_argument(
         "--go", type=Path, metavar="PROGRAM", help="a reader made with the Go kit: docs/topics/performance.md"

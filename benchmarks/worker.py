@@ -26,6 +26,12 @@ import faspmgr
 PIECE = 65_536
 SMALL_PIECE = 2_048
 
+SIMULATOR = [
+    str(Path(sys.executable).with_name("faspmgr-ascp")),
+    *("--simulate-copy", "--simulate-root=.", "-l", "100g", "-d", "--mode=send", "--user=u", "--host=h", "/in"),
+]
+"""A session of the simulator, without a source."""
+
 
 def _twin() -> str:
     """Which twin this process has: "compiled" or "pure Python"."""
@@ -177,14 +183,14 @@ def _memory() -> dict[str, float]:
     return {"events": len(events), "memory_mb": _peak_mb() - before}
 
 
-def _of_log(*arguments: str) -> dict[str, float]:
-    """A whole command with the log of standard input; what it writes is dropped."""
+def _command(*arguments: str) -> dict[str, float]:
+    """A whole command with our standard input; what it writes is dropped."""
     from faspmgr.__main__ import main as faspmgr_main
 
     output = os.dup(1)
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 1)
-    sys.argv = ["faspmgr", *arguments, "-"]
+    sys.argv = ["faspmgr", *arguments]
     try:
         faspmgr_main()
     except SystemExit as end:
@@ -193,6 +199,37 @@ def _of_log(*arguments: str) -> dict[str, float]:
     sys.stdout.flush()
     os.dup2(output, 1)
     return {"memory_mb": _peak_mb()}
+
+
+def _put() -> dict[str, float]:
+    """``faspmgr put`` of standard input to the simulator, which writes it below the current folder."""
+    return _command("put", "--progress", "none", "stream", "--", *SIMULATOR)
+
+
+def _uploads(count: int) -> dict[str, float]:
+    """So many files through one persistent session. Of each it is checked that it has arrived where it should."""
+    import asyncio
+
+    sources = Path("uploads")
+    sources.mkdir()
+    for number in range(count):
+        (sources / f"{number}").write_bytes(f"{number:010}".encode() * 1_000)
+
+    async def upload() -> float:
+        async with faspmgr.Job(SIMULATOR, persistent=True) as job:
+            start = time.perf_counter()
+            files = [await job.upload(f"uploads/{number}", f"{number}") for number in range(count)]
+            for file in files:
+                await file.done()
+            return time.perf_counter() - start
+
+    seconds = asyncio.run(upload())
+    for number in range(count):
+        arrived = Path(f"in/{number}")
+        if arrived.read_bytes() != (sources / f"{number}").read_bytes():
+            raise RuntimeError(f"{arrived} is not what was sent")
+        arrived.unlink()
+    return {"seconds": seconds}
 
 
 def _peak_mb() -> float:
@@ -304,9 +341,11 @@ TASKS: dict[str, Callable[..., Any]] = {
     "growth": _growth,
     "memory": _memory,
     "worst": _worst,
-    "log_of_log": lambda: _of_log("log", "--timezone", "UTC"),
-    "summary_of_log": lambda: _of_log("summary"),
+    "log_of_log": lambda: _command("log", "--timezone", "UTC", "-"),
+    "summary_of_log": lambda: _command("summary", "-"),
     "log_worst": _log_worst,
+    "put": _put,
+    "uploads": _uploads,
 }
 
 if __name__ == "__main__":

@@ -63,6 +63,23 @@ def test_standard_input_arrives(ascp: list[str], tmp_path: Path, name: str) -> N
     assert (tmp_path / "in" / name).read_bytes() == data
 
 
+def test_a_name_that_is_no_text(ascp: list[str], tmp_path: Path) -> None:
+    assert run("put", os.fsdecode(b"caf\xe9"), "--", *ascp, stdin=b"data").status == 0
+    assert os.listdir(os.fsencode(tmp_path / "in")) == [b"caf\xe9"]
+
+
+def test_a_pipe_that_does_not_block(ascp: list[str], tmp_path: Path) -> None:
+    """Whoever shares the pipe with us may have set it so."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with open(reading, "rb") as pipe, start("put", "x", "--", *ascp, stdin=pipe) as process:
+        time.sleep(1)
+        os.write(writing, b"data")
+        os.close(writing)
+        assert finish(process).status == 0
+    assert (tmp_path / "in/x").read_bytes() == b"data"
+
+
 def test_much_through_a_pipe(ascp: list[str], tmp_path: Path) -> None:
     piece = bytes(range(256)) * 4_000
     script = 'for n in $(seq 200); do cat "$1"; done | faspmgr put --progress none big -- "${@:2}"'
@@ -80,14 +97,9 @@ def test_much_through_a_pipe(ascp: list[str], tmp_path: Path) -> None:
 def test_an_empty_file(ascp: list[str], tmp_path: Path, options: list[str], source: str) -> None:
     (tmp_path / "empty").touch()
     with contextlib.ExitStack() as stack:
-        more: dict[str, Any] = {"stdin": b""}
-        if source != "pipe":
-            more = {"stdin": None, "preexec_fn": None}
-            file = stack.enter_context((tmp_path / source).open("rb"))
-            with start("put", *options, "x", "--", *ascp, stdin=file) as process:
-                status, out, _ = finish(process)
-        else:
-            status, out, _ = run("put", *options, "x", "--", *ascp, **more)
+        stdin = subprocess.PIPE if source == "pipe" else stack.enter_context((tmp_path / source).open("rb"))
+        process = stack.enter_context(start("put", *options, "x", "--", *ascp, stdin=stdin))
+        status, out, _ = finish(process, b"" if source == "pipe" else None)
     assert status == 0, out
     assert (tmp_path / "in/x").read_bytes() == b""
 
@@ -137,20 +149,20 @@ def test_the_result_as_json(ascp: list[str]) -> None:
     assert "Completed: 9 B" in err
 
 
-@pytest.mark.parametrize("options", [[], ["--size", "2M"]])
+@pytest.mark.parametrize("options", [[], ["--size", "5M"]])
 def test_progress_shows_the_stream(ascp: list[str], options: list[str]) -> None:
     """With a size the share of it; without one what has arrived, and nothing is complete before the end."""
     argv = ["put", "--progress", "json", *options, "x", "--", *ascp[:-3], "-l", "10m", ascp[-1]]
-    status, out, err = run(*argv, stdin=bytes(2_000_000))
+    status, out, err = run(*argv, stdin=bytes(5_000_000))
     seen = [json.loads(line) for line in out.splitlines()]
     assert status == 0, err
     moving = [one for one in seen if one["state"] == "transferring"]
-    assert any(0 < one["bytes_done"] < 2_000_000 for one in moving)
+    assert any(0 < one["bytes_done"] < 5_000_000 for one in moving)
     assert all(one["progress"] < 1 for one in moving)
     assert [one["bytes_done"] for one in seen] == sorted(one["bytes_done"] for one in seen)
-    assert (seen[-1]["state"], seen[-1]["progress"], seen[-1]["bytes_done"]) == ("done", 1.0, 2_000_000)
+    assert (seen[-1]["state"], seen[-1]["progress"], seen[-1]["bytes_done"]) == ("done", 1.0, 5_000_000)
     if options:
-        assert all(one["progress"] == round(one["bytes_done"] / 2_000_000, 4) for one in moving)
+        assert all(one["progress"] == round(one["bytes_done"] / 5_000_000, 4) for one in moving)
 
 
 def test_a_record_and_a_view(ascp: list[str], tmp_path: Path) -> None:
@@ -240,6 +252,14 @@ def test_a_terminal_gets_a_hint(ascp: list[str], tmp_path: Path) -> None:
         terminal.type(b"a line\n\x04")
         assert terminal.end() == 0
     assert (tmp_path / "in/x").read_bytes() == b"a line\n"
+
+
+def test_ctrl_c_on_the_terminal_that_is_read(ascp: list[str]) -> None:
+    with on_terminal("put", "x", "--", *ascp) as terminal:
+        terminal.wait_for("waiting for data on the terminal")
+        terminal.type(b"a line\n\x03")
+        assert terminal.end() == 130
+    assert "Interrupted: 28 USER_CANCEL" in terminal.text
 
 
 def test_a_source_that_waits_is_no_stall(ascp: list[str], tmp_path: Path) -> None:
@@ -367,6 +387,16 @@ def test_an_end_that_comes_with_the_signal_is_no_end(scripted_ascp: Make, tmp_pa
     assert b"Type: CLOSE" not in got
 
 
+def test_done_after_a_cancel_is_not_done(scripted_ascp: Make, tmp_path: Path) -> None:
+    body = CANCELLED.replace("wire.sendall(error(28, 'cancelled')); sys.exit(1)", "wire.sendall(DONE)")
+    with waiting(scripted_ascp(body), tmp_path / "flag", "--grace", "20") as process:
+        process.send_signal(signal.SIGINT)
+        status, out, _ = finish(process)
+    assert status == 130
+    assert out.startswith("Interrupted: ")
+    assert read_and_written(out) == (9, 4)
+
+
 def test_the_second_ctrl_c_does_not_wait(scripted_ascp: Make, tmp_path: Path) -> None:
     with waiting(scripted_ascp(DEAF), tmp_path / "flag", "--grace", "300") as process:
         process.send_signal(signal.SIGINT)
@@ -411,6 +441,7 @@ def test_ctrl_c_while_ascp_does_not_read(scripted_ascp: Make, tmp_path: Path) ->
         (["x", "--spec", "-"], "The transfer spec cannot come from standard input"),
         (["x", "--", "ascp", "-l", "7m", "a", "u@h:"], "names sources (2 paths)"),
         (["x", "--", "ascp", "-dl7m", "--", "-a", "u@h:"], "names sources (2 paths)"),
+        (["x", "--", "ascp", *["a"] * 20_000, "u@h:"], "names sources (20001 paths)"),
         (["x", "--", "ascp", "--file-list=l", "u@h:"], "names sources (--file-list)"),
         (["x", "--", "ascp", "--file-pair-list", "l", "--host=h"], "names sources (--file-pair-list)"),
         (["x", "--", "ascp", "--mode=recv", "--host=h", "/in"], "The command line of ascp receives (--mode)"),
@@ -444,6 +475,13 @@ def test_a_spec_that_cannot_be_put(tmp_path: Path, more: dict[str, Any], words: 
     assert (status, out) == (2, "")
     assert err.startswith(f"faspmgr: {path}: {words}")
     assert len(err.splitlines()) == 1
+
+
+def test_the_value_of_an_option_that_is_new_is_no_path(scripted_ascp: Make) -> None:
+    path = scripted_ascp("sys.exit('--new-option' in sys.argv and 'ascp: it ran')")
+    status, out, _ = run("put", "x", "--", path, "--new-option", "value", "u@h:", stdin=b"data")
+    assert status == 5
+    assert "ascp: it ran" in out
 
 
 def test_the_words_behind_the_options_are_found_as_ascp_finds_them(ascp: list[str]) -> None:

@@ -6,7 +6,6 @@ how much of it came, whether that is what was announced, and how much of it has 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import attrs
 import click
 
-from faspmgr.ascp import OPTIONS, has_option, option_value, transfers_nothing
+from faspmgr.ascp import OPTIONS, TransferSpec, has_option, option_value, transfers_nothing
 from faspmgr.cli import options, running
 from faspmgr.errors import CommandError, FileTransferError, TransferError
 from faspmgr.manager import Job, Result
@@ -24,14 +23,6 @@ from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.events import Event, FileErrorEvent, StatsEvent
 from faspmgr.tracking import Session, Tracker
 from faspmgr.verdicts import ExitStatus
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-PIPE_BYTES = 1 << 20
-"""What a pipe is to hold: all that Linux allows without privileges, and a WRITE."""
 
 _STDIN = "standard input"
 
@@ -62,7 +53,8 @@ def command(
     an end that comes too early from the right one, set -o pipefail gives the status of the program.
 
     There is no --retry: what was read of a pipe is gone. After every failure the last line says how many bytes were
-    read, and how many ascp has reported as written; what is at the destination then is not complete.
+    read, and how many ascp has reported as written; what is at the destination then is not complete. In the result of
+    --json, which is otherwise that of run, these are bytes_read and bytes_arrived.
 
     Ctrl-C, SIGTERM and a lost terminal cancel the transfer; a second Ctrl-C, or SIGQUIT, ends it at once. No ascp is
     left behind.
@@ -74,7 +66,7 @@ def command(
     Example:
       tar c photos | faspmgr put photos.tar -- ascp -P 33001 user@host:/backup
       pg_dump shop | gzip | faspmgr put --stall-timeout 60 shop.sql.gz -- ascp -l 100m user@host:/backup
-      faspmgr put --spec session.json --size 1.5G disk.img --json < disk.img
+      faspmgr put --spec session.json --size 1.5G --json disk.img < disk.img
     """
     if not destination:
         raise click.UsageError("DESTINATION is empty.")
@@ -119,8 +111,10 @@ def _advice(result: Result) -> list[str]:
 def _checked_argv(argv: tuple[str, ...]) -> list[str]:
     if transfers_nothing(argv):
         raise click.UsageError("This command line of ascp transfers nothing.")
-    # The options end where one more word would not be read as one any more.
-    end = next(end for end in range(len(argv), 0, -1) if has_option([*argv[:end], "-A"], "-A"))
+    end = 1
+    # One more word is read as an option, unless it is the value of the one before it, or the options have ended.
+    while end < len(argv) and any(has_option([*argv[:next_end], "-A"], "-A") for next_end in (end + 1, end + 2)):
+        end += 1
     paths = argv[end + 1 :] if argv[end : end + 1] == ("--",) else argv[end:]
     lists = [name for name in ("--file-list", "--file-pair-list") if has_option(argv, name)]
     if lists or (len(paths) > 1 and not any(map(_is_unknown_option, argv[1:end]))):
@@ -137,7 +131,7 @@ def _is_unknown_option(word: str) -> bool:
     return word.startswith("--") and "=" not in word and not any(name.startswith(word) for name in known)
 
 
-def _checked_spec(path: str) -> Any:
+def _checked_spec(path: str) -> TransferSpec:
     spec = running.read_spec(path, streaming=True)
     if spec.direction != "send":
         raise CommandError(f"{path}: direction: must be send, as put only sends")
@@ -187,19 +181,10 @@ class _Source(io.FileIO):
 def _open_source(size: int | None, is_interrupted: Callable[[], bool]) -> _Source:
     try:
         source = _Source(sys.stdin.fileno(), size, is_interrupted)
-        _widen(source.fileno())
         io.FileIO.read(source, 0)  # nothing of it; fails where it was closed, or is open for writing alone
     except (OSError, ValueError) as error:
         raise CommandError(f"{_STDIN}: {getattr(error, 'strerror', None) or error}") from error
     return source
-
-
-def _widen(descriptor: int) -> None:
-    """Let a pipe hold more than the 64 KiB of Linux, in which each wait costs more than what is copied."""
-    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
-    if fcntl and set_size:
-        with contextlib.suppress(OSError):  # no pipe, or no more is allowed
-            fcntl.fcntl(descriptor, set_size, PIPE_BYTES)
 
 
 class _StreamTracker(Tracker):
@@ -238,12 +223,13 @@ async def _stream(job: Job, log: running.Log, *, source: _Source, destination: s
     else:
         result = job.result
     assert result
-    if result.interrupted or problem is None:
+    if problem is None:
         return result
-    if isinstance(problem, CommandError):  # how ascp ended is what we asked it for
+    if isinstance(problem, CommandError) and not result.interrupted:  # how ascp ended is what we asked it for
         return attrs.evolve(result, verdict="failed", error=None, reason=str(problem))
     failure = problem.handle.error if isinstance(problem, FileTransferError) and problem.handle else None
-    if failure or result.verdict == "done":  # ascp said what is wrong with the file, or nobody has said so far
+    # Where ascp has said what is wrong with the file, or calls the session done though the file is not.
+    if result.verdict == "done" or (failure and not result.interrupted):
         reason = "; ".join(filter(None, [result.reason, str(problem)]))
         return attrs.evolve(result, verdict="failed", reason=reason)
     return result
