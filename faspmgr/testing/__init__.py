@@ -54,10 +54,12 @@ def __getattr__(name: str) -> Any:
 @pytest.fixture
 def fake_ascp(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> FakeAscp:
     """Put an executable ``ascp`` first on PATH: see FakeAscp."""
+    from faspmgr.ascp.executable import VARIABLE
     from faspmgr.testing.executable import FakeAscp
 
     fake = FakeAscp(tmp_path_factory.mktemp("fake-ascp"))
     monkeypatch.setenv("PATH", str(fake.path.parent), prepend=os.pathsep)
+    monkeypatch.delenv(VARIABLE, raising=False)  # it comes before PATH
     return fake
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import faspmgr.testing
+from faspmgr.ascp import find_ascp
 from tests import launcher
 
 pytest_plugins = ["pytester"]
@@ -274,3 +275,13 @@ def test_its_names() -> None:
         assert getattr(faspmgr.testing, name).__name__ == name
     with pytest.raises(AttributeError):
         _ = faspmgr.testing.Nothing
+
+
+@pytest.fixture
+def another_ascp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASPMGR_ASCP", sys.executable)
+
+
+@pytest.mark.usefixtures("another_ascp")
+def test_the_fake_is_found_before_any_other(fake_ascp: faspmgr.testing.FakeAscp) -> None:
+    assert find_ascp() == str(fake_ascp.path)
