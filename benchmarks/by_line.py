@@ -1,10 +1,14 @@
-"""What JSON costs: ``python benchmarks/by_line.py orjson|msgspec FILE`` reads a file line by line, and keeps nothing.
+"""What others cost: ``python benchmarks/by_line.py LIBRARY FILE`` reads a file line by line, and keeps nothing.
+
+LIBRARY is orjson or msgspec, for lines of JSON, or ``expression``, for a log of ascp: a regular expression with named
+groups, as those write it who read such a log today.
 
 Imports stand where they are needed: start-up is measured by itself, and each library has only its own.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -40,9 +44,28 @@ def loader(library: str) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(Event).decode
 
 
+def expression() -> re.Pattern[str]:
+    """Give what reads the line of a file in a log."""
+    return re.compile(
+        r"(?P<time>\S+ \S+) \[(?P<process>[0-9a-f]+)-(?P<thread>[0-9a-f]+)\] (?P<level>[A-Z]+) "
+        r"FASP Transfer (?P<event>Start|Stop) uuid=(?P<uuid>\S+) op=(?P<op>\w+) status=(?P<status>\w+)"
+        r'(?: errcode=(?P<errcode>\d+) errstr="(?P<errstr>[^"]*)")?'
+        r' file="(?P<file>[^"]*)" size=(?P<size>\d+) start_byte=(?P<start_byte>\d+) rate=(?P<rate>\S+)'
+        r"(?: elapsed=(?P<elapsed>[\d.]+)s)? loss=(?P<loss>[\d.]+) rexreqs=(?P<rexreqs>\d+) overhead=(?P<overhead>\d+)"
+        r'(?: mtime="(?P<mtime>[^"]*)")?'
+    )
+
+
 def main() -> None:
-    load = loader(sys.argv[1])
-    with open(sys.argv[2], "rb") as file:
+    library, path = sys.argv[1:]
+    if library == "expression":
+        match = expression().match
+        with open(path, encoding="utf-8", errors="replace") as log:
+            for text in log:
+                match(text)
+        return
+    load = loader(library)
+    with open(path, "rb") as file:
         for line in file:
             load(line)
 

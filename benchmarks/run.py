@@ -18,42 +18,34 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import attrs
+import logs
 import streams
+from measure import (
+    HERE,
+    MEMORY_MB,
+    TWINS,
+    Figure,
+    Ratio,
+    Section,
+    best,
+    child,
+    child_with_stream,
+    command,
+    figure,
+    section,
+    tables,
+    worker,
+    worst_cases,
+)
 
-HERE = Path(__file__).parent
-COMPILED, PURE = "compiled", "pure Python"
-TWINS = {COMPILED: {"FASPMGR_PURE": ""}, PURE: {"FASPMGR_PURE": "1"}}
-"""The environment of each twin."""
 FILES = 60_000
 """Of the stream for throughput and whole commands; a fifth with --short, as everywhere."""
-
-Figure = dict[str, Any]
-"""A value, its ratio to that of another row, what is wanted of it, and whether that is reached."""
-Section = dict[str, dict[str, Any]]
-"""Rows by their names. Each has the Figure of each twin, and "against": what the ratios are to."""
-
-
-@attrs.frozen
-class Ratio:
-    """A row against another one."""
-
-    of: str
-    """That other row."""
-    quantity: str = "time"
-    """Of "speed" it is to reach at least what is wanted, of "time" at most."""
-    compiled: float | None = None
-    """What is wanted."""
-    pure: float | None = None
-    """What is wanted without the extension."""
-
 
 RATIOS = {
     # pure: what it was before there was an extension, less a tenth, as no two runs are the same.
@@ -69,10 +61,7 @@ RATIOS = {
     "Go kit": Ratio("typed events"),
     "faspmgr --version": Ratio("import attrs, click", "time", 2, 2),
 }
-MEMORY_MB = 64
 GROWTH = 1.1
-WORST_GROWTH = 2
-"""If the time for a byte grew with the length, this would be about 5."""
 
 
 def main() -> None:
@@ -81,29 +70,38 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     scale = 5 if arguments.short else 1
     rounds = 5 if arguments.short else 7
-    twins = [twin for twin in TWINS if _child(twin, "twin") == twin]
+    twins = [twin for twin in TWINS if child(twin, "twin") == twin]
     peers, left_out = _peers(arguments.ruby, arguments.go)
     results: dict[str, Any] = {"python": sys.version.split()[0], "platform": sys.platform, "twins": twins}
     with tempfile.TemporaryDirectory() as folder:
         stream = streams.Recorded.make(Path(folder), FILES // scale)
         results["stream"] = {"messages": stream.events, "bytes": stream.bytes}
+        results["log"] = {"lines": stream.log_lines, "bytes": stream.log.stat().st_size}
         results["peers left out"] = left_out
-        results["sections"] = {
-            "throughput, us a message": _throughput(twins, stream, peers, rounds),
-            "commands less start-up, us": _commands(twins, stream, rounds),
-            "start-up, ms": _startup(twins, rounds),
-            "growth, us a message": (growth := _growth(twins, 1000 // (10 if arguments.short else 1)))[0],
-            "memory, MB": growth[1] | _memory(twins, scale),
-            "worst cases, ns a byte": _worst_cases(twins, 1_000_000 // scale),
-        }
+        long_mb = 1000 // (10 if arguments.short else 1)
+        one = streams.Recorded.make(Path(folder), 1)
+        about_logs = logs.sections(twins[0], stream, one, rounds, long_mb, scale)
+        results["sections"] = (
+            {}
+            if arguments.logs
+            else {
+                "throughput, us a message": _throughput(twins, stream, peers, rounds),
+                "commands less start-up, us": _commands(twins, stream, one, rounds),
+                "start-up, ms": _startup(twins, rounds),
+                "growth, us a message": (growth := _growth(twins, long_mb))[0],
+                "memory, MB": growth[1] | _memory(twins, scale),
+                "worst cases, ns a byte": _worst_cases(twins, 1_000_000 // scale),
+            }
+        )
+        results["sections"] |= about_logs
     results["not reached"] = [
         f"{name}, {twin}"
-        for section in results["sections"].values()
-        for name, row in section.items()
+        for rows in results["sections"].values()
+        for name, row in rows.items()
         for twin in twins
-        if not row[twin].get("reached", True)
+        if not row.get(twin, {}).get("reached", True)
     ]
-    print(json.dumps(results, indent=2) if arguments.json else _tables(results))
+    print(json.dumps(results, indent=2) if arguments.json else tables(results))
     if arguments.check and results["not reached"]:
         sys.exit(1)
 
@@ -113,93 +111,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--short", action="store_true", help="a fifth of the data, 100 MB instead of 1 GB")
     parser.add_argument("--check", action="store_true", help="exit with 1 when something that is wanted is not reached")
+    parser.add_argument("--logs", action="store_true", help="only the sections about ascp's own log")
     parser.add_argument("--ruby", type=Path, metavar="PATH", help="a copy of the vendor's Ruby client: its reader too")
     parser.add_argument(
         "--go", type=Path, metavar="PROGRAM", help="a reader made with the Go kit: docs/topics/performance.md"
     )
     return parser.parse_args()
-
-
-# -- rounds and children
-
-
-def _best(jobs: Mapping[Any, Callable[[], float]], rounds: int) -> dict[Any, float]:
-    """The best of each job's seconds; the jobs take turns."""
-    best = dict.fromkeys(jobs, float("inf"))
-    for _ in range(rounds):
-        for name, job in jobs.items():
-            best[name] = min(best[name], job())
-    return best
-
-
-def _child(twin: str, *arguments: str, source: IO[bytes] | None = None) -> Any:
-    """What a worker of its own prints."""
-    argv = [sys.executable, str(HERE / "worker.py"), *arguments]
-    done = subprocess.run(argv, stdin=source, stdout=subprocess.PIPE, env=os.environ | TWINS[twin], check=True)
-    return json.loads(done.stdout)
-
-
-def _child_with_stream(twin: str, task: str, files: int) -> Any:
-    with streams.piped(files) as source:
-        return _child(twin, task, source=source)
-
-
-@contextmanager
-def _worker(twin: str, stream: streams.Recorded) -> Iterator[Callable[[str], float]]:
-    """A worker that does a job when it is asked to, and gives its seconds."""
-    argv = [sys.executable, str(HERE / "worker.py"), "rounds"]
-    argv += map(str, (stream.capture, stream.lines, stream.base_lines))
-    pipe, environment = subprocess.PIPE, os.environ | TWINS[twin]
-    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, bufsize=1, env=environment) as process:
-        assert process.stdin
-        assert process.stdout
-        names, seconds = process.stdin, process.stdout
-
-        def do(name: str) -> float:
-            names.write(f"{name}\n")
-            return float(seconds.readline())
-
-        yield do
-        names.close()
-
-
-def _command(argv: list[str], twin: str = PURE, output: Path = Path(os.devnull)) -> float:
-    """The seconds of a whole command."""
-    with output.open("wb") as file:
-        start = time.perf_counter()
-        subprocess.run(argv, stdout=file, env=os.environ | TWINS[twin], check=True)
-        return time.perf_counter() - start
-
-
-# -- figures
-
-
-def _figure(value: float, ratio: float | None, limit: float | None, at_least: bool = False) -> Figure:
-    """limit: of the ratio, or of the value where there is none."""
-    figure: Figure = {"value": value}
-    measured = value
-    if ratio is not None:
-        figure["ratio"] = measured = ratio
-    if limit is not None:
-        figure["wanted"] = f"{'>=' if at_least else '<='} {limit:g}"
-        figure["reached"] = measured >= limit if at_least else measured <= limit
-    return figure
-
-
-def _section(values: dict[str, dict[str, float]], ratios: dict[str, Ratio] = RATIOS) -> Section:
-    """Rows of the values of each twin."""
-    rows: Section = {}
-    for twin, own in values.items():
-        for name, value in own.items():
-            ratio = ratios.get(name)
-            if ratio is None:
-                rows.setdefault(name, {})[twin] = _figure(value, None, None)
-                continue
-            speed = ratio.quantity == "speed"
-            measured = own[ratio.of] / value if speed else value / own[ratio.of]
-            row = rows.setdefault(name, {"against": f"{ratio.quantity} of {ratio.of}"})
-            row[twin] = _figure(value, measured, ratio.compiled if twin == COMPILED else ratio.pure, speed)
-    return rows
 
 
 # -- messages per second
@@ -210,16 +127,17 @@ def _throughput(twins: list[str], stream: streams.Recorded, peers: dict[str, lis
     with ExitStack() as stack:
         jobs: dict[Any, Callable[[], float]] = {}
         for twin in twins:
-            do = stack.enter_context(_worker(twin, stream))
+            do = stack.enter_context(worker(twin, stream))
             jobs |= {(name, twin): partial(do, name) for name in own}
         jobs |= {name: partial(_peer_seconds, argv, stream) for name, argv in peers.items()}
-        best = _best(jobs, rounds)
-    return _section(
+        seconds = best(jobs, rounds)
+    return section(
+        RATIOS,
         {
-            twin: {name: best[name, twin] / count * 1e6 for name, count in own.items()}
-            | {name: best[name] / stream.events * 1e6 for name in peers}
+            twin: {name: seconds[name, twin] / count * 1e6 for name, count in own.items()}
+            | {name: seconds[name] / stream.events * 1e6 for name in peers}
             for twin in twins
-        }
+        },
     )
 
 
@@ -255,27 +173,27 @@ def _peer_seconds(argv: list[str], stream: streams.Recorded) -> float:
 # -- whole commands
 
 
-def _commands(twins: list[str], stream: streams.Recorded, rounds: int) -> Section:
+def _commands(twins: list[str], stream: streams.Recorded, one: streams.Recorded, rounds: int) -> Section:
     """Each command with the stream, less the same with the stream of one file: what is left is not start-up."""
     python = [sys.executable, "-m", "faspmgr"]
     by_line = [sys.executable, str(HERE / "by_line.py")]
     jobs: dict[Any, Callable[[], float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        one, output = streams.Recorded.make(Path(folder), 1), Path(folder, "output")
-        for size in (stream, one):
-            jobs["orjson by line", size] = partial(_command, [*by_line, "orjson", str(size.lines)])
-            jobs["base by line", size] = partial(_command, [*by_line, "msgspec", str(size.base_lines)])
-            for twin in twins:
-                decode, summary = ([*python, name, str(size.capture)] for name in ("decode", "summary"))
-                jobs["decode", twin, size] = partial(_command, decode, twin)
-                jobs["decode, to a file", twin, size] = partial(_command, decode, twin, output)
-                jobs["summary", twin, size] = partial(_command, summary, twin)
-        best = _best(jobs, rounds)
+    output = stream.capture.with_suffix(".output")
+    for size in (stream, one):
+        jobs["orjson by line", size] = partial(command, [*by_line, "orjson", str(size.lines)])
+        jobs["base by line", size] = partial(command, [*by_line, "msgspec", str(size.base_lines)])
+        for twin in twins:
+            decode, summary = ([*python, name, str(size.capture)] for name in ("decode", "summary"))
+            jobs["decode", twin, size] = partial(command, decode, twin)
+            jobs["decode, to a file", twin, size] = partial(command, decode, twin, output)
+            jobs["summary", twin, size] = partial(command, summary, twin)
+    seconds = best(jobs, rounds)
 
     def microseconds(count: int, *key: str) -> float:
-        return (best[*key, stream] - best[*key, one]) / count * 1e6
+        return (seconds[*key, stream] - seconds[*key, one]) / count * 1e6
 
-    return _section(
+    return section(
+        RATIOS,
         {
             twin: {
                 "orjson by line": microseconds(stream.events, "orjson by line"),
@@ -283,7 +201,7 @@ def _commands(twins: list[str], stream: streams.Recorded, rounds: int) -> Sectio
             }
             | {name: microseconds(stream.events, name, twin) for name in ("decode", "decode, to a file", "summary")}
             for twin in twins
-        }
+        },
     )
 
 
@@ -294,12 +212,12 @@ def _startup(twins: list[str], rounds: int) -> Section:
         "faspmgr summary --help": ["-m", "faspmgr", "summary", "--help"],
     }
     jobs = {
-        (name, twin): partial(_command, [sys.executable, *argv], twin)
+        (name, twin): partial(command, [sys.executable, *argv], twin)
         for twin in twins
         for name, argv in commands.items()
     }
-    best = _best(jobs, rounds * 3)
-    return _section({twin: {name: best[name, twin] * 1e3 for name in commands} for twin in twins})
+    seconds = best(jobs, rounds * 3)
+    return section(RATIOS, {twin: {name: seconds[name, twin] * 1e3 for name in commands} for twin in twins})
 
 
 # -- what grows with the stream
@@ -312,65 +230,28 @@ def _growth(twins: list[str], long_mb: int) -> tuple[Section, Section]:
     times: dict[str, dict[str, float]] = {}
     memory: Section = {}
     for twin in twins:
-        bare = _child(twin, "bare")["memory_mb"]
-        runs = {short: [_child_with_stream(twin, "growth", files[short]) for _ in range(3)]}
-        runs[long] = [_child_with_stream(twin, "growth", files[long])]
+        bare = child(twin, "bare")["memory_mb"]
+        runs = {short: [child_with_stream(twin, "growth", files[short]) for _ in range(3)]}
+        runs[long] = [child_with_stream(twin, "growth", files[long])]
         times[twin] = {name: min(run["seconds"] / run["events"] for run in runs[name]) * 1e6 for name in runs}
         for name in runs:
             row = memory.setdefault(f"above bare Python, {name}", {})
-            row[twin] = _figure(runs[name][0]["memory_mb"] - bare, None, MEMORY_MB)
-    return _section(times, {long: Ratio(short, "time", GROWTH, GROWTH)}), memory
+            row[twin] = figure(runs[name][0]["memory_mb"] - bare, None, MEMORY_MB)
+    return section({long: Ratio(short, "time", GROWTH, GROWTH)}, times), memory
 
 
 def _memory(twins: list[str], scale: int) -> Section:
     """A list of the events of a stream of a million, or of a part of it that is scaled up."""
     rows: dict[str, Figure] = {}
     for twin in twins:
-        run = _child_with_stream(twin, "memory", 500_000 // scale)
-        rows[twin] = _figure(run["memory_mb"] / run["events"] * 1e6, None, None)
+        run = child_with_stream(twin, "memory", 500_000 // scale)
+        rows[twin] = figure(run["memory_mb"] / run["events"] * 1e6, None, None)
     return {"a list of 1,000,000 events": rows}
 
 
 def _worst_cases(twins: list[str], size: int) -> Section:
     """The time for a byte of a long input, and how much longer that is than for a fifth of it."""
-    rows: Section = {}
-    for twin in twins:
-        for name, (fifth, whole) in _child(twin, "worst", str(size)).items():
-            row = rows.setdefault(name, {"against": "time of a fifth of it"})
-            row[twin] = _figure(whole, whole / fifth, WORST_GROWTH)
-    return rows
-
-
-# -- the tables
-
-
-def _tables(results: dict[str, Any]) -> str:
-    stream = results["stream"]
-    lines = [
-        f"Python {results['python']}, {results['platform']}",
-        f"stream: {stream['messages']:,} messages, {stream['bytes']:,} bytes",
-        *(f"left out: {peer}" for peer in results["peers left out"]),
-    ]
-    if COMPILED not in results["twins"]:
-        lines.append("not compiled: there is the pure Python twin alone")
-    for title, section in results["sections"].items():
-        heads = [f"{twin:>11}   ratio  wanted " for twin in results["twins"]]
-        lines += ["", _line(title, "against", heads)]
-        for name, row in section.items():
-            lines.append(_line(f"  {name}", row.get("against", ""), (_cells(row[twin]) for twin in results["twins"])))
-    return "\n".join([*lines, "", f"!: not reached, {len(results['not reached'])}"])
-
-
-def _line(name: str, against: str, cells: Iterable[str]) -> str:
-    return f"{name:<33}{against:<28}{''.join(cells)}".rstrip()
-
-
-def _cells(figure: Figure) -> str:
-    ratio = figure.get("ratio")
-    digits = 3 if ratio is None or ratio < 1 else 2 if ratio < 10 else 1
-    shown = " " * 8 if ratio is None else f"{ratio:8.{digits}f}"
-    missed = " " if figure.get("reached", True) else "!"
-    return f"{figure['value']:11.2f}{shown} {missed}{figure.get('wanted', ''):<7}"
+    return worst_cases({twin: child(twin, "worst", str(size)) for twin in twins})
 
 
 if __name__ == "__main__":

@@ -16,27 +16,34 @@ line of a syslog ascp's own.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _BSD = r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-_LEVEL = r"(?:(LOG|ERR|DBG|(?!FASP |AUTH )[A-Z]{3,5}[0-9]?) )?"  # where it is left out, these words begin a message
-
-OF_A_FILE = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
-    rf" \[([0-9a-f]{{1,16}})-(?:0x)?([0-9a-f]{{1,16}})\] {_LEVEL}(.*)",
-    re.DOTALL,
+_LEVEL = r"(?:(LOG|ERR|DBG|(?!FASP |AUTH )[A-Z]{3,5}[0-9]?) |)"  # where it is left out, these words begin a message
+# The prefix in a file, which is nearly every line there is: spelt out, as counts cost more, and so does "?".
+_OF_A_FILE = (
+    "(dddd-dd-dd dd:dd:dd(?:[.]d{1,9}|))".replace("d", "[0-9]")
+    + rf" \[([0-9a-f]{{1,16}}-(?:0x|)[0-9a-f]{{1,16}})\] {_LEVEL}"
 )
-"""A line of a file: time, process, thread, level, message."""
 
-_SYSLOG = re.compile(
-    rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{ISO}) (\S{{1,255}}) ([^\s\[:]{{1,255}})(?:\[([0-9]{{1,10}})\])?: ?(.*)", re.DOTALL
-)
+LINES = re.compile(rf"(?:{_OF_A_FILE}|)(.*)\n")
+"""Each line of a text: of one with the prefix of a file its time, process and thread, level, and message; of any other
+three empty texts, and the line."""
+
+MAX_PREFIX_CHARS = 1 << 13
+"""Structured data of RFC 5424 are looked for up to here: for each character of them the expression takes memory."""
+
+_OF_A_FILE_ALONE = re.compile(f"{_OF_A_FILE}(.*)", re.DOTALL)
+# What is behind these two is the message.
+_SYSLOG = re.compile(rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{ISO}) (\S{{1,255}}) ([^\s\[:]{{1,255}})(?:\[([0-9]{{1,10}})\])?: ?")
 _RFC_5424 = re.compile(
     rf"<[0-9]{{1,3}}>[0-9]{{1,2}} ({ISO}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "
-    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
+    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?|\Z)',
     re.DOTALL,
 )
+_NUMBER = re.compile("[0-9]{1,10}")  # the digits of other scripts are no number here
 _LEVEL_FIRST = re.compile(_LEVEL + "(.*)", re.DOTALL)
 _BARE = re.compile(r"(LOG|ERR|DBG|WRN|WARN|INF|INFO) (.*)", re.DOTALL)
 
@@ -77,23 +84,29 @@ def split_line(text: str) -> Line | None:
         Line(stamp='Jan 26 18:44:54', host='sldc1', program='ascp', process=1894, thread=None, level='LOG',
              message='Receiver started')
     """
-    match = OF_A_FILE.match(text)
+    match = _OF_A_FILE_ALONE.match(text)
     if match:
-        stamp, process, thread, level, message = match.groups()
-        return Line(stamp, "", "ascp", int(process, 16), int(thread, 16), level or "", message)
+        stamp, owner, level, message = match.groups()
+        return Line(stamp, "", "ascp", *numbers(owner), level or "", message)
     match = _BARE.match(text)
     if match:
         return Line("", "", "ascp", None, None, match[1], match[2])
-    match = _SYSLOG.match(text) or _RFC_5424.match(text)
+    match = _SYSLOG.match(text) or _RFC_5424.match(text, 0, MAX_PREFIX_CHARS)
     if not match:
         return None
-    stamp, host, program, process, message = match.groups()
-    program = program.rpartition("/")[2]
-    number = int(process) if process and process.isdigit() and len(process) <= 10 else None
-    if not is_ascp(program):
-        return Line("" if stamp == "-" else stamp, host, program, number, None, "", message or "")
-    level, message = _LEVEL_FIRST.match(message or "").groups()  # type: ignore[union-attr]  # it matches any text
-    return Line("" if stamp == "-" else stamp, host, program, number, None, level or "", message)
+    stamp, host, program, process = match.groups()
+    stamp, program, level, message = stamp.lstrip("-"), program.rpartition("/")[2], "", text[match.end() :]
+    number = int(process) if process and _NUMBER.fullmatch(process) else None
+    if is_ascp(program):
+        level, message = _LEVEL_FIRST.match(message).groups()  # type: ignore[union-attr]  # it matches any text
+    return Line(stamp, host, program, number, None, level or "", message)
+
+
+@lru_cache(1024)  # of lines that are many the processes are few
+def numbers(owner: str) -> tuple[int, int]:
+    """Give process and thread of ``ffe8-0001059c``, as it stands in the brackets of a line of a file."""
+    process, _, thread = owner.partition("-")
+    return int(process, 16), int(thread.removeprefix("0x"), 16)
 
 
 def is_ascp(program: str) -> bool:

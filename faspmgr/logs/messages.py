@@ -15,14 +15,18 @@ How
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from faspmgr.logs.fields import BARE, DECODERS, LOG_FIELDS, OF_KIND, RATE_UNITS, decode
 
 MAX_EXACT_CHARS = 1 << 15
 """A longer line about a file is read as any other: the time of the expression for them may grow with the square."""
+
+MAX_PAIRS = 10_000
+"""So many ``name=`` are looked at in a line, to bound memory; ascp writes at most 50, but for those within a path."""
 
 MAX_COUNT_CHARS = 200
 """No line of a block is longer."""
@@ -33,8 +37,8 @@ BLOCK_ENDS = "======= end File Transfer statistics ======="
 # -- kinds
 
 # The first 18 characters of a line tell, where they are these: a look into a dict costs a tenth of an expression.
-_HEAD_CHARS = 18
-_HEADS = {
+HEAD_CHARS = 18
+HEADS = {
     "FASP Transfer Star": "transfer_start",
     "FASP Transfer Stop": "transfer_stop",
     "FASP Session Start": "session_start",
@@ -75,7 +79,7 @@ def kind_of(message: str) -> str:
         >>> kind_of("FASP Transfer Stop uuid=…"), kind_of("(access key) Not present")
         ('transfer_stop', 'other')
     """
-    kind = _HEADS.get(message[:_HEAD_CHARS])
+    kind = HEADS.get(message[:HEAD_CHARS])
     if kind is None:
         match = _START.match(message)
         kind = _STARTS[match[0]] if match else "other"
@@ -108,12 +112,15 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
         text: the part of the message with the pairs.
     """
     known = OF_KIND.get(kind, {})
-    places = list(_PLACE.finditer(text))
+    places = list(islice(_PLACE.finditer(text), MAX_PAIRS))
     if not places:
         return
     ends = [place.start() for place in places[1:]] + [len(text)]
     closing = [_closes(text[place.end() : end]) for place, end in zip(places, ends, strict=True)]
     last_closing = max((index for index, closes in enumerate(closing) if closes), default=-1)
+    where: dict[str, list[int]] = {}
+    for index, place in enumerate(places):
+        where.setdefault(place[2], []).append(index)
     seen: set[str] = set()
     index, in_peer = 0, False  # in_peer: behind "[peer errcode=…", where an errstr is that of the far side
     while index < len(places):
@@ -122,9 +129,10 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
         seen.add(name)
         # Where the name stands that stands behind this one in the lines of ascp: whatever else looks like a name on the
         # way there is a part of the value.
-        due = _NEXT.get((kind, name))
-        later = range(index + 1, len(places)) if due not in seen else ()
-        at = next((at for at in later if places[at][2] == due), None) if due else None
+        due = _NEXT.get((kind, name), "")
+        those = where[due] if due in where and due not in seen else []
+        later = bisect_right(those, index)
+        at = those[later] if later < len(those) else None
         if name in BARE:
             # Without that name it ends where one comes that was not there before.
             while end + 1 < len(places) and (
@@ -175,10 +183,10 @@ def _behind(words: int) -> Callable[[str, str], dict[str, Any]]:
 
 _TRANSFER = (
     r"FASP Transfer St(?:art|op) uuid=([^ ]+) op=([a-z]+) status=([a-z]+)"
-    r'(?: errcode=([0-9]{1,9}) errstr="([^"]*)")?'
+    r'(?: errcode=([0-9]{1,9}) errstr="([^"]*)"|)'
     r' file="(FILE)" size=([0-9]{1,19}) start_byte=([0-9]{1,19}) rate=([0-9]{1,15}\.[0-9]{1,9})([KMGT]?bps)'
-    r"(?: elapsed=([0-9]{1,15}\.[0-9]{1,9})s)? loss=([0-9]{1,15}\.[0-9]{1,9}) rexreqs=([0-9]{1,19})"
-    r' overhead=([0-9]{1,19})(?: mtime="([^"]*)")? *'
+    r"(?: elapsed=([0-9]{1,15}\.[0-9]{1,9})s|) loss=([0-9]{1,15}\.[0-9]{1,9}) rexreqs=([0-9]{1,19})"
+    r' overhead=([0-9]{1,19})(?: mtime="([^"]*)"|) *'
 )
 # A path without quotes, which is found in a third of the time, and any path: up to the last place where one can end.
 _PLAIN_TRANSFER = re.compile(_TRANSFER.replace("FILE", '[^"]*'))
@@ -254,7 +262,8 @@ def _read_slashes(kind: str, message: str) -> dict[str, Any]:
     side, _, rest = message.partition(" ")
     fields: dict[str, Any] = {"side": side}
     seen: dict[str, int] = {}
-    for group, names, values, name, value in _GROUP.findall(rest):
+    for match in _GROUP.finditer(rest):
+        group, names, values, name, value = match.groups()
         if name:
             fields.setdefault(name, int(value))
             continue

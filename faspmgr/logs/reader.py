@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.sources import Source, chunks
 from faspmgr.errors import CaptureError
-from faspmgr.logs.lines import OF_A_FILE, is_ascp, split_line
-from faspmgr.logs.messages import BLOCK_ENDS, goes_on, kind_of
+from faspmgr.logs.lines import LINES, is_ascp, numbers, split_line
+from faspmgr.logs.messages import BLOCK_ENDS, HEAD_CHARS, HEADS, goes_on, kind_of
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.times import Clock
 
@@ -116,15 +116,15 @@ class LogReader:
         results: list[LogRecord] = []
         for at in range(0, len(data), WINDOW_BYTES):
             piece = data if len(data) <= WINDOW_BYTES else data[at : at + WINDOW_BYTES]
-            end = piece.rfind(b"\n")
-            if end >= 0 and self._pieces:
-                first = piece.find(b"\n")
-                self._keep(piece[:first])
+            end = piece.rfind(b"\n") + 1
+            if end and self._pieces:
+                first = piece.find(b"\n") + 1
+                self._keep(piece[: first - 1])
                 self._read(self._take(), results)
-                piece, end = piece[first + 1 :], end - first - 1
-            if end >= 0:
+                piece, end = piece[first:], end - first
+            if end:
                 self._read(piece[:end], results)
-            self._keep(piece[end + 1 :])
+            self._keep(piece[end:])
         return results
 
     def flush(self) -> list[LogRecord]:
@@ -168,32 +168,29 @@ class LogReader:
                 self._on_cut(self.line_count + 1)
 
     def _take(self) -> bytes:
-        line = b"".join(self._pieces)
+        line = b"".join([*self._pieces, b"\n"])
         self._pieces.clear()
         self._length = 0
         return line
 
     def _read(self, data: bytes, results: list[LogRecord]) -> None:
-        """Read complete lines, joined by LF."""
+        """Read complete lines, each with its LF."""
         path, clock, number = self._path, self._clock, self.line_count
         text = data.decode("utf-8", "surrogateescape")
         if number == 0:
             text = text.removeprefix("\ufeff")
         if "\r" in text:
-            text = text.removesuffix("\r").replace("\r\n", "\n")
-        for line in text.split("\n"):
+            text = text.replace("\r\n", "\n")
+        for stamp, owner, level, message in LINES.findall(text):
             number += 1
-            match = OF_A_FILE.match(line)
-            if match:  # as split_line does, without the way there
-                stamp, pid, tid, level, message = match.groups()
-                kind = kind_of(message)
-                record = LogRecord(
-                    message, stamp, int(pid, 16), int(tid, 16), level or "", "ascp", "", number, path, kind, clock
-                )
+            if stamp:
+                pid, tid = numbers(owner)
+                kind = HEADS.get(message[:HEAD_CHARS]) or kind_of(message)
+                record = LogRecord(message, stamp, pid, tid, level, "ascp", "", number, path, kind, clock)
             else:
-                parts = split_line(line)
+                parts = split_line(message)
                 if parts is None:
-                    self._go_on(line, number, results)
+                    self._go_on(message, number, results)
                     continue
                 stamp, host, program, process, thread, level, message = parts
                 kind = kind_of(message) if is_ascp(program) else "other"
@@ -202,14 +199,25 @@ class LogReader:
                 self._complete(results)
             if kind == "other" or kind == "file_statistics":
                 self._read_other(record, results)
-            elif goes_on(message):
-                self._open = record
             else:
                 results.append(record)
+        self._reopen(number, results)
         self.line_count = number
+
+    def _reopen(self, number: int, results: list[LogRecord]) -> None:
+        """Take a record of a known kind back whose last line was this one, if it goes on in the next."""
+        record = results[-1] if results else None
+        if (
+            record
+            and record.line == number
+            and record.kind not in ("other", "file_statistics")
+            and goes_on(record.message)
+        ):
+            self._open = results.pop()
 
     def _go_on(self, line: str, number: int, results: list[LogRecord]) -> None:
         """A line without a prefix: of the record before, or one by itself."""
+        self._reopen(number - 1, results)
         if self._open is None or self._more_chars + len(line) > MAX_RECORD_CHARS:
             self._complete(results)
             results.append(LogRecord(line, program="", line=number, path=self._path, kind="other", clock=self._clock))
@@ -232,7 +240,7 @@ class LogReader:
     # -- blocks
 
     def _read_other(self, record: LogRecord, results: list[LogRecord]) -> None:
-        """A line that is part of a block, or one of which nobody knows how it ends."""
+        """A line that is part of a block, or one that the next line may go on from."""
         owner = (record.host, record.process)
         message = record.message
         if record.kind == "file_statistics":

@@ -16,8 +16,10 @@ from faspmgr.protocol.redaction import is_secret, redact_text, redact_urls
 _PAIR = re.compile(r'(?<![^ ([,;?&])([A-Za-z_][A-Za-z0-9_.-]*)(=|: ?)("[^"]*"|[^ \t\n,;&)\]]+)')
 _KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+_.=-][A-Za-z0-9+/_.=-]{19,}")  # no path
 _WORD = re.compile(r"((?i:token|password|passphrase|secret) )(?![a-z]+\b)([^ \t\n]+)")  # another word is none
-_QUOTED = re.compile(r'(?<![^ ])(cookie)="([^\n]*?)"(?= [a-z_]+=|$)', re.MULTILINE)
-_COMMAND_LINE = ("Parameter ", "In hex: ")  # each word of it, with -D; which of them is a token, another line tells
+# Up to the quote in front of the next name; of a line that was cut all that is there: nothing is searched twice.
+_QUOTED = re.compile(r'(?<![^ ])cookie="(.*?)("(?= [a-z_]+=|\Z)|\Z)', re.DOTALL)
+# Each word of the command line, with -D; which of them is a token, another line tells.
+_COMMAND_LINE = re.compile(r"Parameter [0-9]+: |In hex: ")
 _NONE = frozenset({"-", "(none)", "none", "NONE"})
 
 
@@ -50,11 +52,12 @@ def redact_message(message: str) -> str:
         >>> redact_message("AUTH [CLIENT] op=send token=ATM2_ACsDu storage=s3://key:pass@bucket/")
         'AUTH [CLIENT] op=send token=*** storage=s3://***@bucket/'
     """
-    if message.startswith(_COMMAND_LINE):
-        return message[: message.index(": ") + 2] + REDACTED
+    command_line = _COMMAND_LINE.match(message)
+    if command_line:
+        return command_line[0] + REDACTED
     shown = redact_urls(message)
     if 'cookie="' in shown:
-        shown = _QUOTED.sub(lambda match: f'{match[1]}="{redact_text(match[1], match[2])}"', shown)
+        shown = _QUOTED.sub(lambda match: f'cookie="{redact_text("cookie", match[1])}{match[2]}', shown)
     if not is_secret(shown):
         return shown
     shown = _PAIR.sub(_hide_pair, shown)

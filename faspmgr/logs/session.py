@@ -32,7 +32,7 @@ class LogFile:
         peer: address and port of the far end.
         host: name or address of the far side, as it was given.
         user: login user.
-        status: done, failed or interrupted; None while it is under way.
+        status: done, failed or interrupted; None while it is in progress.
         code: the log's own error code.
         reason: the log's words for it.
         size: bytes.
@@ -125,7 +125,7 @@ class LogSession:
         files: those that finished, the first ``keep_files`` of them, and all that were interrupted.
         files_done: how many were done, without those skipped.
         files_failed: how many failed.
-        files_interrupted: how many were under way when the session ended.
+        files_interrupted: how many were in progress when the session ended.
         files_skipped: how many were at the destination already: they start at their end. Of others that were skipped
             only the block of file transfer statistics tells.
         bytes_transferred: bytes that went over the network; of a lost session so far.

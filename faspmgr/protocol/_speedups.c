@@ -910,7 +910,7 @@ static PyType_Spec unread_spec = {
 PyDoc_STRVAR(count_doc, "count_lines(data, start, end)\n--\n\nCount the LFs in data[start:end].");
 
 static PyObject *
-modulecount_lines(PyObject *Py_UNUSED(module), PyObject *args)
+module_count_lines(PyObject *Py_UNUSED(module), PyObject *args)
 {
     Py_buffer data;
     Py_ssize_t at, end, count = 0;
@@ -919,7 +919,7 @@ modulecount_lines(PyObject *Py_UNUSED(module), PyObject *args)
     }
     const unsigned char *bytes = data.buf;
     at = at < 0 ? 0 : at;
-    end = end > data.len ? data.len : end;
+    end = end > data.len ? data.len : end < 0 ? 0 : end;
     /* Eight bytes at a time: of a byte that is LF, and of no other, the highest bit remains, and they are summed up. */
     const uint64_t all = 0x0101010101010101u, low = 0x7f * all;
     for (; end - at >= 8; at += 8) {
@@ -937,7 +937,7 @@ modulecount_lines(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef module_methods[] = {
-    {"count_lines", modulecount_lines, METH_VARARGS, count_doc},
+    {"count_lines", module_count_lines, METH_VARARGS, count_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -16,15 +16,14 @@ KINDS = {
     "noise": "text outside of any message; skipped up to the next message, reported once",
     "empty-lines": "more than one empty line between messages, reported once for the run",
     "no-header": "a message that starts with its Type, without FASPMGR; read as version 2",
-    "version": "a header with another version than 2, or 4 of a PUT, WRITE or CLOSE; the message is accepted",
+    "version": "a header with another version than 2, or 4 in PUT, WRITE and CLOSE; the message is accepted",
     "crlf": "lines that end in CR LF, reported once for a message; read as LF",
     "no-space": "no space after the colon; the value is accepted",
     "no-field": "a line inside a message that is no field; the line is skipped, the message accepted",
     "repeated": "a field a second time in one message; the first value counts",
     "no-type": "a message without a Type; dropped",
     "interrupted": "a header in the middle of a message; the message before it is dropped",
-    "oversized": "a message longer than max_frame_bytes; dropped, with what follows up to the next header;"
-    " or a WRITE with more data than max_data_bytes, where they are kept; dropped, with its data",
+    "oversized": "a message over max_frame_bytes, dropped up to the next header; a WRITE over max_data_bytes, dropped",
     "unfinished": "the stream ends in the middle of a message; the message is dropped",
     "value": "a value that does not fit its field; kept as text in .extra",
 }

@@ -42,9 +42,8 @@ _OPEN = {
     wire for wire, field in FIELDS.items() if field.kind != "json" and not is_secret(wire) and wire not in APPLICATION
 }
 _URL_LOGIN = re.compile(r"(://)[^/@\s\"]{1,2000}@")
-_URL_KEY = re.compile(
-    rf"([?&][^=&\s\"]{{0,200}}(?:{_NAME.pattern[4:]}|signature|credential|sig)[^=&\s\"]{{0,200}}=)[^&\s\"]+", re.I
-)
+_URL_KEY = re.compile(r"([?&])([^=&?\s\"]{1,200})=([^&\s\"]+)")
+_URL_NAME = re.compile(r"(?i)signature|credential|\bsig\b")
 
 
 def redact_urls(text: str) -> str:
@@ -56,7 +55,12 @@ def redact_urls(text: str) -> str:
     """
     if "://" not in text:
         return text
-    return _URL_KEY.sub(rf"\1{REDACTED}", _URL_LOGIN.sub(rf"\1{REDACTED}@", text))
+    return _URL_KEY.sub(_redact_url_key, _URL_LOGIN.sub(rf"\1{REDACTED}@", text))
+
+
+def _redact_url_key(match: re.Match[str]) -> str:
+    start, name, value = match.groups()
+    return f"{start}{name}={REDACTED if is_secret(name) or _URL_NAME.search(name) else value}"
 
 
 def _may_be_json(text: str) -> bool:

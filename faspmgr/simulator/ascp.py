@@ -5,7 +5,8 @@ It connects to where -M says and nowhere else, listens nowhere, and calls no pee
 it they are copied for real, at the target rate. It applies the commands of the management port while it runs, and ends
 as ascp does: status 0 after DONE, 1 after ERROR. A file that is at the destination already is a STOP with StartByte
 equal to Size. The sessions of one transfer (-C) each move their share of the files, and a part of each file that is not
-smaller than --multi-session-threshold::
+smaller than --multi-session-threshold. A persistent session (--keepalive) is given its files on the management port,
+and one with --faspmgr-io their data: see ``streams.py``::
 
     --simulate-copy            copy the files
     --simulate-root DIR        paths of the peer are below DIR
@@ -47,7 +48,9 @@ Operating System: {sys.platform.capitalize()}
 """
 USAGE_TEXT = f"{USAGE}Display full usage: -h,--help\n"
 HELP_TEXT = f"""{USAGE}\
-A simulator of ascp: accepts all options of ascp 3.9.0, and these of its own
+A simulator of ascp: accepts all options of ascp 3.9.0, one of newer releases
+  --faspmgr-io                    Accept the data of files on the management port
+and these of its own
   --simulate-copy                 Copy the files, at the target rate
   --simulate-root=DIR             Paths of the peer are below DIR
   --simulate-speed=N              So many times faster than real, or max
@@ -168,6 +171,7 @@ def _open(options: Options) -> Link:
 
 def _linger(link: Link, status: int) -> NoReturn:
     """Leave a child behind that holds the connection, and nothing else, until the manager closes it or for a while."""
+    link.flush()
     if os.fork():
         exit_now(status)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -72,10 +72,13 @@ class Fault:
     number: int = 1
     over: bool = False
 
-    def threshold(self, job_bytes: int) -> int | None:
-        """After how many bytes of this session it happens; None for before the first, and for what is not known."""
+    def threshold(self, job_bytes: int | None) -> int | None:
+        """After how many bytes of this session it happens; None for before the first, and where that is not known.
+
+        job_bytes: the size of the job; None where nobody has said one, as of streams alone.
+        """
         if isinstance(self.where, float):
-            return int(job_bytes * self.where) if job_bytes else None  # of a stream of unknown size there is no half
+            return None if job_bytes is None else int(job_bytes * self.where)
         return self.where if isinstance(self.where, int) else None
 
 
@@ -98,7 +101,7 @@ class Faults:
         """The faults of a stage before the first byte."""
         return [fault for fault in self.faults if fault.where == stage and fault.name in _POSITIONED]
 
-    def due(self, file_bytes: int, job_bytes: int) -> Fault | None:
+    def due(self, file_bytes: int, job_bytes: int | None) -> Fault | None:
         """The fault whose place has been reached; each one only once."""
         for fault in self.faults:
             threshold = fault.threshold(job_bytes)
@@ -107,7 +110,7 @@ class Faults:
                 return fault
         return None
 
-    def room(self, file_bytes: int, job_bytes: int) -> int | None:
+    def room(self, file_bytes: int, job_bytes: int | None) -> int | None:
         """How many bytes may move before the next fault; None for as many as there are."""
         places = [fault.threshold(job_bytes) for fault in self.faults if not fault.over and fault.name in _POSITIONED]
         ahead = [place - file_bytes for place in places if place is not None and place > file_bytes]
@@ -117,7 +120,7 @@ class Faults:
         """The fault of the file, or of the WRITE, with that number, counted from 1. name: fail-file or refuse-write."""
         return next((fault for fault in self.faults if fault.name == name and fault.number == number), None)
 
-    def full(self, job_bytes: int) -> tuple[int, Fault] | None:
+    def full(self, job_bytes: int | None) -> tuple[int, Fault] | None:
         """At which byte of this session the disk is full for streams, and by which fault; None for one that has room.
 
         It stays full.

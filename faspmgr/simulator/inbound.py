@@ -1,8 +1,8 @@
 """What a manager sends to a simulated ascp that it streams to: commands, and the data of WRITEs, received in place.
 
 The data of a WRITE go from the connection into the bytes of that WRITE, which are then written to a file: they are
-copied no more often than by a program that copies a connection to a file. What is a command, the tokenizer says, line by
-line; a connection without streams is left to it as a whole (``link.py``).
+copied no more often than by a program that copies a connection to a file. What is a command, the tokenizer says, line
+by line; a connection without streams is left to it as a whole (``link.py``).
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ from faspmgr.simulator.inbound import BLOCK, MAX_COMMAND_BYTES, Inbound
 CONNECT_SECONDS = 30
 CLOSE_SECONDS = 0.25
 """How long the other side has to close its end after it was sent the last message."""
+MAX_OUTGOING_BYTES = 1 << 15
+"""Messages that leave together."""
 # Limits for security: what is read, and waits to be applied.
 MAX_COMMANDS = 10_000
 MAX_WAITING_BYTES = 8 << 20
@@ -74,16 +76,16 @@ class Peer:
             and self._data_bytes < MAX_WAITING_BYTES
         )
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError."""
         view = memoryview(data)
         while view:
-            readers = [self.connection] if self.has_room else []
-            readable, writable, _ = select.select(readers, [self.connection], [])
-            if readable:
-                self.receive()
-            if writable:
+            try:
                 view = view[self.connection.send(view) :]
+            except BlockingIOError:
+                readers = [self.connection] if self.has_room else []
+                if select.select(readers, [self.connection], [])[0]:
+                    self.receive()
 
     def receive(self) -> None:
         """Receive what is there, without waiting."""
@@ -135,10 +137,15 @@ class Peer:
 
 
 class Link:
-    """The connections of one process, one for each ``-M``. A manager that hangs up is not missed."""
+    """The connections of one process, one for each ``-M``. A manager that hangs up is not missed.
+
+    Messages that follow each other at once leave together: when commands are polled for, and with ``flush``.
+    """
 
     def __init__(self, peers: Sequence[Peer] = ()) -> None:
         self._peers = list(peers)
+        # What is to be sent.
+        self._outgoing = bytearray()
 
     @property
     def has_manager(self) -> bool:
@@ -151,6 +158,14 @@ class Link:
         return next((peer.too_long for peer in self._peers if peer.too_long), "")
 
     def send(self, data: bytes) -> None:
+        """Send it soon."""
+        self._outgoing += data
+        if len(self._outgoing) > MAX_OUTGOING_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send all now."""
+        data, self._outgoing = self._outgoing, bytearray()
         for peer in list(self._peers):
             try:
                 peer.send(data)
@@ -159,12 +174,14 @@ class Link:
                 peer.connection.close()
 
     def poll(self, seconds: float, reads: bool = True) -> list[Frame]:
-        """Wait for commands, so many seconds at most, and return them.
+        """Send what is to be sent, wait for commands, so many seconds at most, and return them.
 
         Args:
             seconds: how long.
             reads: receive what there is; without, only time passes, and managers wait.
         """
+        if self._outgoing:
+            self.flush()
         if not reads:
             time.sleep(seconds)
             return []
@@ -179,7 +196,8 @@ class Link:
         return [command for peer in self._peers for command in peer.take()]
 
     def close(self) -> list[Frame]:
-        """End all of them; return the commands that came too late."""
+        """Send what is to be sent, and end all of them; return the commands that came too late."""
+        self.flush()
         for peer in self._peers:
             peer.close()
         return [command for peer in self._peers for command in peer.take()]

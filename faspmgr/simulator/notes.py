@@ -92,7 +92,7 @@ class Notes:
     def note_commands(self, commands: Sequence[Frame]) -> None:
         """Write a line for each command."""
         for command in commands:
-            self.note(command=command.type, fields=command.fields)
+            self.note(command=command.type, fields=command.fields, version=command.version)
 
 
 def log(text: str, stream: TextIO | None = None) -> None:

@@ -26,33 +26,30 @@ from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
 from faspmgr.simulator.asked import Asked
-from faspmgr.simulator.course import Argument, Begin, Clock, Course
+from faspmgr.simulator.course import Argument, Clock, Course
 from faspmgr.simulator.faults import Fault, Faults
-from faspmgr.simulator.files import Item, Scan
+from faspmgr.simulator.files import Scan
 from faspmgr.simulator.link import Link
 from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.logfile import LogFile
 from faspmgr.simulator.messages import File, Messages, Refusal, Stage, describe
 from faspmgr.simulator.notes import Notes, exit_now, log
 from faspmgr.simulator.options import Options
+from faspmgr.simulator.realfile import RealFile
 from faspmgr.simulator.streams import TYPES as STREAM_TYPES
 from faspmgr.simulator.streams import Streams
-from faspmgr.simulator.terms import local_user, whole_datagrams
+from faspmgr.simulator.terms import is_number, local_user, shown_sources, whole_datagrams
 
-REPORT_USEC = 500_000
-"""Between two STATS of a file, by the clock of the session."""
 TICK_USEC = 50_000
 """The longest step of a session that keeps time, so that a change of rate shows soon."""
-MAX_REPORTS = 200
-"""STATS of one file in a session that does not keep time: a huge file must not become a flood."""
+POLL_SECONDS = 0.002
+"""How long a session that does not wait goes on before it looks for commands again, and sends its messages."""
 IDLE_SECONDS = 0.5
 """How long a persistent session without work waits for a command before it looks whether anybody is there."""
 # Limits of what a manager may ask for.
 MAX_QUEUE = 100_000
 MAX_RATE_KBPS = 10**12
 MAX_OFFSET = 2**63
-MAX_SOURCE_CHARS = 1 << 16
-"""What SESSION shows of the sources of a long list: the message must stay one that a manager accepts."""
 
 
 class Simulation:
@@ -108,6 +105,8 @@ class Simulation:
         # START commands that wait, and the paths that STOP has named: of files that wait, and of the one in progress.
         self.queue: deque[Frame] = deque()
         self.stopped: set[str] = set()
+        # When commands were looked for last, in real time.
+        self._polled = 0.0
         # Has DONE asked to end when the queue is empty?
         self.lingering = False
 
@@ -154,7 +153,7 @@ class Simulation:
             return options.bare_values()
         is_local = self._refusal or self.faults.at("connect")
         values = options.local_values() if is_local else options.negotiated_values()
-        return {**values, "source": _shown_sources(self._pairs)}
+        return {**values, "source": shown_sources(source for source, _ in self._pairs)}
 
     def connect(self) -> Iterable[Frame]:
         if self._refusal:
@@ -219,16 +218,22 @@ class Simulation:
                 files.make_directories(found, self.options)
         yield self._argument(found.sources[0])
 
+    @property
+    def known_bytes(self) -> int | None:
+        """The sum of the sizes of all files so far; None where there are only streams whose size nobody has said."""
+        return None if self.options.streams and not self.job_bytes else self.job_bytes
+
     # -- time and commands
 
     def wait(self, usec: float) -> None:
         """Let time pass, and apply the commands that come meanwhile."""
-        deadline = time.monotonic() + self.clock.advance(usec)
-        while True:
+        now = time.monotonic()
+        deadline = now + self.clock.advance(usec)
+        while deadline > now or now - self._polled >= POLL_SECONDS:
+            self._polled = now
             reads = self.streams.has_room and len(self.queue) < MAX_QUEUE
-            self.apply(self.link.poll(max(0.0, deadline - time.monotonic()), reads))
-            if time.monotonic() >= deadline:
-                break
+            self.apply(self.link.poll(max(0.0, deadline - now), reads))
+            now = time.monotonic()
         self.clock.catch_up()
 
     def step(self, left: int, interval: float) -> tuple[int, float]:
@@ -244,7 +249,7 @@ class Simulation:
             time.sleep(TICK_USEC / 1e6)
             return 0, tick
         amount = min(left, whole_datagrams(max(1, int(rate * tick / 8000))))
-        room = self.faults.room(self.course.totals.sent, self.job_bytes)
+        room = self.faults.room(self.course.totals.sent, self.known_bytes)
         amount = amount if room is None else min(amount, room)
         return amount, amount * 8000 / rate
 
@@ -263,7 +268,7 @@ class Simulation:
         rate, min_rate = fields.get("Rate"), fields.get("MinRate")
         policy, priority = fields.get("Adaptive"), fields.get("Priority")
         fits = (
-            all(value is None or _is_number(value, MAX_RATE_KBPS) for value in (rate, min_rate))
+            all(value is None or is_number(value, MAX_RATE_KBPS) for value in (rate, min_rate))
             and (policy is None or policy in WIRE_POLICIES)
             and priority in (None, "1", "2")
         )
@@ -279,7 +284,7 @@ class Simulation:
     def _on_start(self, fields: Mapping[str, str]) -> None:
         source, target, span = fields.get("Source"), fields.get("Destination"), fields.get("FileBytes", ":")
         low, colon, high = span.partition(":")
-        fits = colon and all(not bound or _is_number(bound, MAX_OFFSET) for bound in (low, high))
+        fits = colon and all(not bound or is_number(bound, MAX_OFFSET) for bound in (low, high))
         if self.options.keepalive and source and target and fits:
             self.queue.append(Frame("START", dict(fields)))
 
@@ -309,7 +314,7 @@ class Simulation:
 
     def fall_if_due(self) -> None:
         """Let that go wrong which is to go wrong at this byte."""
-        fault = self.faults.due(self.course.totals.sent, self.job_bytes)
+        fault = self.faults.due(self.course.totals.sent, self.known_bytes)
         if fault:
             self._fall([fault])
 
@@ -332,6 +337,7 @@ class Simulation:
     def _fall(self, due: Sequence[Fault]) -> None:
         for fault in due:
             if self.happens(fault):
+                self.link.flush()
                 self._FAULTS[fault.name](self, fault)
 
     def _fail(self, fault: Fault) -> None:
@@ -352,6 +358,7 @@ class Simulation:
     def _hang(self, fault: Fault) -> None:
         if self.course.current:
             self.send(self.course.report(self.course.current))
+            self.link.flush()
         time.sleep(faults.HANG_SECONDS)
         exit_now(1)
 
@@ -364,6 +371,7 @@ class Simulation:
         frame = course.messages.stats(course.current, course.totals) if course.current else course.messages.init()
         message = frame.encode()
         self.link.send(message[: len(message) // 2])
+        self.link.flush()
         if fault.name == "die-kill":
             os.kill(os.getpid(), signal.SIGKILL)
         exit_now(1)
@@ -388,89 +396,3 @@ class Simulation:
         "die-kill": _die,
         "garbage": _send_garbage,
     }
-
-
-class RealFile:
-    """One file of a command line, as its course moves it.
-
-    Args:
-        simulation: the run.
-        item: the file.
-    """
-
-    def __init__(self, simulation: Simulation, item: Item) -> None:
-        self.file = item.file
-        self._simulation = simulation
-        self._item = item
-        # None without --simulate-copy.
-        self._copy: files.Copy | None = None
-
-    def begin(self) -> Begin:
-        simulation, item = self._simulation, self._item
-        simulation.moving = self.file
-        simulation.check_file(simulation.course.counts.attempted)
-        if item.error:
-            raise item.error
-        if not simulation.options.copy:
-            return Begin.MOVES
-        begin = files.prepare(item, simulation.options)
-        if begin is Begin.MOVES:
-            self._copy = files.Copy(item, simulation.options)
-        return begin
-
-    def steps(self) -> Iterator[int]:
-        simulation, file = self._simulation, self.file
-        clock = simulation.clock
-        interval = self._interval()
-        last = clock.usec
-        while file.written < file.goal:
-            simulation.fall_if_due()
-            amount, usec = simulation.step(file.goal - file.written, interval)
-            if self._copy and amount:
-                amount = self._copy.move(amount)
-            simulation.course.move(amount)
-            simulation.wait(usec)
-            simulation.streams.work()
-            if file.path in simulation.stopped:
-                raise FileError(28, "Stopped by the user")
-            if clock.usec - last >= interval and file.written < file.goal:
-                last = clock.usec
-                yield 0
-
-    def finish(self) -> str | None:
-        self._simulation.fall_if_due()
-        kind = self._simulation.options.checksum
-        value = None if kind == "none" else files.checksum(self._item.source, kind)
-        if self._copy:
-            self._copy.finish()
-        return value
-
-    def close(self) -> None:
-        self._simulation.moving = None
-        self._simulation.stopped.discard(self.file.path)
-        if self._copy:
-            with contextlib.suppress(OSError):
-                self._copy.close()
-
-    def _interval(self) -> float:
-        """How many microseconds there are between two STATS."""
-        rate = self._simulation.options.rate
-        if not math.isinf(self._simulation.clock.speed) or not rate:
-            return REPORT_USEC
-        return max(REPORT_USEC, (self.file.goal - self.file.written) * 8000 / rate / MAX_REPORTS)
-
-
-def _shown_sources(pairs: Sequence[files.Pair]) -> tuple[str, ...] | None:
-    shown: list[str] = []
-    room = MAX_SOURCE_CHARS
-    for source, _ in pairs:
-        room -= len(source) + 1
-        if room < 0:
-            break
-        if source:
-            shown.append(source)
-    return tuple(shown) or None
-
-
-def _is_number(text: str, limit: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= limit

@@ -74,6 +74,10 @@ class Stream:
 
     def __init__(self, options: Options, notes: Notes, destination: str, size: int | None, index: int) -> None:
         self._target = own_target(options, destination)
+        if options.root and os.path.commonpath([os.path.abspath(path) for path in (options.root, self._target)]) != (
+            os.path.abspath(options.root)
+        ):
+            raise FileError(41, "Receiver: path outside of the root")
         self._part = self._target + (options.partial_suffix or "")
         self.file = File(destination, size or 0, arg_index=index, file_id=file_id(index, destination, self._target))
         self._size = size

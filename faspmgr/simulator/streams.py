@@ -29,16 +29,16 @@ from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.link import MAX_WAITING_BYTES
 from faspmgr.simulator.messages import File
+from faspmgr.simulator.realfile import REPORT_USEC
 from faspmgr.simulator.streamed import MAX_OFFSET, Stream
+from faspmgr.simulator.terms import is_number
 
 if TYPE_CHECKING:
     from faspmgr.simulator.simulation import Simulation
 
 TYPES = ("PUT", "WRITE", "CLOSE")
-REPORT_USEC = 500_000
-"""Between two STATS of a stream, by the clock of the session."""
 REPORT_SECONDS = 0.5
-"""The same in real time, for data that come slowly into a session that does not keep time."""
+"""Between two STATS in real time, for data that come slowly into a session that does not keep time."""
 # Limits for security: they bound memory, and descriptors.
 MAX_OPEN = 512
 MAX_WAITING = 10_000
@@ -86,8 +86,12 @@ class Streams:
         self._waiting_bytes += len(command.data or b"")
 
     def stop(self, destination: str) -> None:
-        """Break a stream off, with all that waits for it."""
-        if destination in self._open:
+        """Break a stream off, with all that waits for it, its PUT included."""
+        dropped = [command for command in self._waiting if _destination(command) == destination]
+        if dropped:
+            self._waiting = deque(command for command in self._waiting if _destination(command) != destination)
+            self._waiting_bytes -= sum(len(command.data or b"") for command in dropped)
+        if destination in self._open or any(command.type == "PUT" for command in dropped):
             self._fail(destination, FileError(28, "Stopped by the user"))
 
     def work(self) -> None:
@@ -97,7 +101,7 @@ class Streams:
         command = self._waiting.popleft()
         data = command.data
         self._waiting_bytes -= len(data or b"")
-        destination = unescape_path(command.fields.get("Destination", ""))
+        destination = _destination(command)
         if command.type == "WRITE":
             self._writes += 1
         if not destination:
@@ -170,7 +174,7 @@ class Streams:
         offset, left, course = _number(fields, "Offset"), memoryview(data), simulation.course
         while left:
             amount, usec = simulation.step(len(left), REPORT_USEC)
-            full = simulation.faults.full(simulation.job_bytes)
+            full = simulation.faults.full(simulation.known_bytes)
             room = max(0, full[0] - course.totals.sent) if full else amount
             piece = left[: min(amount, room)]
             new = stream.write(piece, offset)
@@ -220,8 +224,12 @@ class Streams:
         return course.messages.stats(stream.file, course.totals)
 
 
+def _destination(command: Frame) -> str:
+    return unescape_path(command.fields.get("Destination", ""))
+
+
 def _number(fields: Mapping[str, str], name: str) -> int:
     text = fields.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= MAX_OFFSET):
+    if not is_number(text, MAX_OFFSET):
         raise FileError(1, f"Receiver: invalid {name}: {text[:30]}")
     return int(text)

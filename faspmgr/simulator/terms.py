@@ -11,6 +11,7 @@ import getpass
 import hashlib
 import ipaddress
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -23,6 +24,8 @@ PMTU = 1492
 """Path MTU in bytes, which is the size of a datagram as long as nothing else is asked for."""
 DATAGRAM_BYTES = 1408
 """Bytes of a file in such a datagram: what was published of files in progress are multiples of it."""
+MAX_SOURCE_CHARS = 1 << 16
+"""What SESSION shows of the sources of a long list: the message must stay one that a manager accepts."""
 INPROGRESS_SUFFIX = ".aspera-inprogress"
 
 # Bits of XoptFlags as they were seen: always, before the peer has answered, and by its answer.
@@ -195,6 +198,24 @@ class Terms:
             "peer_v_link_version": 1,
             "rate_control_algorithm": "alg_delay",
         }
+
+
+def shown_sources(sources: Iterable[str]) -> tuple[str, ...] | None:
+    """Give the sources that SESSION shows, of a long list only the first ones; None for none."""
+    shown: list[str] = []
+    room = MAX_SOURCE_CHARS
+    for source in sources:
+        room -= len(source) + 1
+        if room < 0:
+            break
+        if source:
+            shown.append(source)
+    return tuple(shown) or None
+
+
+def is_number(text: str, limit: int) -> bool:
+    """Is this a whole number, in a command, of at most limit?"""
+    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= limit
 
 
 def whole_datagrams(count: int) -> int:

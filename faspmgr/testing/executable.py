@@ -15,6 +15,7 @@ import attrs
 
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.faults import VARIABLE, parse_faults
+from faspmgr.simulator.notes import MAX_STREAMED_BYTES
 from faspmgr.testing.captures import PACKAGE, Stream, stream_of
 
 
@@ -28,7 +29,7 @@ class Run:
         sources: paths, without user and host.
         destination: path, without user and host.
         environ: the variables ``ASPERA_…``; tokens and passwords are among them, so they are not shown.
-        commands: what the manager sent.
+        commands: what the manager sent; the data of WRITEs are in FakeAscp.streamed.
         end: DONE, ERROR, or None if there was neither.
     """
 
@@ -48,7 +49,7 @@ def read_run(path: Path) -> Run:
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         if "command" in entry:
-            commands.append(Frame(entry["command"], entry["fields"]))
+            commands.append(Frame(entry["command"], entry["fields"], entry["version"]))
         else:
             entries.update(entry)
     options = dict(entries.get("options", []))
@@ -56,11 +57,19 @@ def read_run(path: Path) -> Run:
     return Run(options=options, commands=commands, **{name: entries[name] for name in names if name in entries})
 
 
+def read_streamed(path: Path) -> dict[str, bytes]:
+    """Read what was streamed to the run of these notes. Raises ValueError where it is too much."""
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if any("too_much" in entry for entry in entries):
+        raise ValueError(f"more than {MAX_STREAMED_BYTES >> 20} MB were streamed: that is not kept for a test")
+    return {entry["stream"]: Path(entry["path"]).read_bytes() for entry in entries if "stream" in entry}
+
+
 class FakeAscp:
     """An executable ``ascp`` that is faspmgr's simulator, first on PATH.
 
-    As it is, it reports on the files of its command line without copying them. ``copies`` and ``plays`` change that,
-    ``fails`` makes something go wrong.
+    As it is, it reports on the files of its command line without copying them, and keeps what is streamed to it.
+    ``copies`` and ``plays`` change that, ``fails`` makes something go wrong.
 
     Args:
         folder: where its files lie.
@@ -83,7 +92,20 @@ class FakeAscp:
     @property
     def runs(self) -> list[Run]:
         """Its runs, in their order; one that only asks for help or version does not count."""
-        return [read_run(path) for path in sorted(self._record.iterdir(), key=lambda path: int(path.stem))]
+        return [read_run(path) for path in self._notes]
+
+    @property
+    def streamed(self) -> dict[str, bytes]:
+        """What was streamed to the latest run, by the destination that the manager gave; also what was not closed.
+
+        Raises:
+            ValueError: it is more than 64 MB in all.
+        """
+        return read_streamed(self._notes[-1]) if self._notes else {}
+
+    @property
+    def _notes(self) -> list[Path]:
+        return sorted(self._record.glob("*.jsonl"), key=lambda path: int(path.stem))
 
     def copies(self, root: str | os.PathLike[str] | None = None, speed: float = math.inf) -> None:
         """Copy the files for real.

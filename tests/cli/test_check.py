@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from faspmgr.protocol.commands import Close, Put, SetRate, Write
 from faspmgr.protocol.problems import KINDS
 from tests.cli.terminal import invoke
 
@@ -112,3 +113,13 @@ def test_lines_are_those_of_the_log_that_was_unwrapped(tmp_path: Path) -> None:
     path.write_text("start\nx line=[FASPMGR 2]\nx line=[Type: NOP]\nx line=[hello]\nx line=[]\n")
     result = invoke("check", "--unwrap", "brackets", path)
     assert result.err.startswith(f"{path}:4: byte 44: no-field: ")
+
+
+def test_a_stream_of_a_file_has_no_problem() -> None:
+    inside = b"FASPMGR 3\nnonsense\n\n\n"  # data, not a message
+    sent = [Put("/a"), Write("/a", 0, inside), Write("/a", len(inside), b""), SetRate(5), Close("/a")]
+    result = invoke("check", "--strict", stdin=b"".join(command.encode() for command in sent))
+    assert result == (0, b"<stdin>: 5 messages, no problem\n", "")
+    cut = invoke("check", stdin=Write("/a", 0, inside).encode()[:-3])
+    assert (cut.status, cut.text) == (4, "<stdin>: 1 message, 1 problem\n")
+    assert "unfinished: the stream ends in the data of a WRITE" in cut.err

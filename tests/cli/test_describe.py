@@ -13,12 +13,14 @@ from faspmgr.logs.fields import KINDS as LOG_KINDS
 from faspmgr.logs.fields import LOG_FIELDS, LogField
 from faspmgr.protocol import commands
 from faspmgr.protocol.codes import CODES, ErrorCode
-from faspmgr.protocol.commands import COMMANDS
+from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS
 from faspmgr.protocol.events import EVENT_CLASSES, InitEvent
 from faspmgr.protocol.fields import FIELDS, Field
 from faspmgr.protocol.problems import KINDS
 from faspmgr.tracking import Tracker
 from tests.cli.terminal import invoke
+
+ROWS = [*COMMANDS.values(), *STREAM_COMMANDS.values()]
 
 
 def described(name: str) -> str:
@@ -34,7 +36,7 @@ def words(text: str) -> str:
 
 def test_the_overview_has_everything() -> None:
     text = invoke("describe").text
-    for name in (*EVENT_CLASSES, *(row.type for row in COMMANDS.values()), *FIELDS, *KINDS):
+    for name in (*EVENT_CLASSES, *(row.type for row in ROWS), *FIELDS, *KINDS):
         assert re.search(rf"^  {re.escape(name)}  ", text, re.MULTILINE), name
     for code in CODES.values():
         assert f"  {code.code} {code.name} " in text
@@ -176,12 +178,15 @@ def test_the_commands_have_the_fields_that_are_sent() -> None:
         commands.StopFile("a"),
         commands.Finish(),
         commands.Query(),
+        commands.Put("a", 1),
+        commands.Write("a", 1, b""),
+        commands.Close("a"),
     ]
     frames = {type(command): command.to_frame() for command in sent}
     assert {cls: (frame.type, set(frame.fields)) for cls, frame in frames.items()} == {
-        row.cls: (row.type, set(row.fields)) for row in COMMANDS.values()
+        row.cls: (row.type, set(row.fields)) for row in ROWS
     }
-    assert all(f"command to ascp, {row.cls.__name__}" in described(row.type) for row in COMMANDS.values())
+    assert all(f"command to ascp, {row.cls.__name__}" in described(row.type) for row in ROWS)
 
 
 def test_the_keys_of_a_transfer_are_those_of_its_json() -> None:

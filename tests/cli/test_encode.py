@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from faspmgr.cli import command_arguments
 from faspmgr.cli.command_arguments import _ARGUMENTS
-from faspmgr.protocol.commands import COMMANDS
+from faspmgr.protocol import commands
+from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS
 from tests import launcher
 from tests.cli.terminal import invoke
 
@@ -38,15 +40,62 @@ WIRE = [
 ]
 
 
+# The commands that stream a file, each with what is on standard input and what is written behind the header line.
+STREAM_WIRE = [
+    ("put /a", b"", b"Type: PUT\nDestination: /a\n\n"),
+    ("put /a --size 5", b"", b"Type: PUT\nDestination: /a\nSize: 5\n\n"),
+    ("put /a --size 0", b"", b"Type: PUT\nDestination: /a\nSize: 0\n\n"),
+    ("write /a --offset 10", b"data", b"Type: WRITE\nDestination: /a\nOffset: 10\nSize: 4\n\ndata\n\n"),
+    ("write /a -", b"\r\n\0\xff", b"Type: WRITE\nDestination: /a\nOffset: 0\nSize: 4\n\n\r\n\0\xff\n\n"),
+    ("write /a", b"", b"Type: WRITE\nDestination: /a\nOffset: 0\nSize: 0\n\n\n\n"),
+    ("close /a", b"", b"Type: CLOSE\nDestination: /a\n\n"),
+]
+
+
 def test_every_command_is_there_with_its_description() -> None:
-    assert set(_ARGUMENTS) == set(COMMANDS) == {line.split()[0] for line, _ in WIRE}
-    for name, row in COMMANDS.items():
+    assert set(COMMANDS) == {line.split()[0] for line, _ in WIRE}
+    assert set(STREAM_COMMANDS) == {line.split()[0] for line, _, _ in STREAM_WIRE}
+    assert set(_ARGUMENTS) == {*COMMANDS, *STREAM_COMMANDS}
+    for name, row in {**COMMANDS, **STREAM_COMMANDS}.items():
+        assert "Example:\n  faspmgr encode " + name in invoke("encode", name, "--help").text.replace("\n    ", "\n  ")
         assert row.description[1:] in " ".join(invoke("encode", name, "--help").text.split())
 
 
 @pytest.mark.parametrize(("line", "message"), WIRE)
 def test_commands(line: str, message: str) -> None:
     assert invoke("encode", *line.split()) == (0, f"FASPMGR 2\n{message}\n\n".encode(), "")
+
+
+@pytest.mark.parametrize(("line", "data", "message"), STREAM_WIRE)
+def test_commands_that_stream_a_file(line: str, data: bytes, message: bytes) -> None:
+    assert invoke("encode", *line.split(), stdin=data) == (0, b"FASPMGR 4\n" + message, "")
+
+
+def test_data_of_a_file(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 5000  # more than is read at once
+    (tmp_path / "data").write_bytes(data)
+    result = launcher.run("encode", "write", "a\nSize: 1", tmp_path / "data")
+    head = b"FASPMGR 4\nType: WRITE\nDestination: a\x1bnSize: 1\nOffset: 0\nSize: 1280000\n\n"
+    assert (result.status, result.data, result.err) == (0, head + data + b"\n\n", "")
+
+
+def test_data_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nix"):
+        result = invoke("encode", "write", "/a", path)
+        assert (result.status, result.out) == (2, b"")
+        assert str(path) in result.errors[-1]
+    closed = launcher.shell("faspmgr encode write /a <&-")
+    assert (closed.status, closed.out) == (2, "")
+    assert closed.errors == ["faspmgr: <stdin>: Bad file descriptor"]
+
+
+def test_more_data_than_a_write_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in (commands, command_arguments):
+        monkeypatch.setattr(home, "MAX_PAYLOAD_BYTES", 5)
+    result = invoke("encode", "write", "/a", stdin=b"123456")
+    assert (result.status, result.out) == (2, b"")
+    assert result.errors[-1] == "Error: data must have at most 5 bytes, not 6."
+    assert invoke("encode", "write", "/a", stdin=b"12345").status == 0
 
 
 def test_the_examples_of_the_document(fixtures: Path) -> None:
@@ -87,6 +136,11 @@ def test_a_path_that_is_no_utf_8_is_sent_as_it_is() -> None:
         ("start a b --start -1", "-1"),
         ("stop", "SOURCE"),
         ("finish now", "now"),
+        ("put", "DESTINATION"),
+        ("put /a --size -1", "-1"),
+        ("put /a --size 18446744073709551616", "18446744073709551615"),
+        ("write /a --offset 18446744073709551616", "18446744073709551615"),
+        ("close /a /b", "/b"),
         ("cancell", "cancell"),
     ],
 )

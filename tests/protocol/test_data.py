@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -12,14 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr.captures.recorded import Recorded
+from faspmgr.captures.recorder import Recording
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol import tokenizer
 from faspmgr.protocol.commands import Close, Put, SetRate, Write
 from faspmgr.protocol.events import Event, OtherEvent
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.parser import Parser
+from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import BLOCK_BYTES, Tokenizer
 from tests.invariants import Outcome, check, pieces, read, single_bytes
+from tests.launcher import run
 from tests.protocol.deviations import NOP, nop, shown
 from tests.twins import WITHOUT, compare
 
@@ -216,6 +221,37 @@ def test_an_event_that_says_another_size_has_no_data() -> None:
 def test_data_that_are_not_announced_cannot_be_sent(type: str, fields: dict[str, str], version: int) -> None:
     with pytest.raises(ValueError, match="data of 3 bytes, which the message does not announce"):
         Frame(type, fields, version, data=b"abc").encode()
+
+
+# -- recordings
+
+
+def test_a_recording_with_data_is_divided_and_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "sent.fasp"
+    inside = NOP + b"\n\n\r\n\0noise\n"
+    one, two = NOP + wire(inside), wire(b"") + wire(inside) + NOP
+    recording = Recording(path)
+    for stream in (one, two):
+        tap = recording.tap(pytest.fail)
+        for byte in single_bytes(stream):
+            tap(byte)
+        recording.end(tap)
+    recording.close()
+    assert path.read_bytes() == one + two
+
+    problems: list[Problem] = []
+    divided: dict[int, list[Frame]] = {}
+    warnings: list[str] = []
+    for step in Recorded(str(path), lambda _path, line: warnings.append(line)).steps():
+        for piece in step.read(lambda report: Tokenizer(on_problem=report, max_data_bytes=100), problems.append):
+            assert piece.stream
+            divided.setdefault(piece.stream.connection, []).extend(piece.results)
+    assert divided == {1: [nop(), write(inside)], 2: [write(b""), write(inside), nop()]}
+    assert (problems, warnings) == ([], [])
+
+    for cut in ("1", "7", "random"):
+        replayed = run("replay", "--speed", "max", "--cut", cut, path)
+        assert (replayed.status, replayed.data) == (0, one + two)
 
 
 @given(

@@ -642,7 +642,14 @@ def test_lines_are_counted(parts: list[bytes], data: st.DataObject) -> None:
 
 
 def test_lines_are_counted_only_in_what_is_there() -> None:
-    for limits in ((-5, 100), (0, sys.maxsize), (-sys.maxsize - 1, 3), (3, 0), (sys.maxsize, sys.maxsize)):
+    for limits in (
+        (-5, 100),
+        (0, sys.maxsize),
+        (-sys.maxsize - 1, 3),
+        (3, 0),
+        (sys.maxsize, sys.maxsize),
+        (sys.maxsize, -sys.maxsize - 1),
+    ):
         assert count_lines(b"\n\n\n", *limits) == (0 if limits[0] > 0 else 3)
     for wrong in ((), ("text", 0, 1), (b"", None, 1), (b"", 0, 2**70)):
         with pytest.raises((TypeError, OverflowError)):

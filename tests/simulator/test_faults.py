@@ -24,6 +24,9 @@ from faspmgr.simulator.faults import Fault, Faults, parse_faults
         ("die", [Fault("die")]),
         ("die-kill@0", [Fault("die-kill", where=0)]),
         ("no-connect, linger-socket", [Fault("no-connect"), Fault("linger-socket")]),
+        ("stream-full@1000", [Fault("stream-full", 25, 1000)]),
+        ("stream-full@50%", [Fault("stream-full", 25, 0.5)]),
+        ("refuse-write=3", [Fault("refuse-write", 36, number=3)]),
         ("garbage@1,silent-exit@2", [Fault("garbage", where=1), Fault("silent-exit", where=2)]),
     ],
 )
@@ -38,11 +41,22 @@ def test_once() -> None:
 @pytest.mark.parametrize(
     "text",
     ["explode", "fail", "fail=x", "fail=16@101%", "fail=16@half", "hang=1@2", "no-connect=5", "linger-socket@5",
-     "fail-file=5@0", "fail-file", "once", "once=", "FAIL=16", "fail=16@-1", "fail=16@", "=", "fail=" + "9" * 5000],
+     "fail-file=5@0", "fail-file", "once", "once=", "FAIL=16", "fail=16@-1", "fail=16@", "=", "fail=" + "9" * 5000,
+     "stream-full", "stream-full@session", "stream-full@", "stream-full=1@2", "refuse-write", "refuse-write=0",
+     "refuse-write@3", "refuse-write=1@2"],
 )  # fmt: skip
 def test_invalid_faults(text: str) -> None:
     with pytest.raises(FaultError, match=r"^FASPMGR_ASCP_FAULT: "):
         parse_faults(text)
+
+
+def test_a_share_of_nothing_is_not_reached() -> None:
+    """Of a stream whose size nobody has said, there is no half."""
+    faults = parse_faults("die@50%, stream-full@50%")
+    assert faults.due(10**9, None) is None
+    assert faults.room(0, None) is None
+    assert faults.full(None) is None
+    assert faults.full(1000) == (500, Fault("stream-full", 25, 0.5))
 
 
 def test_where_it_happens() -> None:

@@ -102,6 +102,31 @@ def test_sources_and_destination(argv: list[str], sources: list[str], destinatio
 
 
 @pytest.mark.parametrize(
+    ("argv", "user", "host", "destination"),
+    [
+        (["--keepalive", "--mode=recv", "u@h"], "u", "h", None),
+        (["--keepalive", "--mode=send", "h"], None, "h", None),
+        (["--keepalive", "--mode=send", "u@h:"], "u", "h", "."),
+        (["--keepalive", "--mode=send", "--user=v", "u@h"], "v", "h", None),
+        (["--keepalive", "--mode=send", "--host=h", "/b"], None, "h", "/b"),
+        (["--faspmgr-io", "u@h:/b"], "u", "h", "/b"),
+        (["--faspmgr-io", "--mode=send", "--host=h", "--user=u", "/b"], "u", "h", "/b"),
+        (["--faspmgr-io", "--keepalive", "--mode=send", "--host=h"], None, "h", None),
+    ],
+)
+def test_persistent_sessions(argv: list[str], user: str | None, host: str, destination: str | None) -> None:
+    """A persistent session has no sources, and with --keepalive its one argument is a host or, with --host, a path."""
+    options = parsed("-M", "1", *argv)
+    assert options.is_persistent
+    assert (options.sources, options.user, options.host, options.destination) == ([], user, host, destination)
+
+
+def test_a_persistent_session_is_one_session() -> None:
+    with pytest.raises(OptionError, match=r"^ascp: no -C N:M parallel transfer in persistent session\.$"):
+        parse(["-C", "1:2", "--keepalive", "--mode=send", "h"], {})
+
+
+@pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
         ([], 8, "no file arguments"),
@@ -109,6 +134,23 @@ def test_sources_and_destination(argv: list[str], sources: list[str], destinatio
         (["a", "b"], 8, "no remote host specified"),
         (["--keepalive"], 8, "--keepalive requires --mode"),
         (["--keepalive", "--mode=send", "--host=h", "a", "b"], 23, "sources not allowed in keepalive mode"),
+        (["--keepalive", "--mode=send", "--host=h", "--file-list=x", "b"], 23, "sources not allowed in keepalive mode"),
+        (["--keepalive", "--mode=send", "h:b"], 8, "--keepalive cannot have a destination path"),
+        (["--keepalive", "--mode=send", "/b"], 14, "Target address not available"),
+        (["--keepalive", "--mode=send"], 8, "no remote host specified"),
+        (
+            ["--keepalive", "--mode=send", "--src-base=/x", "--host=h"],
+            8,
+            "--src-base not supported with persistent sessions",
+        ),
+        (
+            ["--keepalive", "--mode=send", "--host=h", "/b"],
+            8,
+            "management -M connection required for --keepalive session",
+        ),
+        (["--faspmgr-io", "a", "h:b"], 23, "sources not allowed in streaming mode"),
+        (["--faspmgr-io", "/b"], 8, "no remote host specified"),
+        (["--faspmgr-io", "h:b"], 8, "management -M connection required for --faspmgr-io session"),
         (["--file-list=x", "h:b"], 8, "--file-list requires --mode"),
         (["--file-list=x", "--mode=send", "b"], 8, "--file-list requires --host"),
         (["--file-pair-list=x", "--mode=send", "--host=h"], 41, "destination required"),

@@ -127,6 +127,17 @@ def test_a_persistent_session(source: Path, target: Path) -> None:
     assert outcome.types[-1] == "DONE"
 
 
+def test_more_files_at_once_than_may_wait(source: Path) -> None:
+    """Whoever asks for 12,000 files in one go waits until there is room; none is lost, and their order stays."""
+    asked = b"".join(commands.StartFile(f"{source}/small.txt", f"{number}").encode() for number in range(12_000))
+    with live("-q", "--simulate-speed=max", *PERSISTENT, "/x") as it:
+        it.expect("Type: NOTIFICATION")
+        it.send(asked + commands.Finish().encode())
+        outcome = it.finish()
+    assert [stop["FaspFileArgIndex"] for stop in outcome.of("STOP")] == [f"{number}" for number in range(1, 12_001)]
+    assert (outcome.status, outcome.end["TransfersPassed"], outcome.end["FileBytes"]) == (0, "12000", "144000")
+
+
 def test_a_file_that_fails_in_a_persistent_session(source: Path, target: Path) -> None:
     with live("--simulate-copy", "-d", "-q", "-l1g", *PERSISTENT, target) as it:
         it.expect("Type: NOTIFICATION")
@@ -279,9 +290,10 @@ def test_linger_socket(source: Path) -> None:
 
 
 def test_once(source: Path, tmp_path: Path) -> None:
-    fault = f"fail=16@50%,once={tmp_path}/flag"
-    assert half(source, fault).status == 1
-    assert half(source, fault).status == 0
+    for what in ("fail=16@50%", "fail-file=35"):
+        fault = f"{what},once={tmp_path}/{what}"
+        assert half(source, fault).status == 1
+        assert half(source, fault).status == 0
 
 
 def test_two_faults(source: Path) -> None:

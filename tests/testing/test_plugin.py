@@ -34,6 +34,7 @@ HELPERS = """
 import os, socket, subprocess, time
 import pytest
 from faspmgr import commands
+from faspmgr.commands import Close, Put, Write
 from faspmgr.simulator import Scenario
 from faspmgr.testing import Capture, FakeAscp, Replay, Run
 
@@ -49,6 +50,18 @@ def ascp(*args, **env):
             while block := connection.recv(65536):
                 data += block
         return process.wait(20), data
+
+def stream(*sent):
+    '''Runs what PATH has as ascp, and streams to it.'''
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        words = ["ascp", "-M", str(server.getsockname()[1]), "--faspmgr-io", "-q", "-d", "u@h:/in"]
+        process = subprocess.Popen(words)
+        with server.accept()[0] as connection:
+            connection.sendall(b"".join(command.encode() for command in [*sent, commands.Finish()]))
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        process.wait(20)
 """
 
 
@@ -111,6 +124,26 @@ def test_a_clean_environment(fake_ascp, tmp_path):
     done = subprocess.run([str(fake_ascp.path), "-q", "a", "h:b"], env={}, cwd=tmp_path)
     assert done.returncode == 0
     assert len(fake_ascp.runs) == 1
+
+def test_streamed(fake_ascp):
+    assert fake_ascp.streamed == {}
+    stream(Put("/a.bin"), Write("/a.bin", 3, b"456"), Write("/a.bin", 0, b"123"), Close("/a.bin"), Put("b"))
+    assert fake_ascp.streamed == {"/a.bin": b"123456", "b": b""}
+    (run,) = fake_ascp.runs
+    assert [(command.type, command.version) for command in run.commands][1:3] == [("WRITE", 4), ("WRITE", 4)]
+    stream(Put("c"), Write("c", 0, b"of the latest run"), Close("c"))
+    assert fake_ascp.streamed == {"c": b"of the latest run"}
+    assert len(fake_ascp.runs) == 2
+
+def test_streamed_and_copied(fake_ascp, tmp_path):
+    fake_ascp.copies(root=tmp_path / "server")
+    stream(Put("a"), Write("a", 0, b"123"), Close("a"))
+    assert (tmp_path / "server/in/a").read_bytes() == fake_ascp.streamed["a"] == b"123"
+
+def test_too_much_is_not_kept(fake_ascp):
+    stream(Put("a"), Write("a", 64 << 20, b"1"), Write("a", 0, b"2"), Close("a"))
+    with pytest.raises(ValueError, match="more than 64 MB"):
+        fake_ascp.streamed
 
 def test_path_is_as_it_was():
     assert "fake-ascp" not in os.environ["PATH"]

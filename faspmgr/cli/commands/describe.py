@@ -18,7 +18,7 @@ from faspmgr.logs import fields as log_fields
 from faspmgr.logs.codes import LOG_CODES, LogCode
 from faspmgr.logs.fields import LOG_FIELDS, LogField
 from faspmgr.protocol import codes, fields, problems
-from faspmgr.protocol.commands import COMMANDS, CommandRow
+from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.verdicts import ExitStatus
 from faspmgr.views import KINDS as VIEWS
@@ -26,7 +26,7 @@ from faspmgr.views import describe_view
 
 WIDTH = 100
 _NUMBER = re.compile("-?[0-9]{1,20}")
-_COMMANDS = {row.type: row for row in COMMANDS.values()}
+_COMMANDS = {row.type: row for row in (*COMMANDS.values(), *STREAM_COMMANDS.values())}
 
 TRANSFER = {
     "id": "XferId, else UserStr, else SessionId",
@@ -174,7 +174,7 @@ def _kind(field: fields.Field | LogField) -> str:
 
 def _field(field: fields.Field) -> str:
     types = [name for name, cls in EVENT_CLASSES.items() if field.name in {a.name for a in attrs.fields(cls)}]
-    commands = [row.type for row in COMMANDS.values() if field.wire in row.fields]
+    commands = [row.type for row in _COMMANDS.values() if field.wire in row.fields]
     rows = [
         ("in Python, JSON", field.name),
         ("kind", _kind(field)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from faspmgr.cli import command_arguments, output
-from faspmgr.protocol.commands import Command
+from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, Command
 from faspmgr.verdicts import ExitStatus
 
 
@@ -17,12 +17,14 @@ def command() -> None:
     Example:
       faspmgr encode rate --target 50m --policy fair
       faspmgr encode start /data/a.bin /inbox/a.bin --end 1048575
+      faspmgr encode write /inbox/a.bin --offset 1024 < block
     """
 
 
 def _write(command: Command) -> int:
-    output.write_bytes(command.encode())
+    for part in command.parts():
+        output.write_bytes(bytes(part))
     return ExitStatus.DONE
 
 
-command_arguments.add_commands(command, _write)
+command_arguments.add_commands(command, _write, {**COMMANDS, **STREAM_COMMANDS})
