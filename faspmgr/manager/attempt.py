@@ -31,6 +31,20 @@ class Limits:
     grace: float = GRACE
 
 
+def check_minimum(**numbers: float) -> None:
+    """Raise ValueError for a number that is negative; by the names of what is set."""
+    for name, number in numbers.items():
+        if number < 0:
+            raise ValueError(f"invalid {name}: {number}, cannot be negative")
+
+
+def check_positive(**numbers: float | None) -> None:
+    """Raise ValueError for a number that is not positive; None is any."""
+    for name, number in numbers.items():
+        if number is not None and number <= 0:
+            raise ValueError(f"invalid {name}: {number}, must be positive")
+
+
 @attrs.frozen
 class Attempt:
     """One run of ascp, and how it ended.
