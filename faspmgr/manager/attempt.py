@@ -91,14 +91,19 @@ class Attempt:
     @property
     def summary(self) -> str:
         """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
-        because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
-        return f"{self.verdict}: {because}" if because else self.verdict
+        return summarize(self.verdict, self.error, self.reason)
 
     def to_dict(self) -> dict[str, Any]:
         """The attempt as a JSON-ready dict, without secrets: the attributes by their names."""
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
+
+
+def summarize(verdict: Verdict, error: Failure | None, reason: str) -> str:
+    """How a run has ended, in one line."""
+    because = "; ".join(filter(None, [str(error) if error else "", reason]))
+    return f"{verdict}: {because}" if because else verdict
 
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:
