@@ -21,7 +21,7 @@ from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
-from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, check_minimum, check_positive, decisive
 from faspmgr.manager.driven import DrivenJob
 from faspmgr.manager.launch import ArgvOrSpec, Invocations, Launch
 from faspmgr.manager.port import Connection
@@ -120,8 +120,8 @@ class Job(DrivenJob):
         on_stderr: Callable[[bytes], object] | None = None,
         on_message: Callable[[str], object] | None = None,
     ) -> None:
-        _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
-        _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout, idle_timeout=idle_timeout)
+        check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
+        check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout, idle_timeout=idle_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
 
         super().__init__(persistent, streaming, idle_timeout)
@@ -296,7 +296,7 @@ class Job(DrivenJob):
                     on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
-                    is_idle=self._is_idle if self._session_task else None,
+                    is_idle=self._feed.is_idle if self._session_task else None,
                 ),
                 add_port=lambda words, address: with_option(words, "-M", address),
                 environment=invocations.environment,
@@ -375,7 +375,7 @@ class Job(DrivenJob):
         for pending in self._running[process]:
             pending.apply(event, session)
         if self._session_task:
-            self._follow(event, session)
+            self._feed.apply(event, session)
         if self._on_event:
             self._on_event(event, session)
 
@@ -416,15 +416,3 @@ class Job(DrivenJob):
             interrupted=self._interrupted,
             record_error=self._recording.error if self._recording else None,
         )
-
-
-def _check_minimum(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if number < 0:
-            raise ValueError(f"invalid {name}: {number}, cannot be negative")
-
-
-def _check_positive(**numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and number <= 0:
-            raise ValueError(f"invalid {name}: {number}, must be positive")
