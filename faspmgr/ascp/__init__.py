@@ -4,6 +4,7 @@
 
     executable   where ascp is, and its version
     options      the options of ascp, and what a command line means
+    driven       command lines of sessions whose files are given while they run
     spec         transfer specs: the table of the properties, and what contradicts what
     properties   what one property of a transfer spec may be, and what it is to ascp
     paths        the paths of a transfer, and the list of files in which ascp gets them
@@ -16,6 +17,7 @@ while it runs is protocol/, how it is run is manager/. Nothing here shows a secr
 """
 
 # The public names of this room, once: each "as" says that the name is public.
+from faspmgr.ascp.driven import driven_argv as driven_argv
 from faspmgr.ascp.executable import AscpInfo as AscpInfo
 from faspmgr.ascp.executable import describe_ascp as describe_ascp
 from faspmgr.ascp.executable import find_ascp as find_ascp

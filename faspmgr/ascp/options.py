@@ -268,13 +268,24 @@ class _Found:
 
 def _read(argv: Sequence[str]) -> list[_Found]:
     """The options of a command line, in order. An option whose value is missing at the very end is left out."""
+    return [option for option in _walk(argv)[0] if option.word < len(argv)]
+
+
+def first_argument(argv: Sequence[str]) -> int:
+    """The index of the first word of a command line that is no option, and no value of one."""
+    word = _walk(argv)[1]
+    return word + (argv[word : word + 1] == ["--"])
+
+
+def _walk(argv: Sequence[str]) -> tuple[list[_Found], int]:
+    """The options of a command line, and the index of the word that ends them."""
     found: list[_Found] = []
     word = 1  # after the name of the program
     while word < len(argv) and argv[word].startswith("-") and argv[word] not in ("-", "--"):
         options = _long(argv, word) if argv[word].startswith("--") else _short(argv, word)
         found += options
         word = max([word, *(option.word for option in options)]) + 1
-    return [option for option in found if option.word < len(argv)]
+    return found, word
 
 
 def _long(argv: Sequence[str], word: int) -> list[_Found]:

@@ -31,10 +31,13 @@ from faspmgr.manager.replies import REPLY_TIMEOUT, Reply
 from faspmgr.manager.result import Result
 from faspmgr.manager.streams import FileStream, copy
 from faspmgr.manager.tasks import task_group
-from faspmgr.protocol.commands import Command, Finish, SetRate, StartFile
-from faspmgr.protocol.events import ArgStopEvent, ErrorEvent, Event, FileEvent, SessionEvent
+from faspmgr.protocol.commands import Command, Finish, SetRate, StartFile, Write
+from faspmgr.protocol.events import ArgStopEvent, ErrorEvent, Event, FileEvent, NotificationEvent, SessionEvent
 from faspmgr.tracking import Session
 
+SETTLE_SECONDS = 1.0
+"""After SESSION, the time in which a session that is refused after all is seen to end. NOTIFICATION says that it is
+not; not every ascp need send it."""
 MAX_STARTED = 1_000
 """Files that ascp is given before it has reported the end of those before: more than it works on, and few enough for
 any queue."""
@@ -59,14 +62,17 @@ class DrivenJob:
         self._session_task: asyncio.Task[Result] | None = None
         # The session as its events show it; None before the first.
         self._session: Session | None = None
-        # Whether it can be given files. A SESSION is also sent where it was not negotiated, just before its ERROR.
+        # Whether it can be given files.
         self._negotiated = False
         # Set when that may have changed.
         self._news = asyncio.Event()
         # Set when the session is there, and the program has it.
         self._entered = asyncio.Event()
-        # The target rate to go back to after a pause, Kbps; None where it is not paused.
+        # The target rate to go back to after pause(), Kbps; None where there is none.
         self._rate_before: int | None = None
+        # Set unless the target rate is 0: then ascp reads only some of the data, and a RATE behind more data never.
+        self._moves = asyncio.Event()
+        self._moves.set()
 
         # All that was asked for and has not ended.
         self._unended: dict[FileRequest, None] = {}
@@ -83,6 +89,8 @@ class DrivenJob:
         self._pairing = Pairing()
         # Why nothing more can be asked for; empty where it can.
         self._closing = ""
+        # Whether DONE was sent.
+        self._finished = False
         # Set when there may be something to send.
         self._changed = asyncio.Event()
 
@@ -119,7 +127,12 @@ class DrivenJob:
         try:
             while not self._negotiated and not task.done():
                 self._news.clear()
-                await self._news.wait()
+                has_session = self._session and self._session.state == "negotiated"
+                try:
+                    async with asyncio.timeout(SETTLE_SECONDS if has_session else None):
+                        await self._news.wait()
+                except TimeoutError:
+                    self._negotiated = True
         except asyncio.CancelledError:
             task.cancel()
             await task
@@ -225,6 +238,7 @@ class DrivenJob:
         self._closing = "it was asked to finish"
         self._changed.set()
         if now:
+            self._finished = True
             with contextlib.suppress(ConnectionError):
                 await self._connection.send(Finish(now=True))
         await asyncio.wait({task})
@@ -242,7 +256,10 @@ class DrivenJob:
         return task.result()
 
     async def pause(self) -> Reply:
-        """Let nothing move: set the target rate to 0. It is for ascp, or its server, to allow that."""
+        """Let nothing move: set the target rate to 0. It is for ascp, and for its server, to allow that.
+
+        What is written to a stream waits then.
+        """
         rate = self._session.target_rate_kbps if self._session else None
         if not isinstance(rate, int):
             return Reply(False, "the target rate to go back to is not known")
@@ -293,6 +310,7 @@ class DrivenJob:
                     self._pairing.add(file)
                     await self.write(file.command)
                 elif self._closing and not self._ready and not any(map(_is_to_be_sent, self._unended)):
+                    self._finished = True
                     await self.write(Finish())
                     return
                 else:
@@ -310,12 +328,23 @@ class DrivenJob:
             request = self._pairing.find(event)
             if request and request.apply(event):
                 self._pairing.remove(request)
-        elif isinstance(event, (SessionEvent, ErrorEvent)):
-            self._negotiated = isinstance(event, SessionEvent)
+        elif isinstance(event, (SessionEvent, NotificationEvent)):
+            self._negotiated = self._negotiated or isinstance(event, NotificationEvent)
+            self._news.set()
+            if session.target_rate_kbps == 0:
+                self._moves.clear()
+            else:
+                self._moves.set()
+        elif isinstance(event, ErrorEvent):
+            self._negotiated = False
             self._news.set()
 
     def _is_idle(self) -> bool:
-        """Has ascp nothing to do?"""
+        """Is there nothing that ascp should do?"""
+        if not self._entered.is_set() or self._finished:
+            return False
+        if not self._moves.is_set():
+            return True
         return not self._started and not any(
             isinstance(request, FileStream) and request.waits for request in self._unended
         )
@@ -393,11 +422,13 @@ class DrivenJob:
         await self._posted.wait()
 
     async def write(self, command: Command) -> None:
-        """Send a command, and wait for its turn and for room in the socket.
+        """Send a command, and wait for its turn and for room in the socket; data wait for the end of a pause, too.
 
         Raises:
             ConnectionError: the connection is closed.
         """
+        if isinstance(command, Write):
+            await self._moves.wait()
         await self._connection.write(command.parts())
 
 

@@ -18,6 +18,7 @@ from faspmgr.ascp import (
     SECRET_VARIABLES,
     TransferSpec,
     command_line,
+    driven_argv,
     find_ascp,
     option_value,
     remove_stale_lists,
@@ -142,7 +143,4 @@ def _read(argv_or_spec: ArgvOrSpec, persistent: bool, streaming: bool) -> tuple[
     argv = command_line(argv_or_spec)
     if not argv[0]:
         raise ValueError("the command line does not begin with a program")
-    for wanted, option in ((persistent, "--keepalive"), (streaming, "--faspmgr-io")):
-        if wanted:
-            argv = with_option(argv, option)
-    return None, argv
+    return None, driven_argv(argv, persistent=persistent, streaming=streaming) if persistent or streaming else argv

@@ -21,7 +21,7 @@ from __future__ import annotations
 import posixpath
 
 from faspmgr.manager.handles import FileRequest
-from faspmgr.protocol.events import ArgStopEvent, FileEvent, StatsEvent
+from faspmgr.protocol.events import ArgStopEvent, FileEvent
 
 MAX_OVER = 10_000
 """Requests that have ended, and whose ARGSTOP has not come: bounds memory, as an ascp need not send it."""
@@ -57,10 +57,8 @@ class Pairing:
             if known and _is_of(file, known):
                 return known
             over = self._over.get(index)
-            # A file that moves is one that has begun anew, as an ascp may use an index twice.
-            if over and _is_of(file, over) and not isinstance(event, StatsEvent):
-                if isinstance(event, ArgStopEvent):
-                    del self._over[index]
+            if over and isinstance(event, ArgStopEvent) and _is_of(file, over):
+                del self._over[index]
                 return None
         # An ARGSTOP names what was asked for, and never what is below that.
         found = self._candidates(file, index, climb=not isinstance(event, ArgStopEvent))

@@ -118,7 +118,9 @@ def keep(name, data):
             file.write(data)
 
 def serve(on=None, **session):
-    Session(began(**session), on).serve()
+    wire = began(**session)
+    wire.sendall(message("NOTIFICATION", Rate=10000, PMTU=1492))
+    Session(wire, on).serve()
 
 """
 

@@ -542,6 +542,7 @@ async def test_a_session_that_does_not_begin(scripted_ascp: MakeAscp) -> None:
         "sys.exit('ascp: no')": "not started: ascp ended with exit status 1 without connecting: ascp: no",
         f"{init} wire.sendall(error(19, 'no')); sys.exit(1)": "failed: 19 AUTH: no",
         "wire = began(); wire.sendall(error(44, 'no')); sys.exit(1)": "failed: 44 PMTU_BRTT_ERROR: no",
+        "wire = began(); time.sleep(0.1); wire.sendall(error(38, 'no')); sys.exit(1)": "failed: 38 LIC_ILLEGAL: no",
         f"{init} sys.exit(0)": "lost: ascp ended with exit status 0 without DONE or ERROR",
     }
     for body, words in bodies.items():
@@ -550,6 +551,29 @@ async def test_a_session_that_does_not_begin(scripted_ascp: MakeAscp) -> None:
             await job.__aenter__()
         assert raised.value.result is job.result is not None
         assert isinstance(raised.value, faspmgr.AscpError)
+
+
+@in_loop
+async def test_a_session_that_does_not_tell_its_rate(scripted_ascp: MakeAscp) -> None:
+    """NOTIFICATION tells that it is not refused. Where there is none, it is waited for, but not for ever."""
+    async with driven(serving(scripted_ascp, "Session(began()).serve()")) as job:
+        await (await job.upload("/a", "/in")).done()
+
+
+@asyncio_only
+@in_loop
+async def test_a_session_that_stalls_before_it_begins_or_at_its_end(scripted_ascp: MakeAscp) -> None:
+    bodies = ["wire = connect(); wire.sendall(message('INIT', UserStr=option('-u'))); time.sleep(100)"]
+    bodies += [
+        f"def stuck(session, command): command['Type'] == '{kind}' and time.sleep(100)\nserve(stuck)"
+        for kind in ["DONE"]
+    ]
+    job = Job([scripted_ascp(bodies[0])], persistent=True, stall_timeout=0.5, grace=0.1)
+    with pytest.raises(faspmgr.TransferError, match=r"lost: no progress for 0\.5 s"):
+        await job.__aenter__()
+    async with driven(serving(scripted_ascp, bodies[1]), stall_timeout=0.5, grace=0.1) as job:
+        pass
+    assert (result_of(job).verdict, result_of(job).reason) == ("lost", "no progress for 0.5 s")
 
 
 @in_loop
@@ -658,7 +682,12 @@ async def test_real_files(simulated_ascp: str, tmp_path: Path) -> None:
         (source / "folder" / name).write_bytes(data)
     argv = [
         simulated_ascp,
-        *"--simulate-copy --simulate-speed=max -q -d -l1g --mode=send --host=h".split(),
+        "--simulate-copy",
+        "--simulate-speed=max",
+        "-qd",
+        "-l1g",
+        "--mode=send",
+        "--host=h",
         str(target),
     ]
     async with Job(argv, persistent=True, streaming=True) as job:

@@ -190,6 +190,22 @@ async def test_writes_at_once_into_one_stream_stay_together(scripted_ascp: MakeA
     assert content(kept) == {"a": b"A" * (3 << 20) + b"B" * (3 << 20) + b"C" * (3 << 20)}
 
 
+@asyncio_only
+@in_loop
+async def test_a_pause_is_no_stall_and_lets_no_data_through(scripted_ascp: MakeAscp, kept: Path) -> None:
+    """Also one that somebody else has asked for, who controls the job."""
+    async with driven(serving(scripted_ascp), stall_timeout=0.5) as job, job.open("a") as stream:
+        for pause in (job.pause, lambda: job.send(SetRate(target_kbps=0))):
+            assert (await pause()).accepted
+            before = stream.sent
+            writing = asyncio.ensure_future(stream.write(b"data"))
+            await asyncio.sleep(1)
+            assert (stream.sent, writing.done()) == (before, False)
+            assert (await (job.resume() if before == 0 else job.send(SetRate(target_kbps=5)))).accepted
+            await writing
+    assert content(kept) == {"a": b"datadata"}
+
+
 # -- how it ends: by what ascp reports
 
 
