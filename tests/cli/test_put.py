@@ -35,7 +35,10 @@ def until(wire, text):
         got += wire.recv(65536) or sys.exit(9)
     return got
 """
-DEAF = "signal.signal(15, signal.SIG_IGN); wire = began(); open(option('--flag'), 'w'); time.sleep(60)"
+DEAF = (
+    "signal.signal(15, signal.SIG_IGN); wire = began(); wire.sendall(message('NOTIFICATION')); wire.recv(1)\n"
+    "open(option('--flag'), 'w'); time.sleep(60)"
+)
 
 
 @pytest.fixture
@@ -320,7 +323,7 @@ def test_done_is_not_enough(scripted_ascp: Make, end: str, line: str) -> None:
 
 def test_what_goes_over_the_wire(scripted_ascp: Make, tmp_path: Path) -> None:
     path = scripted_ascp(
-        f"{UNTIL}assert '--faspmgr-io' in sys.argv and sys.argv[-1] == 'u@h:/in'\n"
+        f"{UNTIL}assert '--faspmgr-io' in sys.argv and sys.argv[-1] == '/in'\n"
         f"wire = began(); open({str(tmp_path / 'got')!r}, 'wb').write(until(wire, b'CLOSE\\nDestination: x\\n\\n'))\n"
         "wire.sendall(stop(9, 'x')); until(wire, b'DONE'); wire.sendall(DONE)"
     )

@@ -16,6 +16,7 @@ import attrs
 import click
 
 from faspmgr.ascp import OPTIONS, TransferSpec, has_option, option_value, transfers_nothing
+from faspmgr.ascp.options import first_argument
 from faspmgr.cli import options, running
 from faspmgr.errors import CommandError, FileTransferError, TransferError
 from faspmgr.manager import Job, Result
@@ -74,7 +75,7 @@ def command(
         raise click.UsageError("Give either a command line of ascp, behind DESTINATION --, or --spec FILE.")
     if spec == "-":
         raise click.UsageError("The transfer spec cannot come from standard input: that is the file.")
-    what = _checked_argv(argv) if spec is None else _checked_spec(spec)
+    what = _checked_argv(list(argv)) if spec is None else _checked_spec(spec)
     source = _open_source(size, lambda: bool(signals.received))
 
     result = running.run_job(
@@ -108,21 +109,18 @@ def _advice(result: Result) -> list[str]:
 # -- what is wrong before anything runs
 
 
-def _checked_argv(argv: tuple[str, ...]) -> list[str]:
+def _checked_argv(argv: list[str]) -> list[str]:
     if transfers_nothing(argv):
         raise click.UsageError("This command line of ascp transfers nothing.")
-    end = 1
-    # One more word is read as an option, unless it is the value of the one before it, or the options have ended.
-    while end < len(argv) and any(has_option([*argv[:next_end], "-A"], "-A") for next_end in (end + 1, end + 2)):
-        end += 1
-    paths = argv[end + 1 :] if argv[end : end + 1] == ("--",) else argv[end:]
+    end = first_argument(argv)
+    paths = argv[end:]
     lists = [name for name in ("--file-list", "--file-pair-list") if has_option(argv, name)]
     if lists or (len(paths) > 1 and not any(map(_is_unknown_option, argv[1:end]))):
         what = lists[0] if lists else f"{len(paths)} paths"
         raise click.UsageError(f"The command line of ascp names sources ({what}): it is to name the destination alone.")
     if (option_value(argv, "--mode") or "send").startswith("r"):
         raise click.UsageError("The command line of ascp receives (--mode): put only sends.")
-    return list(argv)
+    return argv
 
 
 def _is_unknown_option(word: str) -> bool:
