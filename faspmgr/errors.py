@@ -33,8 +33,9 @@ from typing import TYPE_CHECKING, Any
 from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:  # for type checkers alone: at run time this module imports no room
-    from faspmgr.manager.handles import FileRequest
+    from faspmgr.manager.handles import FileHandle
     from faspmgr.manager.result import Result
+    from faspmgr.manager.streams import FileStream
     from faspmgr.protocol.problems import Problem
 
 
@@ -157,7 +158,7 @@ class FileTransferError(FaspmgrError):
         code: the error code of ascp; None where it reported none, such as where its session has ended.
     """
 
-    def __init__(self, message: str, handle: FileRequest | None = None, code: int | None = None) -> None:
+    def __init__(self, message: str, handle: FileHandle | FileStream | None = None, code: int | None = None) -> None:
         super().__init__(message)
         self.handle = handle
         self.code = code

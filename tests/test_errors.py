@@ -13,6 +13,7 @@ import pytest
 
 import faspmgr
 from faspmgr import errors
+from faspmgr.manager.result import Result
 from faspmgr.protocol.events import DoneEvent
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.problems import Problem
@@ -73,6 +74,13 @@ MADE: dict[Exception, tuple[str, dict[str, object]]] = {
     errors.SpecError("ssh_port", "is odd"): ("ssh_port: is odd", {"property": "ssh_port", "problem": "is odd"}),
     errors.AscpError("/x/ascp: no"): ("/x/ascp: no", {"errno": None}),
     errors.AscpNotFoundError("none"): ("none", {"errno": None}),
+    errors.TransferError("no"): ("no", {"result": None, "errno": None}),
+    errors.TransferError("it is over", Result("lost", reason="gone")): (
+        "it is over",
+        {"result": Result("lost", reason="gone"), "errno": None},
+    ),
+    errors.FileTransferError("/a: no"): ("/a: no", {"handle": None, "code": None}),
+    errors.FileTransferError("/a: full", code=25): ("/a: full", {"handle": None, "code": 25}),
     errors.CommandError("no"): ("no", {"status": ExitStatus.USAGE}),
     errors.CommandError("no", ExitStatus.NOT_STARTED): ("no", {"status": ExitStatus.NOT_STARTED}),
     errors.SimulatorError("no"): ("no", {}),

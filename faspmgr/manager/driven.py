@@ -1,46 +1,29 @@
 """A job whose session the program drives: it gives it files one by one, or streams them into it.
 
-What stands here is between the program and one ascp: it sends what was asked for, hands each event to the file that it
-is about, and sees that nothing that was asked for stays without an end. Which file that is, pairing.py knows; what
-becomes of it, handles.py and streams.py. ascp itself is run by job.py, as any other.
-
-::
-
-    upload ──▶ queued ──START──▶ transferring ──STOP, SKIP, FILEERROR, ARGSTOP──▶ done, skipped, failed
-                 └── the same source is asked for already: waits for its end          ▲
-                                                     the end of the session ──────────┘ failed, by name
-
-ascp knows a file by its source alone, in what it reports and in what it is told to stop. So it is given a source once
-at a time, and never more files than MAX_STARTED; the others wait here.
+What stands here is what such a program calls. What it asks for goes to feed.py; ascp itself is run by job.py, as any
+other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections import deque
 from types import TracebackType
 from typing import Self
 
 from faspmgr.errors import TransferError
 from faspmgr.manager.blocks import Source
-from faspmgr.manager.handles import FileHandle, FileRequest
-from faspmgr.manager.pairing import Pairing
+from faspmgr.manager.feed import Feed
+from faspmgr.manager.handles import FileHandle
 from faspmgr.manager.port import Connection
 from faspmgr.manager.replies import REPLY_TIMEOUT, Reply
 from faspmgr.manager.result import Result
 from faspmgr.manager.streams import FileStream, copy
 from faspmgr.manager.tasks import task_group
-from faspmgr.protocol.commands import Command, Finish, SetRate, StartFile, Write
-from faspmgr.protocol.events import ArgStopEvent, ErrorEvent, Event, FileEvent, NotificationEvent, SessionEvent
-from faspmgr.tracking import Session
+from faspmgr.protocol.commands import Command, SetRate, StartFile
 
 SETTLE_SECONDS = 1.0
 """After SESSION, the time in which a session that is refused after all is seen to end. NOTIFICATION says that it is
 not; not every ascp need send it."""
-MAX_STARTED = 1_000
-"""Files that ascp is given before it has reported the end of those before: more than it works on, and few enough for
-any queue."""
 
 
 class DrivenJob:
@@ -57,42 +40,12 @@ class DrivenJob:
 
         self._persistent = persistent
         self._streaming = streaming
-        self._idle_timeout = idle_timeout
         # Runs ascp; None before the session is entered.
         self._session_task: asyncio.Task[Result] | None = None
-        # The session as its events show it; None before the first.
-        self._session: Session | None = None
-        # Whether it can be given files.
-        self._negotiated = False
-        # Set when that may have changed.
-        self._news = asyncio.Event()
-        # Set when the session is there, and the program has it.
-        self._entered = asyncio.Event()
+        # What goes to ascp, and what becomes of it.
+        self._feed = Feed(lambda: self._connection, idle_timeout)
         # The target rate to go back to after pause(), Kbps; None where there is none.
         self._rate_before: int | None = None
-        # Set unless the target rate is 0: then ascp reads only some of the data, and a RATE behind more data never.
-        self._moves = asyncio.Event()
-        self._moves.set()
-
-        # All that was asked for and has not ended.
-        self._unended: dict[FileRequest, None] = {}
-        # The files of each source that have not ended: the first is given to ascp, the others wait for its end.
-        self._by_source: dict[str, deque[FileHandle]] = {}
-        # The files that can be given to ascp, and how many it has.
-        self._ready: deque[FileHandle] = deque()
-        self._started = 0
-        # Other commands that are to be sent, and whether there are none.
-        self._commands: deque[Command] = deque()
-        self._posted = asyncio.Event()
-        self._posted.set()
-        # Which of the requests that ascp has got an event is about.
-        self._pairing = Pairing()
-        # Why nothing more can be asked for; empty where it can.
-        self._closing = ""
-        # Whether DONE was sent.
-        self._finished = False
-        # Set when there may be something to send.
-        self._changed = asyncio.Event()
 
     # -- of Job
 
@@ -122,17 +75,18 @@ class DrivenJob:
     async def __aenter__(self) -> Self:
         if not (self._persistent or self._streaming):
             raise RuntimeError("'async with' is for Job(…, persistent=True) or streaming=True: use run() for this one")
+        feed = self._feed
         task = self._session_task = asyncio.create_task(self._drive())
-        task.add_done_callback(lambda _: self._news.set())
+        task.add_done_callback(lambda _: feed.news.set())
         try:
-            while not self._negotiated and not task.done():
-                self._news.clear()
-                has_session = self._session and self._session.state == "negotiated"
+            while not feed.negotiated and not task.done():
+                feed.news.clear()
+                has_session = feed.session and feed.session.state == "negotiated"
                 try:
                     async with asyncio.timeout(SETTLE_SECONDS if has_session else None):
-                        await self._news.wait()
+                        await feed.news.wait()
                 except TimeoutError:
-                    self._negotiated = True
+                    feed.negotiated = True
         except asyncio.CancelledError:
             task.cancel()
             await task
@@ -140,7 +94,7 @@ class DrivenJob:
         if task.done():
             result = task.result()
             raise TransferError(f"the session was not negotiated: {_summary(result)}", result)
-        self._entered.set()
+        feed.entered.set()
         return self
 
     async def __aexit__(
@@ -204,7 +158,7 @@ class DrivenJob:
         """
         if not self._streaming:
             raise RuntimeError("no files can be streamed into this session: make a Job(…, streaming=True)")
-        return FileStream(self, destination, size)
+        return FileStream(self._feed, destination, size)
 
     async def copy(self, source: Source, destination: str, size: int | None = None) -> FileStream:
         """Stream all that a source holds into a file, in a job with ``streaming=True``.
@@ -223,7 +177,7 @@ class DrivenJob:
             TypeError: the source is something else, or gives text.
             BaseException: what the source raises. The file is broken off then.
         """
-        return await copy(self, source, destination, size)
+        return await copy(self.open(destination, size), source)
 
     async def finish(self, now: bool = False) -> Result:
         """End the session when all that was asked for is transferred and no stream is open, and wait for that.
@@ -235,12 +189,7 @@ class DrivenJob:
             How the session ended. Where this is cancelled, it goes on ending.
         """
         task = self._task()
-        self._closing = "it was asked to finish"
-        self._changed.set()
-        if now:
-            self._finished = True
-            with contextlib.suppress(ConnectionError):
-                await self._connection.send(Finish(now=True))
+        await self._feed.finish(now)
         await asyncio.wait({task})
         return task.result()
 
@@ -260,7 +209,7 @@ class DrivenJob:
 
         What is written to a stream waits then.
         """
-        rate = self._session.target_rate_kbps if self._session else None
+        rate = self._feed.session.target_rate_kbps if self._feed.session else None
         if not isinstance(rate, int):
             return Reply(False, "the target rate to go back to is not known")
         self._rate_before = rate or self._rate_before
@@ -279,162 +228,34 @@ class DrivenJob:
 
     async def _drive(self) -> Result:
         """Run the job and feed it. At its end, whatever was asked for and has not ended fails."""
-        reason = "the job was broken off"
+        summary = "the job was broken off"
         try:
             async with task_group() as tasks:
-                feeding = tasks.create_task(self._feed())
+                feeding = tasks.create_task(self._feed.run())
                 try:
                     result = self.result = await self.run()
                 finally:
                     feeding.cancel()
-            reason = f"the session ended before its end was reported: {_summary(result)}"
+            summary = _summary(result)
             return result
         finally:
-            self._closing = self._closing or reason
-            for request in list(self._unended):
-                request.fail(reason)
-
-    async def _feed(self) -> None:
-        """Send what is to be sent, one after the other, and DONE when nothing more will come."""
-        await self._entered.wait()
-        with contextlib.suppress(ConnectionError):  # the end of the session, which is near, says all
-            while True:
-                if self._commands:
-                    await self.write(self._commands[0])
-                    self._commands.popleft()
-                    if not self._commands:
-                        self._posted.set()
-                elif self._ready and self._started < MAX_STARTED:
-                    file = self._ready.popleft()
-                    self._started += 1
-                    self._pairing.add(file)
-                    await self.write(file.command)
-                elif self._closing and not self._ready and not any(map(_is_to_be_sent, self._unended)):
-                    self._finished = True
-                    await self.write(Finish())
-                    return
-                else:
-                    self._changed.clear()
-                    try:
-                        async with asyncio.timeout(None if self._unended else self._idle_timeout):
-                            await self._changed.wait()
-                    except TimeoutError:
-                        self._closing = f"it was finished after {self._idle_timeout:g} s without a file"
-
-    def _follow(self, event: Event, session: Session) -> None:
-        """Hand an event to the file that it is about."""
-        self._session = session
-        if isinstance(event, (FileEvent, ArgStopEvent)):
-            request = self._pairing.find(event)
-            if request and request.apply(event):
-                self._pairing.remove(request)
-        elif isinstance(event, (SessionEvent, NotificationEvent)):
-            self._negotiated = self._negotiated or isinstance(event, NotificationEvent)
-            self._news.set()
-            if session.target_rate_kbps == 0:
-                self._moves.clear()
-            else:
-                self._moves.set()
-        elif isinstance(event, ErrorEvent):
-            self._negotiated = False
-            self._news.set()
-
-    def _is_idle(self) -> bool:
-        """Is there nothing that ascp should do?"""
-        if not self._entered.is_set() or self._finished:
-            return False
-        if not self._moves.is_set():
-            return True
-        return not self._started and not any(
-            isinstance(request, FileStream) and request.waits for request in self._unended
-        )
+            self._feed.end(summary, self.result)
 
     def _task(self) -> asyncio.Task[Result]:
         if self._session_task is None:
             raise RuntimeError("the session has not begun: use 'async with Job(…) as job:'")
         return self._session_task
 
-    # -- its files
-
     async def _request(self, command: StartFile, direction: str) -> FileHandle:
         if not self._persistent:
             raise RuntimeError("no files can be given to this session: make a Job(…, persistent=True)")
-        self._task()
-        if self._session and self._session.direction not in (None, direction):
-            raise ValueError(f"the direction of the session is {self._session.direction}, not {direction}")
-        file = FileHandle(self, command, is_download=direction == "Receive")
-        self.enlist(file)
+        session = self._feed.session
+        if session and session.direction not in (None, direction):
+            raise ValueError(f"the direction of the session is {session.direction}, not {direction}")
+        file = FileHandle(self._feed, command, is_download=direction == "Receive")
+        self._feed.enlist(file)
         await asyncio.sleep(0)  # START goes out, and what arrives is read
         return file
-
-    def enlist(self, request: FileRequest) -> None:
-        """Something is asked for.
-
-        Raises:
-            ValueError: a stream to this destination is open.
-            TransferError: the session has ended, or is about to end.
-        """
-        if self._closing or self._task().done():
-            raise TransferError(f"{request.paths[0]}: the session takes nothing more: {self._closing}", self.result)
-        if isinstance(request, FileHandle):
-            same = self._by_source.setdefault(request.source, deque())
-            same.append(request)
-            if same[0] is request:
-                self._ready.append(request)
-        else:
-            streams = (other for other in self._unended if isinstance(other, FileStream))
-            if any(other.destination == request.destination for other in streams):
-                raise ValueError(f"a stream to {request.destination!r} is open already")
-            self._pairing.add(request)
-        self._unended[request] = None
-        self._changed.set()
-
-    def release(self, request: FileRequest) -> None:
-        """Something that was asked for has ended."""
-        self._unended.pop(request, None)
-        self._changed.set()
-        if not isinstance(request, FileHandle):
-            return
-        same = self._by_source[request.source]
-        was_first = same[0] is request
-        same.remove(request)
-        if request.number:
-            self._started -= 1
-        elif was_first:
-            self._ready.remove(request)
-        if not same:
-            del self._by_source[request.source]
-        elif was_first:
-            self._ready.append(same[0])
-
-    def forget(self, request: FileRequest) -> None:
-        """Something was not sent to ascp in the end."""
-        self._pairing.remove(request)
-
-    def post(self, command: Command) -> None:
-        """Send a command behind those that wait to be sent."""
-        self._commands.append(command)
-        self._posted.clear()
-        self._changed.set()
-
-    async def posted(self) -> None:
-        """Wait until all that post() was given is sent."""
-        await self._posted.wait()
-
-    async def write(self, command: Command) -> None:
-        """Send a command, and wait for its turn and for room in the socket; data wait for the end of a pause, too.
-
-        Raises:
-            ConnectionError: the connection is closed.
-        """
-        if isinstance(command, Write):
-            await self._moves.wait()
-        await self._connection.write(command.parts())
-
-
-def _is_to_be_sent(request: FileRequest) -> bool:
-    """Has it not all been sent to ascp?"""
-    return not (request.closed if isinstance(request, FileStream) else request.number)
 
 
 def _summary(result: Result) -> str:

@@ -1,7 +1,7 @@
 """What a program holds of a file that it has asked for: how far it is, how it ended, and a way to wait for that.
 
 What stands here follows what ascp reports about one file, or one directory. It sends nothing: that is the matter of
-driven.py for a FileHandle, and of streams.py for a FileStream.
+feed.py for a FileHandle, and of streams.py for a FileStream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from faspmgr.protocol.events import ArgStopEvent, FileEvent, StatsEvent
 from faspmgr.tracking import Failure, FileState
 
 if TYPE_CHECKING:
-    from faspmgr.manager.driven import DrivenJob
+    from faspmgr.manager.feed import Feed
 
 FileRequestState = Literal["queued", "transferring", "done", "skipped", "failed"]
 ENDED = frozenset({"done", "skipped", "failed"})
@@ -25,11 +25,11 @@ class FileRequest:
     """What is common to a file that ascp reads itself, and one that is streamed to it.
 
     Args:
-        job: the job that it was asked of.
+        feed: what sends it.
         destination: path where the file goes to.
     """
 
-    def __init__(self, job: DrivenJob, destination: str) -> None:
+    def __init__(self, feed: Feed, destination: str) -> None:
         self.destination = destination
         """Path where the file goes to, as it was given."""
 
@@ -50,7 +50,7 @@ class FileRequest:
         self.number = 0
         self.index: int | None = None
 
-        self._job = job
+        self._feed = feed
         # Done when the file has ended.
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -82,7 +82,7 @@ class FileRequest:
         self.state = state
         if not self._over.done():  # as it is where a loop was stopped in the middle
             self._over.set_result(None)
-        self._job.release(self)
+        self._feed.release(self)
 
     async def _wait(self) -> None:
         """Wait for the end.
@@ -97,7 +97,8 @@ class FileRequest:
     def failure(self) -> FileTransferError:
         """What is to be raised for a file that has failed."""
         reason = "; ".join(filter(None, [self.reason, str(self.error) if self.error else ""]))
-        return FileTransferError(f"{self.paths[0]}: {reason}", self, self.error.code if self.error else None)
+        handle: Any = self  # a FileHandle or a FileStream
+        return FileTransferError(f"{self.paths[0]}: {reason}", handle, self.error.code if self.error else None)
 
     def __getstate__(self) -> dict[str, Any]:
         """What can be copied: how it stands now. Nobody can wait for a copy."""
@@ -114,8 +115,8 @@ class FileHandle(FileRequest):
         ...         await file.done()
     """
 
-    def __init__(self, job: DrivenJob, command: StartFile, is_download: bool) -> None:
-        super().__init__(job, command.destination)
+    def __init__(self, feed: Feed, command: StartFile, is_download: bool) -> None:
+        super().__init__(feed, command.destination)
 
         self.source = command.source
         """Path of the file, where this ascp, or that of the peer, reads it."""
@@ -126,8 +127,9 @@ class FileHandle(FileRequest):
         self.files_failed = 0
         """Count of the files that failed: those of a directory, else at most one."""
 
-        # The command that asks for it.
+        # The command that asks for it. What cannot be sent is found here.
         self.command = command
+        command.encode()
         # Whether it comes from the peer: ascp may name it by where it goes to, then.
         self._is_download = is_download
         # The files that move, by name, and the bytes and the skipped ones of those that have ended.
@@ -177,7 +179,7 @@ class FileHandle(FileRequest):
         if not self.ended:
             self._cancelled = True
             if self.number:
-                self._job.post(StopFile(self._reported))
+                self._feed.post(StopFile(self._reported))
             if self.state == "queued":
                 self.fail("cancelled")
         await asyncio.sleep(0)  # the command goes out

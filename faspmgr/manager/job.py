@@ -296,7 +296,7 @@ class Job(DrivenJob):
                     on_data=tap,
                     on_stderr=self._on_stderr,
                     on_message=self._message,
-                    is_idle=self._is_idle if self._session_task else None,
+                    is_idle=self._feed.is_idle if self._session_task else None,
                 ),
                 add_port=lambda words, address: with_option(words, "-M", address),
                 environment=invocations.environment,
@@ -375,7 +375,7 @@ class Job(DrivenJob):
         for pending in self._running[process]:
             pending.apply(event, session)
         if self._session_task:
-            self._follow(event, session)
+            self._feed.apply(event, session)
         if self._on_event:
             self._on_event(event, session)
 

@@ -199,11 +199,6 @@ class Connection:
                     transport.write(part if isinstance(part, bytes) else memoryview(part))
             self._command_bytes = 0
 
-    @property
-    def has_room(self) -> bool:
-        """Would write() not have to wait?"""
-        return self._wire.room.is_set() and not self._turn.locked()
-
     def _open_transport(self) -> asyncio.Transport:
         """The socket, for sending.
 

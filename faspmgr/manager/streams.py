@@ -24,7 +24,7 @@ from faspmgr.tracking import Failure
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from faspmgr.manager.driven import DrivenJob
+    from faspmgr.manager.feed import Feed
 
 MAX_WRITE_BYTES = 1 << 20
 """Data of one WRITE: what others have to wait for, streams and commands alike."""
@@ -48,8 +48,8 @@ class FileStream(FileRequest):
         ...     return stream.written
     """
 
-    def __init__(self, job: DrivenJob, destination: str, size: int | None = None) -> None:
-        super().__init__(job, destination)
+    def __init__(self, feed: Feed, destination: str, size: int | None = None) -> None:
+        super().__init__(feed, destination)
         self.size = size
 
         self.sent = 0
@@ -60,6 +60,7 @@ class FileStream(FileRequest):
 
         # The command that opens it; its size is what was announced.
         self._put = Put(destination, size)
+        self._put.encode()  # what cannot be sent is found here
         # Whether PUT was sent, and whether CLOSE was.
         self._opened = False
         self.closed = False
@@ -115,7 +116,7 @@ class FileStream(FileRequest):
     async def __aenter__(self) -> Self:
         if self._opened or self.ended:
             raise RuntimeError("this FileStream was open already: make another one")
-        self._job.enlist(self)
+        self._feed.enlist(self)
         try:
             await self._send(self._put)
         except BaseException:
@@ -148,7 +149,7 @@ class FileStream(FileRequest):
         announced = self._put.size
         if announced is not None and offset + len(view) > announced:
             self.fail(f"more data than the {announced} bytes of the size that was given")
-            self._job.post(StopFile(self.destination))
+            self._feed.post(StopFile(self.destination))
         if self.ended:
             raise self.failure()
         for start in range(0, len(view), MAX_WRITE_BYTES):
@@ -170,8 +171,8 @@ class FileStream(FileRequest):
         try:
             async with self.until_over():
                 if isinstance(command, Put):
-                    await self._job.posted()  # the end of a stream to this destination may be among them
-                await self._job.write(command)
+                    await self._feed.posted()  # the end of a stream to this destination may be among them
+                await self._feed.write(command)
                 sent = True
         except ConnectionError:
             await self._wait()  # what has ended the connection ends the session
@@ -211,9 +212,9 @@ class FileStream(FileRequest):
             return
         self.fail("broken off by the program")
         if self._opened:
-            self._job.post(StopFile(self.destination))
+            self._feed.post(StopFile(self.destination))
         else:
-            self._job.forget(self)
+            self._feed.forget(self)
 
     def apply(self, event: FileEvent | ArgStopEvent) -> bool:
         if isinstance(event, ArgStopEvent):
@@ -240,10 +241,10 @@ class FileStream(FileRequest):
         return self.ended
 
 
-async def copy(job: DrivenJob, source: Source, destination: str, size: int | None) -> FileStream:
-    """Stream what a source holds into a file. See ``Job.copy``."""
+async def copy(stream: FileStream, source: Source) -> FileStream:
+    """Stream what a source holds. See ``Job.copy``."""
     pieces = blocks(source)
-    async with job.open(destination, size) as stream, contextlib.aclosing(pieces), stream.until_over():
+    async with stream, contextlib.aclosing(pieces), stream.until_over():
         async for piece in pieces:
             await stream.write(piece)
     return stream

@@ -234,7 +234,7 @@ async def test_a_copy_that_is_cancelled(scripted_ascp: MakeAscp, pipe: tuple[Bin
     async with driven(serving(scripted_ascp)) as job:
         pipe[1].write(b"data")
         copying = asyncio.ensure_future(job.copy(pipe[0], "a"))
-        await until(lambda: any(request.state == "transferring" for request in job._unended))
+        await until(lambda: any(request.state == "transferring" for request in job._feed._unended))
         copying.cancel()
         with pytest.raises(asyncio.CancelledError):
             await copying

@@ -14,7 +14,7 @@ import pytest
 
 import faspmgr
 from faspmgr.manager import Job
-from faspmgr.manager import driven as module
+from faspmgr.manager import feed as module
 from tests.live import MakeAscp
 from tests.manager.driven import driven, serving, until
 from tests.manager.peers import in_loop
@@ -376,6 +376,30 @@ async def test_who_waits_for_a_file_is_cancelled(scripted_ascp: MakeAscp, notes:
         await file.done()
 
 
+@in_loop
+async def test_cancelling_a_file_while_the_session_finishes(scripted_ascp: MakeAscp, notes: Path) -> None:
+    body = (
+        HELD
+        + """
+def stop(session, command):
+    hold(session, command)
+    if command["Type"] == "STOP":
+        index, source = session.held.pop(0)
+        session.fail(source, index, 28, "stopped")
+    return command["Type"] in ("START", "STOP")
+serve(stop)
+"""
+    )
+    async with driven(serving(scripted_ascp, body)) as job:
+        file = await job.upload("/a", "/in")
+        finishing = asyncio.ensure_future(job.finish())
+        await until(lambda: "DONE" in notes.read_text())
+        await file.cancel()
+        assert await failure_of(file) == "/a: cancelled"
+        await finishing
+    assert notes.read_text().splitlines() == ["START /a", "DONE ", "STOP /a"]
+
+
 # -- how the session ends
 
 
@@ -405,7 +429,9 @@ async def test_what_was_not_reported_has_failed_by_name(
         for file in (*files[1:], held):
             message = f"{file.source}: the session ended before its end was reported: {words}"
             assert await failure_of(file) == message
-        with pytest.raises(faspmgr.TransferError, match="/d: the session takes nothing more") as raised:
+        with pytest.raises(
+            faspmgr.TransferError, match=f"/d: the session takes nothing more: it has ended: {words}"
+        ) as raised:
             await job.upload("/d", "/in")
         assert raised.value.result is job.result is not None
 
@@ -420,7 +446,7 @@ async def test_finishing(scripted_ascp: MakeAscp, notes: Path) -> None:
         file = await job.upload("/a", "/in")
         async with job.open("/stream") as stream:
             finishing = asyncio.ensure_future(job.finish())
-            await until(lambda: "START" in notes.read_text() and job._closing)
+            await until(lambda: "START" in notes.read_text() and job._feed.closing)
             with pytest.raises(
                 faspmgr.TransferError, match="/b: the session takes nothing more: it was asked to finish"
             ):
@@ -482,7 +508,7 @@ async def test_the_block_is_cancelled(scripted_ascp: MakeAscp, notes: Path, time
             await asyncio.sleep(100)
 
     driving = asyncio.ensure_future(drive())
-    await until(lambda: job._entered.is_set())
+    await until(lambda: job._feed.entered.is_set())
     for _ in range(times):
         driving.cancel()
         await asyncio.sleep(0.1)
@@ -602,7 +628,7 @@ async def test_a_callback_that_fails(scripted_ascp: MakeAscp) -> None:
 
     with pytest.raises(KeyError, match="callback"):
         await drive()
-    assert await failure_of(files[0]) == "/a: the job was broken off"
+    assert await failure_of(files[0]) == "/a: the session ended before its end was reported: the job was broken off"
 
 
 @in_loop
@@ -630,6 +656,12 @@ async def test_what_is_refused(scripted_ascp: MakeAscp) -> None:
         for source, destination, start, end in (("", "b", None, None), ("a", "\0", None, None), ("a", "b", 2, 1)):
             with pytest.raises(ValueError, match=r"source|destination|range"):
                 await job.upload(source, destination, start, end)
+        for what in (job.upload("a\ud800", "b"), job.upload("a", "b\ud800")):
+            with pytest.raises(ValueError, match="surrogates"):
+                await what
+        with pytest.raises(ValueError, match="surrogates"):
+            job.open("a\ud800")
+        await (await job.upload("/a", "/in")).done()  # and none of it has harmed the session
         with pytest.raises(RuntimeError, match="has run already"):
             await job.run()
 

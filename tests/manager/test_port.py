@@ -241,6 +241,99 @@ async def test_an_ascp_that_reads_no_commands_stops_neither_reading_nor_closing(
             await connection.send(commands.Cancel())
 
 
+# -- data
+
+
+async def received(peer: Peer, size: int) -> bytes:
+    """So many bytes that were sent to a peer; the event loop runs meanwhile."""
+    data = bytearray()
+    loop = asyncio.get_running_loop()
+    while len(data) < size:
+        data += await loop.run_in_executor(None, peer.socket.recv, size - len(data))
+    return bytes(data)
+
+
+@in_loop
+async def test_a_message_in_parts() -> None:
+    async with connected() as (_, (peer,), (connection,)):
+        for size in (4, 1 << 20):
+            parts = (b"head\n", memoryview(b"x" * size), b"\n\n")
+            writing = asyncio.ensure_future(connection.write(parts))
+            assert await received(peer, size + 7) == b"head\n" + b"x" * size + b"\n\n"
+            await writing
+
+
+@in_loop
+async def test_who_writes_waits_for_room_and_for_his_turn() -> None:
+    async with connected() as (_, (peer,), (connection,)):
+
+        async def write(byte: bytes) -> None:
+            for _ in range(20):
+                await connection.write((byte * (1 << 20),))
+
+        writing = [asyncio.ensure_future(write(byte)) for byte in (b"1", b"2")]
+        await asyncio.sleep(0.5)
+        assert not any(each.done() for each in writing)
+        assert connection._wire.transport.get_write_buffer_size() < 3 << 20
+        data = await received(peer, 40 << 20)
+        await asyncio.gather(*writing)
+        order = data[:: 1 << 20]
+        assert order.count(b"1") == order.count(b"2") == 20
+        assert b"1111" not in order
+        assert b"2222" not in order
+
+
+@in_loop
+async def test_data_on_their_way_are_no_unread_commands() -> None:
+    """Commands go behind them, up to the limit."""
+    async with connected() as (_, _, (connection,)):
+        while connection._wire.room.is_set():
+            await connection.write((bytes(1 << 20),))
+        before = connection._wire.transport.get_write_buffer_size()
+        assert before > 1 << 16
+        await connection.send(commands.Cancel())
+        assert connection._wire.transport.get_write_buffer_size() > before
+
+        async def flood() -> None:
+            for _ in range(100):
+                await connection.send(commands.StartFile("/data/" + "a" * 6_000, "b"))
+
+        with pytest.raises(ConnectionError, match="does not read"):
+            await flood()
+
+
+@in_loop
+async def test_a_write_that_is_cancelled_has_written_nothing() -> None:
+    async with connected() as (_, (peer,), (connection,)):
+        count = 0
+        while connection._wire.room.is_set():
+            await connection.write((b"1" * (1 << 20),))
+            count += 1
+        waiting = [asyncio.ensure_future(connection.write((byte,))) for byte in (b"2", b"3")]
+        await asyncio.sleep(0.1)
+        waiting[0].cancel()
+        data = asyncio.ensure_future(received(peer, (count << 20) + 1))
+        await waiting[1]
+        assert (await data)[-2:] == b"13"
+        assert waiting[0].cancelled()
+
+
+@pytest.mark.parametrize("end", [Connection.close, lambda connection: connection._wire.transport.abort()])
+@in_loop
+async def test_a_connection_that_ends_while_one_waits_to_write(end: Callable[[Connection], None]) -> None:
+    async with connected() as (_, _, (connection,)):
+        while connection._wire.room.is_set():
+            await connection.write((bytes(1 << 20),))
+        waiting = asyncio.ensure_future(connection.write((b"x",)))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        end(connection)
+        with pytest.raises(ConnectionError, match="closed"):
+            await waiting
+        with pytest.raises(ConnectionError, match="closed"):
+            await connection.write((b"x",))
+
+
 # -- opening and closing
 
 

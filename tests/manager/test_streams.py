@@ -364,7 +364,7 @@ async def test_a_cancellation(scripted_ascp: MakeAscp, kept: Path, at: str) -> N
             await writing
         Path(f"{kept}.go").touch()
         await stream_into(job, "b", b"data")
-        assert not job._unended
+        assert not job._feed._unended
     assert content(kept)["b"] == b"data"
     assert verdict_of(job) == ("failed" if at == "WRITE" else "done")  # the CLOSE was on its way already
 
