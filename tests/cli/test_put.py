@@ -204,6 +204,18 @@ def test_a_rate_command_goes_between_the_data(ascp: list[str], tmp_path: Path, s
     assert (tmp_path / "in/x").read_bytes() == data
 
 
+def test_nothing_is_complete_while_the_source_waits(ascp: list[str], socket_folder: Path) -> None:
+    path = socket_folder / "control"
+    argv = ["put", "--progress", "none", "--control", str(path), "x", "--", *ascp]
+    with start(*argv, stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(bytes(1_000_000))
+        process.stdin.flush()
+        wait_until(lambda: path.exists() and "1.0 MB" in run("ctl", path, "status").out)
+        assert run("ctl", path, "status").out.startswith("transferring, 99%, 1.0 MB, ")
+        assert finish(process).status == 0
+
+
 # -- a source that is not what it should be
 
 

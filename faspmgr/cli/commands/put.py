@@ -186,7 +186,8 @@ def _open_source(size: int | None, is_interrupted: Callable[[], bool]) -> _Sourc
 
 
 class _StreamTracker(Tracker):
-    """Of a stream whose size nobody knows ascp reports a Size of 0. What was read of it is the best knowledge."""
+    """Of a stream whose size nobody knows ascp reports a Size of 0. The best knowledge is that it has more than what
+    was read so far: its end has not come."""
 
     def __init__(self, source: _Source, *args: Any) -> None:
         super().__init__(*args)
@@ -194,7 +195,8 @@ class _StreamTracker(Tracker):
 
     def update(self, event: Event, stream: Hashable = None) -> Session:
         if isinstance(event, (StatsEvent, FileErrorEvent)) and not event.size and event.written:
-            event = attrs.evolve(event, size=max(self._source.bytes_read, event.written))
+            known = max(self._source.bytes_read, event.written)
+            event = attrs.evolve(event, size=known + 1 + known // 10_000)  # enough for a progress of four digits
         return super().update(event, stream)
 
 
