@@ -31,6 +31,20 @@ class Limits:
     grace: float = GRACE
 
 
+def check_minimum(**numbers: float) -> None:
+    """Raise ValueError for a number that is negative; by the names of what is set."""
+    for name, number in numbers.items():
+        if number < 0:
+            raise ValueError(f"invalid {name}: {number}, cannot be negative")
+
+
+def check_positive(**numbers: float | None) -> None:
+    """Raise ValueError for a number that is not positive; None is any."""
+    for name, number in numbers.items():
+        if number is not None and number <= 0:
+            raise ValueError(f"invalid {name}: {number}, must be positive")
+
+
 @attrs.frozen
 class Attempt:
     """One run of ascp, and how it ended.
@@ -77,14 +91,19 @@ class Attempt:
     @property
     def summary(self) -> str:
         """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
-        because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
-        return f"{self.verdict}: {because}" if because else self.verdict
+        return summarize(self.verdict, self.error, self.reason)
 
     def to_dict(self) -> dict[str, Any]:
         """The attempt as a JSON-ready dict, without secrets: the attributes by their names."""
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
+
+
+def summarize(verdict: Verdict, error: Failure | None, reason: str) -> str:
+    """How a run has ended, in one line."""
+    because = "; ".join(filter(None, [str(error) if error else "", reason]))
+    return f"{verdict}: {because}" if because else verdict
 
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:

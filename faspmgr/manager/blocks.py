@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import io
+import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 """The largest block that is asked for."""
+NOTHING_SECONDS = 0.01
+"""The time until the next look at what does not block, where there was nothing though it was ready."""
 
 
 class Readable(Protocol):
@@ -45,7 +49,7 @@ async def blocks(source: Source) -> AsyncGenerator[Buffer, None]:
         TypeError: it is something else, or gives text.
         BaseException: what the source raises.
     """
-    read = getattr(source, "read", None)
+    read: Any = getattr(source, "read", None)
     if read is None:
         if not isinstance(source, AsyncIterable):
             raise TypeError(f"{type(source).__name__} is no file object, StreamReader or asynchronous iterator")
@@ -58,20 +62,24 @@ async def blocks(source: Source) -> AsyncGenerator[Buffer, None]:
     file = _pipe(source)
     if file is not None:
         _enlarge(file)
+        read = file.read if isinstance(file, io.FileIO) else functools.partial(_read_buffered, file)
     while True:
+        given: Any
         if inspect.iscoroutinefunction(read):
-            block = await read(BLOCK_BYTES)
+            given = await read(BLOCK_BYTES)
         elif file is None or not await _has_news(file):
             file = None  # a file on a disk is always ready, and the event loop refuses to wait for it
-            block = await _in_thread(lambda: read(BLOCK_BYTES))
+            given = await _in_thread(functools.partial(read, BLOCK_BYTES))
         else:
-            block = file.read(BLOCK_BYTES) if isinstance(file, io.FileIO) else file.read1(BLOCK_BYTES)
-        if isinstance(block, str):
+            given = read(BLOCK_BYTES)
+        if isinstance(given, str):
             raise TypeError("the source gives text: open it in binary mode")
-        if block is not None and not len(block):
+        if given is None:  # it does not block, and there is nothing now
+            await asyncio.sleep(NOTHING_SECONDS)
+            continue
+        if not given:
             return
-        if block is not None:  # a pipe that does not block, and that somebody else has read
-            yield block
+        yield given
 
 
 def _pipe(source: object) -> io.FileIO | io.BufferedReader | None:
@@ -79,6 +87,15 @@ def _pipe(source: object) -> io.FileIO | io.BufferedReader | None:
     if isinstance(source, io.FileIO) or (isinstance(source, io.BufferedReader) and isinstance(source.raw, io.FileIO)):
         return source
     return None
+
+
+def _read_buffered(file: io.BufferedReader, size: int) -> bytes | None:
+    """Read what there is: no bytes at the end, None where there is nothing now."""
+    data = file.read1(size)
+    if not data and not os.get_blocking(file.fileno()):
+        found: bytes | None = file.raw.read(size)  # read1 does not tell nothing from the end
+        return found
+    return data
 
 
 def _enlarge(file: io.FileIO | io.BufferedReader) -> None:

@@ -46,8 +46,8 @@ from typing import Any, Self
 import attrs
 
 from faspmgr.jsontext import to_json
+from faspmgr.manager.accepting import BACKLOG, accept
 from faspmgr.manager.job import Job
-from faspmgr.manager.port import BACKLOG, accept
 from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol.commands import COMMANDS
 

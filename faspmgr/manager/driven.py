@@ -93,7 +93,7 @@ class DrivenJob:
             raise
         if task.done():
             result = task.result()
-            raise TransferError(f"the session was not negotiated: {_summary(result)}", result)
+            raise TransferError(f"the session was not negotiated: {result.summary}", result)
         feed.entered.set()
         return self
 
@@ -236,7 +236,7 @@ class DrivenJob:
                     result = self.result = await self.run()
                 finally:
                     feeding.cancel()
-            summary = _summary(result)
+            summary = result.summary
             return result
         finally:
             self._feed.end(summary, self.result)
@@ -256,8 +256,3 @@ class DrivenJob:
         self._feed.enlist(file)
         await asyncio.sleep(0)  # START goes out, and what arrives is read
         return file
-
-
-def _summary(result: Result) -> str:
-    because = "; ".join(filter(None, [str(result.error) if result.error else "", result.reason]))
-    return f"{result.verdict}: {because}" if because else result.verdict

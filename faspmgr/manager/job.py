@@ -21,7 +21,7 @@ from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
-from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, decisive
+from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, check_minimum, check_positive, decisive
 from faspmgr.manager.driven import DrivenJob
 from faspmgr.manager.launch import ArgvOrSpec, Invocations, Launch
 from faspmgr.manager.port import Connection
@@ -120,8 +120,8 @@ class Job(DrivenJob):
         on_stderr: Callable[[bytes], object] | None = None,
         on_message: Callable[[str], object] | None = None,
     ) -> None:
-        _check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
-        _check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout, idle_timeout=idle_timeout)
+        check_minimum(retry=retry, retry_wait=retry_wait, grace=grace)
+        check_positive(connect_timeout=connect_timeout, stall_timeout=stall_timeout, idle_timeout=idle_timeout)
         check_callbacks(on_event=on_event, on_progress=on_progress, on_stderr=on_stderr, on_message=on_message)
 
         super().__init__(persistent, streaming, idle_timeout)
@@ -416,15 +416,3 @@ class Job(DrivenJob):
             interrupted=self._interrupted,
             record_error=self._recording.error if self._recording else None,
         )
-
-
-def _check_minimum(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if number < 0:
-            raise ValueError(f"invalid {name}: {number}, cannot be negative")
-
-
-def _check_positive(**numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and number <= 0:
-            raise ValueError(f"invalid {name}: {number}, must be positive")

@@ -23,16 +23,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from faspmgr.callbacks import check_callbacks
+from faspmgr.manager.accepting import ACCEPT_PAUSE, BACKLOG, accept
 from faspmgr.manager.owner import Ends
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.manager.wire import Wire
@@ -56,11 +56,6 @@ MAX_UNSENT_BYTES = 1 << 16
 """Bytes of commands that ascp has not read, against an ascp that never reads them."""
 MAX_JOINED_BYTES = 1 << 16
 """A message up to this size is joined before it is written: one system call more costs as much as the copy."""
-BACKLOG = 4_096
-"""Connections that the system keeps waiting until they are accepted; where it allows fewer (on Linux the sysctl
-net.core.somaxconn), that many."""
-ACCEPT_PAUSE = 0.05
-"""Seconds to wait before the next look, where there is no place for a connection, or one could not be accepted."""
 
 logger = logging.getLogger(__name__)
 
@@ -449,44 +444,6 @@ class ManagementPort:
                 connection.close()
             logger.info("stopped listening on %s", self.address)
         await asyncio.sleep(0)  # lets the event loop close the sockets
-
-
-async def accept(listener: socket.socket, make_room: Callable[[], Awaitable[bool]] | None = None) -> socket.socket:
-    """Wait for the next connection to a listening socket. A connection that fails does not end the wait.
-
-    Cancelling it loses none, which the event loop's own sock_accept does not promise: what it has accepted when it is
-    cancelled is gone.
-
-    Args:
-        listener: the listening socket, not blocking.
-        make_room: closes something when there are too many open files; returns whether it did.
-    """
-    while True:
-        await asyncio.sleep(0)  # who comes in a crowd is served while it comes
-        try:
-            accepted, _address = listener.accept()
-            return accepted
-        except BlockingIOError:
-            await _wait_until_readable(listener)
-        except OSError as error:  # the peer has given up, or there are too many open files
-            is_short = error.errno in (errno.EMFILE, errno.ENFILE)
-            if not (is_short and make_room and await make_room()):
-                await asyncio.sleep(ACCEPT_PAUSE)
-
-
-async def _wait_until_readable(listener: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    number = listener.fileno()  # the socket may be closed when the wait is over
-    try:
-        loop.add_reader(number, readable.set)
-    except NotImplementedError:  # an event loop for Windows
-        await asyncio.sleep(ACCEPT_PAUSE)
-        return
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(number)
 
 
 def _format_address(address: object) -> str:

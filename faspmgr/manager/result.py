@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from faspmgr.manager.attempt import Attempt
+from faspmgr.manager.attempt import Attempt, summarize
 from faspmgr.tracking import Failure, Transfer
 from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
@@ -42,6 +42,11 @@ class Result:
     def status(self) -> ExitStatus:
         """The exit status of the command line for this result."""
         return exit_status(self.verdict, self.interrupted)
+
+    @property
+    def summary(self) -> str:
+        """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
+        return summarize(self.verdict, self.error, self.reason)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as a JSON-ready dict, without secrets: the attributes and ``status`` by their names.

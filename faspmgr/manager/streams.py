@@ -64,8 +64,8 @@ class FileStream(FileRequest):
         # Whether PUT was sent, and whether CLOSE was.
         self._opened = False
         self.closed = False
-        # Whether ascp is waited for: to read, or to report the end.
-        self.waits = False
+        # How many wait for ascp: to read, or to report the end.
+        self.waits = 0
         # Where the file ends so far.
         self._length = 0
         # Held by write(), so that what is written at once stays together.
@@ -132,7 +132,7 @@ class FileStream(FileRequest):
                 async with self._order:
                     if not self.ended:
                         await self._send(Close(self.destination))
-                self.waits = True
+                self.waits += 1
                 await self._wait()
         finally:
             self._break_off()
@@ -167,7 +167,7 @@ class FileStream(FileRequest):
             FileTransferError: the file, or the session, has ended before.
         """
         sent = False
-        self.waits = True
+        self.waits += 1
         try:
             async with self.until_over():
                 if isinstance(command, Put):
@@ -177,7 +177,7 @@ class FileStream(FileRequest):
         except ConnectionError:
             await self._wait()  # what has ended the connection ends the session
         finally:
-            self.waits = False
+            self.waits -= 1
         if not sent:
             raise self.failure()
         self._opened, self.closed = True, isinstance(command, Close)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import pytest
 
 import faspmgr
+from faspmgr.manager import blocks as module
 from faspmgr.manager.blocks import blocks
 from tests.live import MakeAscp
 from tests.manager.driven import driven, serving, until
@@ -81,6 +82,28 @@ async def test_a_pipe_is_read_as_it_comes(pipe: tuple[BinaryIO, BinaryIO]) -> No
     writing.close()
     with pytest.raises(StopAsyncIteration):
         await anext(pieces)
+
+
+@in_loop
+async def test_a_pipe_that_somebody_else_has_read(
+    pipe: tuple[BinaryIO, BinaryIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not block, and there is nothing when it was ready: this is not its end."""
+    os.set_blocking(pipe[0].fileno(), False)
+    ready = 0
+
+    async def has_news(file: object) -> bool:
+        nonlocal ready
+        ready += 1
+        if ready == 3:
+            pipe[1].write(b"data")
+        if ready == 5:
+            pipe[1].close()
+        return True
+
+    monkeypatch.setattr(module, "_has_news", has_news)
+    assert await content(pipe[0]) == b"data"
+    assert ready == 5
 
 
 @in_loop

@@ -17,7 +17,8 @@ import pytest
 
 from faspmgr import parse
 from faspmgr.manager import Connection, ManagementPort
-from faspmgr.manager.port import MIN_SILENT_SECONDS, accept
+from faspmgr.manager.accepting import accept
+from faspmgr.manager.port import MIN_SILENT_SECONDS
 from faspmgr.manager.publish import PublishedPort
 from faspmgr.manager.tasks import task_group
 from faspmgr.protocol import commands

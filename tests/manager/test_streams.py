@@ -444,3 +444,50 @@ async def test_what_is_raised_can_be_copied(scripted_ascp: MakeAscp, kept: Path)
     for error in copies:
         assert (str(error), error.code) == ("a: 25 NO_SPACE_LEFT: no", 25)
         assert (error.handle.destination, error.handle.state, error.handle.sent) == ("a", "failed", 4)
+
+
+# -- with the simulator, and its faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "verdict"),
+    [
+        ("stream-full@3000000", "a: 25 NO_SPACE_LEFT", "failed"),
+        ("refuse-write=2", "a: 36 DISK_WRITE", "failed"),
+        ("die@2000000", "lost: ascp ended with exit status 1 without DONE or ERROR", "lost"),
+        ("die-kill@2000000", "lost: ascp was killed by SIGKILL without DONE or ERROR", "lost"),
+        ("hang@2000000", "lost: no progress for 1 s", "lost"),
+        ("fail=16@2000000", "failed: 16 CONNECTION_LOST", "failed"),
+    ],
+)
+@in_loop
+async def test_the_faults_of_the_simulator(
+    simulated_ascp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, words: str, verdict: str
+) -> None:
+    monkeypatch.setenv("FASPMGR_ASCP_FAULT", fault)
+    argv = [simulated_ascp, "--simulate-copy", "--simulate-speed=max", "-qd", "-l10g", f"u@h:{tmp_path / 'target'}"]
+    async with Job(argv, streaming=True, stall_timeout=1, grace=1) as job:
+        with pytest.raises(faspmgr.FileTransferError) as raised:
+            await stream_into(job, "a", *[MEBIBYTE] * 8)
+        assert words in str(raised.value)
+        stream: Any = raised.value.handle
+        assert 0 <= stream.written <= 4 << 20
+        if verdict == "failed" and "CONNECTION" not in words:
+            # The disk is full for all that goes on, and a refusal is one of a single WRITE.
+            again = "refuse" in fault
+            assert (await stream_into(job, "b", MEBIBYTE if again else b"")).state == "done"
+    assert verdict_of(job) == verdict
+
+
+@in_loop
+async def test_streams_into_real_files(simulated_ascp: str, tmp_path: Path) -> None:
+    argv = [simulated_ascp, "--simulate-copy", "--simulate-speed=max", "-qd", "-l10g", f"u@h:{tmp_path / 'target'}"]
+    async with Job(argv, streaming=True) as job:
+        await asyncio.gather(*(stream_into(job, f"{number}/a", MEBIBYTE * number, b"end") for number in range(5)))
+        async with job.open("holes") as stream:
+            await stream.write_at(15, b"56789")
+            await stream.write_at(0, b"01234")
+    for number in range(5):
+        assert (tmp_path / "target" / f"{number}" / "a").read_bytes() == MEBIBYTE * number + b"end"
+    assert (tmp_path / "target" / "holes").read_bytes() == b"01234" + bytes(10) + b"56789"
+    assert verdict_of(job) == "done"
