@@ -35,7 +35,10 @@ def until(wire, text):
         got += wire.recv(65536) or sys.exit(9)
     return got
 """
-DEAF = "signal.signal(15, signal.SIG_IGN); wire = began(); open(option('--flag'), 'w'); time.sleep(60)"
+DEAF = (
+    "signal.signal(15, signal.SIG_IGN); wire = began(); wire.sendall(message('NOTIFICATION')); wire.recv(1)\n"
+    "open(option('--flag'), 'w'); time.sleep(60)"
+)
 
 
 @pytest.fixture
@@ -201,6 +204,18 @@ def test_a_rate_command_goes_between_the_data(ascp: list[str], tmp_path: Path, s
     assert (tmp_path / "in/x").read_bytes() == data
 
 
+def test_nothing_is_complete_while_the_source_waits(ascp: list[str], socket_folder: Path) -> None:
+    path = socket_folder / "control"
+    argv = ["put", "--progress", "none", "--control", str(path), "x", "--", *ascp]
+    with start(*argv, stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(bytes(1_000_000))
+        process.stdin.flush()
+        wait_until(lambda: path.exists() and "1.0 MB" in run("ctl", path, "status").out)
+        assert run("ctl", path, "status").out.startswith("transferring, 99%, 1.0 MB, ")
+        assert finish(process).status == 0
+
+
 # -- a source that is not what it should be
 
 
@@ -320,7 +335,7 @@ def test_done_is_not_enough(scripted_ascp: Make, end: str, line: str) -> None:
 
 def test_what_goes_over_the_wire(scripted_ascp: Make, tmp_path: Path) -> None:
     path = scripted_ascp(
-        f"{UNTIL}assert '--faspmgr-io' in sys.argv and sys.argv[-1] == 'u@h:/in'\n"
+        f"{UNTIL}assert '--faspmgr-io' in sys.argv and sys.argv[-1] == '/in'\n"
         f"wire = began(); open({str(tmp_path / 'got')!r}, 'wb').write(until(wire, b'CLOSE\\nDestination: x\\n\\n'))\n"
         "wire.sendall(stop(9, 'x')); until(wire, b'DONE'); wire.sendall(DONE)"
     )

@@ -16,6 +16,7 @@ import attrs
 import click
 
 from faspmgr.ascp import OPTIONS, TransferSpec, has_option, option_value, transfers_nothing
+from faspmgr.ascp.options import first_argument
 from faspmgr.cli import options, running
 from faspmgr.errors import CommandError, FileTransferError, TransferError
 from faspmgr.manager import Job, Result
@@ -74,7 +75,7 @@ def command(
         raise click.UsageError("Give either a command line of ascp, behind DESTINATION --, or --spec FILE.")
     if spec == "-":
         raise click.UsageError("The transfer spec cannot come from standard input: that is the file.")
-    what = _checked_argv(argv) if spec is None else _checked_spec(spec)
+    what = _checked_argv(list(argv)) if spec is None else _checked_spec(spec)
     source = _open_source(size, lambda: bool(signals.received))
 
     result = running.run_job(
@@ -108,21 +109,18 @@ def _advice(result: Result) -> list[str]:
 # -- what is wrong before anything runs
 
 
-def _checked_argv(argv: tuple[str, ...]) -> list[str]:
+def _checked_argv(argv: list[str]) -> list[str]:
     if transfers_nothing(argv):
         raise click.UsageError("This command line of ascp transfers nothing.")
-    end = 1
-    # One more word is read as an option, unless it is the value of the one before it, or the options have ended.
-    while end < len(argv) and any(has_option([*argv[:next_end], "-A"], "-A") for next_end in (end + 1, end + 2)):
-        end += 1
-    paths = argv[end + 1 :] if argv[end : end + 1] == ("--",) else argv[end:]
+    end = first_argument(argv)
+    paths = argv[end:]
     lists = [name for name in ("--file-list", "--file-pair-list") if has_option(argv, name)]
     if lists or (len(paths) > 1 and not any(map(_is_unknown_option, argv[1:end]))):
         what = lists[0] if lists else f"{len(paths)} paths"
         raise click.UsageError(f"The command line of ascp names sources ({what}): it is to name the destination alone.")
     if (option_value(argv, "--mode") or "send").startswith("r"):
         raise click.UsageError("The command line of ascp receives (--mode): put only sends.")
-    return list(argv)
+    return argv
 
 
 def _is_unknown_option(word: str) -> bool:
@@ -188,7 +186,8 @@ def _open_source(size: int | None, is_interrupted: Callable[[], bool]) -> _Sourc
 
 
 class _StreamTracker(Tracker):
-    """Of a stream whose size nobody knows ascp reports a Size of 0. What was read of it is the best knowledge."""
+    """Of a stream whose size nobody knows ascp reports a Size of 0. The best knowledge is that it has more than what
+    was read so far: its end has not come."""
 
     def __init__(self, source: _Source, *args: Any) -> None:
         super().__init__(*args)
@@ -196,7 +195,8 @@ class _StreamTracker(Tracker):
 
     def update(self, event: Event, stream: Hashable = None) -> Session:
         if isinstance(event, (StatsEvent, FileErrorEvent)) and not event.size and event.written:
-            event = attrs.evolve(event, size=max(self._source.bytes_read, event.written))
+            known = max(self._source.bytes_read, event.written)
+            event = attrs.evolve(event, size=known + 1 + known // 10_000)  # enough for a progress of four digits
         return super().update(event, stream)
 
 
