@@ -72,13 +72,13 @@ class Pairing:
         """The requests that a file may belong to."""
         found: list[FileRequest] = []
         while path:
-            there = self._by_path.get(path, ())
-            found += [each for each in there if index is None or each.index in (None, index)] or there
+            found += self._by_path.get(path, ())
             above = posixpath.dirname(path)
             if not climb or above == path:
                 break
             path = above
-        return found
+        # An ascp may use an index more than once.
+        return [each for each in found if index is None or each.index in (None, index)] or found
 
     def remove(self, request: FileRequest) -> None:
         """Nothing more is expected of a request, nor of older ones of its path that were given up."""
