@@ -36,7 +36,8 @@ class Result(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        return self.text.splitlines()
+        # Not splitlines: it cuts at characters that end no line for a program, such as U+0085.
+        return self.text.removesuffix("\n").split("\n") if self.text else []
 
     @property
     def objects(self) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faspmgr import jsontext
@@ -79,6 +79,7 @@ VALUES = st.binary(max_size=40).filter(lambda data: b"\n" not in data and b"\r" 
 
 
 @given(VALUES, VALUES)
+@example("\x85".encode(), b"")  # a line end for Python, and for nobody else
 def test_any_bytes_come_back_from_json(name: bytes, text: bytes) -> None:
     data = b"FASPMGR 2\nType: STATS\nFile: " + name + b"\nUserStr: " + text + b"\n\n"
     (shown,) = invoke("decode", "--raw", stdin=data).objects
