@@ -11,7 +11,8 @@ is, pairing.py knows; what becomes of it, handles.py and streams.py.
                                                      the end of the session ──────────┘ failed, by name
 
 ascp knows a file by its source alone, in what it reports and in what it is told to stop. So it is given a source once
-at a time, and never more files than MAX_STARTED; the others wait here.
+at a time, and never more files than MAX_STARTED; the others wait here. It need not report a file that it is told to
+stop before it has begun with it: the same source waits until that is clear.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ from faspmgr.manager.pairing import Pairing
 from faspmgr.manager.port import Connection
 from faspmgr.manager.result import Result
 from faspmgr.manager.streams import FileStream
-from faspmgr.protocol.commands import Command, Finish, Write
+from faspmgr.protocol.commands import Command, Finish, StopFile, Write
 from faspmgr.protocol.events import ArgStopEvent, ErrorEvent, Event, FileEvent, NotificationEvent, SessionEvent
 from faspmgr.tracking import Session
 
 MAX_STARTED = 1_000
 """Files that ascp is given before it has reported the end of those before: more than it works on, and few enough for
 any queue."""
+DOUBT_SECONDS = 1.0
+"""After the STOP of a file that waited, the time in which it would be reported if ascp had begun with it before."""
 
 
 class Feed:
@@ -66,10 +69,12 @@ class Feed:
         # The files that can be given to ascp, and how many it has.
         self._ready: deque[FileHandle] = deque()
         self._started = 0
-        # Other commands that are to be sent; set while there are none.
-        self._commands: deque[Command] = deque()
-        self._posted = asyncio.Event()
-        self._posted.set()
+        # What is to be stopped, by the path that ascp knows it by; set while there is nothing.
+        self._to_stop: deque[tuple[FileRequest, StopFile]] = deque()
+        self._stopped = asyncio.Event()
+        self._stopped.set()
+        # The files that were cancelled while they waited, until it is clear that nothing of them will be reported.
+        self._given_up: dict[FileHandle, None] = {}
         # Whether DONE was sent.
         self._finished = False
         # Set when there may be something to send.
@@ -87,12 +92,15 @@ class Feed:
         await self.entered.wait()
         with contextlib.suppress(ConnectionError):  # the end of the session, which is near, says all
             while True:
-                if self._commands:
-                    await self.write(self._commands[0])
-                    self._commands.popleft()
-                    if not self._commands:
-                        self._posted.set()
-                elif self._ready and self._started < MAX_STARTED:
+                if self._to_stop:
+                    request, command = self._to_stop[0]
+                    await self.write(command)
+                    self._to_stop.popleft()
+                    if not self._to_stop:
+                        self._stopped.set()
+                    if request in self._given_up:
+                        asyncio.get_running_loop().call_later(DOUBT_SECONDS, self._let_go, request)
+                elif self._ready and self._started < MAX_STARTED and not self._is_doubtful(self._ready[0]):
                     file = self._ready.popleft()
                     self._started += 1
                     self._pairing.add(file)
@@ -118,15 +126,30 @@ class Feed:
             await self._moves.wait()
         await self._connection().write(command.parts())
 
-    def post(self, command: Command) -> None:
-        """Let run() send a command behind those that it was given before."""
-        self._commands.append(command)
-        self._posted.clear()
+    def stop(self, request: FileRequest, path: str) -> None:
+        """Let ascp stop something that it was given, before it is given anything else."""
+        self._to_stop.append((request, StopFile(path)))
+        self._stopped.clear()
         self._changed.set()
+        if isinstance(request, FileHandle) and not request.seen:
+            self._given_up[request] = None
 
-    async def posted(self) -> None:
-        """Wait until all that post() was given is sent."""
-        await self._posted.wait()
+    async def stopped(self) -> None:
+        """Wait until all that is to be stopped was sent."""
+        await self._stopped.wait()
+
+    def _is_doubtful(self, file: FileHandle) -> bool:
+        """May what is reported of a file be about one that was given up, the same or a directory of it?"""
+        source = file.source.rstrip("/") + "/"
+        others = [other.source.rstrip("/") + "/" for other in self._given_up]
+        return any(source.startswith(other) or other.startswith(source) for other in others)
+
+    def _let_go(self, request: FileRequest) -> None:
+        """Expect nothing more of a file that was given up, unless ascp had begun with it and has to report its end."""
+        if isinstance(request, FileHandle) and request in self._given_up and not request.seen:
+            del self._given_up[request]
+            self._pairing.remove(request)
+            self._changed.set()
 
     async def finish(self, now: bool) -> None:
         """Let nothing more be asked for, and end the session: when all that was asked for is through, or now."""
@@ -144,8 +167,17 @@ class Feed:
         self.session = session
         if isinstance(event, (FileEvent, ArgStopEvent)):
             request = self._pairing.find(event)
-            if request and request.apply(event):
+            if request is None:
+                return
+            request.seen = True
+            if request.apply(event):
                 self._pairing.remove(request)
+                if isinstance(request, FileHandle) and request in self._given_up:
+                    del self._given_up[request]
+                    self._changed.set()
+            if isinstance(request, FileHandle):  # ascp begins with its files in their order
+                for other in [other for other in self._given_up if other.number < request.number]:
+                    self._let_go(other)
         elif isinstance(event, (SessionEvent, NotificationEvent)):
             self.negotiated = self.negotiated or isinstance(event, NotificationEvent)
             self.news.set()

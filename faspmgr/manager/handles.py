@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from faspmgr.errors import FileTransferError
-from faspmgr.protocol.commands import StartFile, StopFile
+from faspmgr.protocol.commands import StartFile
 from faspmgr.protocol.events import ArgStopEvent, FileEvent, StatsEvent
 from faspmgr.tracking import Failure, FileState
 
@@ -49,6 +49,8 @@ class FileRequest:
         # Pairing.
         self.number = 0
         self.index: int | None = None
+        # Whether ascp has reported anything of it.
+        self.seen = False
 
         self._feed = feed
         # Done when the file has ended.
@@ -179,7 +181,7 @@ class FileHandle(FileRequest):
         if not self.ended:
             self._cancelled = True
             if self.number:
-                self._feed.post(StopFile(self._reported))
+                self._feed.stop(self, self._reported)
             if self.state == "queued":
                 self.fail("cancelled")
         await asyncio.sleep(0)  # the command goes out

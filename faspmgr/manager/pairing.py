@@ -8,10 +8,10 @@ The law of this module: no connection, no clock, no event loop. What becomes of 
 Why paths do not suffice
     The same path may be asked for again when it has ended, or was cancelled while it waited, and a file may be asked
     for together with a directory that it is in. What is reported of the one is not to be taken for the other. So the
-    index that a request was first reported with is its own from then on, also after its end, until its ARGSTOP; which
-    request a new index belongs to, the order tells in which they were sent. Where that does not tell, the most exact
-    path gets the event, and of several the oldest: the worst that happens is a file that has arrived, and is reported
-    as failed when the session ends.
+    index that a request was first reported with is its own from then on, also after its end, until its ARGSTOP. ascp
+    begins with its files in the order in which it was given them, so that a new index is that of the oldest request
+    which it fits. Where an ascp has no index, the worst that happens is a file that has arrived, and is reported as
+    failed when the session ends.
 What it costs
     Constant time for an event, and the depth of its path. Memory for what has not ended, and MAX_OVER others.
 """
@@ -39,8 +39,6 @@ class Pairing:
         self._over: dict[int, FileRequest] = {}
         # Count of the requests so far.
         self._count = 0
-        # How far the number of the latest request that was reported is from its index; None while none was.
-        self._shift: int | None = None
 
     def add(self, request: FileRequest) -> None:
         """A request is sent now."""
@@ -64,26 +62,23 @@ class Pairing:
         found = self._candidates(file, index, climb=not isinstance(event, ArgStopEvent))
         if not found:
             return None
-        request = found[0]
+        request = min(found, key=lambda each: each.number)
         if index is not None:
-            if self._shift is not None:
-                request = next((each for each in found if each.number == index + self._shift), request)
             request.index = index
             self._by_index[index] = request
-            self._shift = request.number - index
         return request
 
     def _candidates(self, path: str, index: int | None, climb: bool) -> list[FileRequest]:
-        """The requests that a file may belong to, those with the most exact path first."""
+        """The requests that a file may belong to."""
         found: list[FileRequest] = []
         while path:
-            there = self._by_path.get(path, ())
-            found += [each for each in there if index is None or each.index in (None, index)] or there
+            found += self._by_path.get(path, ())
             above = posixpath.dirname(path)
             if not climb or above == path:
                 break
             path = above
-        return found
+        # An ascp may use an index more than once.
+        return [each for each in found if index is None or each.index in (None, index)] or found
 
     def remove(self, request: FileRequest) -> None:
         """Nothing more is expected of a request, nor of older ones of its path that were given up."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from faspmgr.manager.blocks import Source, blocks
 from faspmgr.manager.handles import FileRequest
-from faspmgr.protocol.commands import Close, Command, Put, StopFile, Write
+from faspmgr.protocol.commands import Close, Command, Put, Write
 from faspmgr.protocol.events import ArgStopEvent, FileErrorEvent, FileEvent, SkipEvent, StopEvent
 from faspmgr.tracking import Failure
 
@@ -149,7 +149,7 @@ class FileStream(FileRequest):
         announced = self._put.size
         if announced is not None and offset + len(view) > announced:
             self.fail(f"more data than the {announced} bytes of the size that was given")
-            self._feed.post(StopFile(self.destination))
+            self._feed.stop(self, self.destination)
         if self.ended:
             raise self.failure()
         for start in range(0, len(view), MAX_WRITE_BYTES):
@@ -171,7 +171,7 @@ class FileStream(FileRequest):
         try:
             async with self.until_over():
                 if isinstance(command, Put):
-                    await self._feed.posted()  # the end of a stream to this destination may be among them
+                    await self._feed.stopped()  # the end of a stream to this destination may be among them
                 await self._feed.write(command)
                 sent = True
         except ConnectionError:
@@ -212,7 +212,7 @@ class FileStream(FileRequest):
             return
         self.fail("broken off by the program")
         if self._opened:
-            self._feed.post(StopFile(self.destination))
+            self._feed.stop(self, self.destination)
         else:
             self._feed.forget(self)
 

@@ -123,18 +123,19 @@ def test_the_same_path_again(requests: Requests) -> None:
 
 
 def test_what_was_given_up_gets_its_own(requests: Requests) -> None:
-    """It was cancelled while it waited; ascp may, or may not, have begun with it before it knew."""
-    known, given_up = requests.start("/known"), requests.start("/a")
+    """It was cancelled while it waited, and ascp had begun with it before it knew. The feed sees to it that there is
+    no other one of its path before that is clear."""
+    given_up = requests.start("/a")
     given_up.fail("cancelled")
+    assert requests.stats("/a", 1) is given_up
     again = requests.start("/a")
-    assert requests.stats("/known", 1) is known
-    assert requests.stats("/a", 3) is again  # so that nothing was reported of the other
-    assert requests.error("/a", 2) is given_up
-    assert requests.stop("/a", 3) is again
-    assert requests.stats("/a", 4) is None  # nor is anything expected of it any more
+    assert requests.stats("/a", 2) is again
+    assert requests.error("/a", 1) is given_up
+    assert requests.stop("/a", 2) is again
+    assert requests.stats("/a", 3) is None  # nor is anything expected of it any more
 
 
-def test_the_oldest_where_nothing_tells(requests: Requests) -> None:
+def test_the_oldest_where_there_is_no_index(requests: Requests) -> None:
     given_up = requests.start("/a")
     given_up.fail("cancelled")
     again = requests.start("/a")

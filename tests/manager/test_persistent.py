@@ -361,6 +361,38 @@ serve(hold)
 
 
 @in_loop
+async def test_a_file_that_was_begun_just_before_it_was_cancelled(scripted_ascp: MakeAscp, notes: Path) -> None:
+    """Its end is not that of the same file, nor of one in the same directory, which are asked for right after."""
+    body = (
+        HELD
+        + """
+def late(session, command):  # STOP comes when the file is through
+    if command["Type"] == "STOP":
+        hold(session, command)
+        index, source = session.held.pop(0)
+        session.say("STATS", source + "/x", index, Size=5, Written=0)
+        session.say("STOP", source + "/x", index, Size=5, Written=5)
+        session.arg_stop(source, index)
+        return True
+    if command.get("Source") in ("/a/x", "/b") or command.get("Destination") == "/again":
+        session.index += 1
+        session.fail(command["Source"], session.index, 25)
+        return True
+    return hold(session, command)
+serve(late)
+"""
+    )
+    async with driven(serving(scripted_ascp, body)) as job:
+        folder = await job.upload("/a", "/in")
+        await until(notes.read_text)
+        await folder.cancel()
+        others = [await job.upload(*paths) for paths in (("/a/x", "/in"), ("/a", "/again"), ("/b", "/in"))]
+        assert await failure_of(folder) == "/a: cancelled"
+        for other in others:
+            assert await failure_of(other) == f"{other.source}: 25 NO_SPACE_LEFT: no"
+
+
+@in_loop
 async def test_who_waits_for_a_file_is_cancelled(scripted_ascp: MakeAscp, notes: Path) -> None:
     """The file is not."""
     body = (
