@@ -80,8 +80,8 @@ def _cat(source: Path, folder: Path) -> float:
         far, _ = server.accept()
         start = time.perf_counter()
         with _piped(source) as pipe:
-            sending = subprocess.Popen(["cat"], stdin=pipe, stdout=near)
-            receiving = subprocess.Popen(["cat"], stdin=far, stdout=file)
+            sending = subprocess.Popen(["cat"], stdin=pipe, stdout=near.fileno())
+            receiving = subprocess.Popen(["cat"], stdin=far.fileno(), stdout=file)
             near.close()  # the end of the sender is the end of the connection
             far.close()
             if sending.wait() or receiving.wait():
