@@ -31,7 +31,7 @@ RATIOS = {
 FILES = 10_000
 FILE_BYTES = 10_000
 FILES_PER_SECOND = 2_000
-ROUNDS = 3
+ROUNDS = 5
 
 
 def sections(twin: str, folder: Path, cores: set[int], scale: int) -> dict[str, Section]:
