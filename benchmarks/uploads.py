@@ -31,7 +31,7 @@ RATIOS = {
 FILES = 10_000
 FILE_BYTES = 10_000
 FILES_PER_SECOND = 2_000
-ROUNDS = 3
+ROUNDS = 5
 
 
 def sections(twin: str, folder: Path, cores: set[int], scale: int) -> dict[str, Section]:
@@ -46,7 +46,7 @@ def sections(twin: str, folder: Path, cores: set[int], scale: int) -> dict[str, 
     size, files = 1_000_000_000 // scale, FILES // scale
     with _on(cores):
         seconds, memory_mb = _put(twin, folder, size)
-        uploads = _worker(twin, "uploads", folder, count=files)
+        uploads = best({"seconds": lambda: float(_worker(twin, "uploads", folder, count=files)["seconds"])}, ROUNDS)
     memory = figure(memory_mb - child(twin, "bare")["memory_mb"], None, MEMORY_MB)
     per_second = figure(files / uploads["seconds"], None, FILES_PER_SECOND, at_least=True)
     return {
