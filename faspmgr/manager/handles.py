@@ -178,7 +178,7 @@ class FileHandle(FileRequest):
         Of a file that moves, ascp reports what becomes of it. It is not known to report one that waits, so that this
         counts as failed at once.
         """
-        if not self.ended:
+        if not self.ended and not self._cancelled:
             self._cancelled = True
             if self.number:
                 self._feed.stop(self, self._reported)

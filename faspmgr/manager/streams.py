@@ -147,16 +147,15 @@ class FileStream(FileRequest):
             view = memoryview(view.tobytes())
         view = view.cast("B") if view.nbytes else memoryview(b"")
         announced = self._put.size
-        if announced is not None and offset + len(view) > announced:
+        if not self.ended and announced is not None and offset + len(view) > announced:
             self.fail(f"more data than the {announced} bytes of the size that was given")
             self._feed.stop(self, self.destination)
         if self.ended:
             raise self.failure()
         for start in range(0, len(view), MAX_WRITE_BYTES):
-            # The event loop may hold on to what it was given, and the caller change it: bytes cannot be changed.
             piece = view[start : start + MAX_WRITE_BYTES]
-            whole = isinstance(data, bytes) and len(view) <= MAX_WRITE_BYTES
-            await self._send(Write(self.destination, offset + start, data if whole else bytes(piece)))
+            # The event loop may hold on to what it was given, and the caller change it, unless it is of bytes.
+            await self._send(Write(self.destination, offset + start, piece if type(data) is bytes else bytes(piece)))
             self.sent += len(piece)
             self._length = max(self._length, offset + start + len(piece))
 
@@ -178,6 +177,8 @@ class FileStream(FileRequest):
             await self._wait()  # what has ended the connection ends the session
         finally:
             self.waits -= 1
+        if not sent and self.state == "done":
+            raise RuntimeError("the stream was closed before this was written: wait for it inside of the block")
         if not sent:
             raise self.failure()
         self._opened, self.closed = True, isinstance(command, Close)
