@@ -188,6 +188,8 @@ class FileState:
         size, start, end, exact = event.size, event.start_byte, event.end_byte, event.written
         if size is None or (not size and kind is SkipEvent and self.size is not None):  # SKIP says 0, whatever it is
             size = self.size
+        elif not size and exact:  # a file that is streamed, as long as its size is not known
+            size = self.size = self.size or None
         else:
             self.size = size
         if start is None:

@@ -188,3 +188,13 @@ def test_a_file_by_itself() -> None:
         "elapsed_usec": 9,
         "progress": 1.0,
     }
+
+
+def test_a_size_of_zero_with_bytes_written_is_none() -> None:
+    """STATS of a file that is streamed, before its STOP tells how long it is."""
+    file = FileState("a")
+    file.apply(StatsEvent(file="a", size=0, written=0))
+    file.apply(StatsEvent(file="a", size=0, written=70))
+    assert (file.bytes_done, file.written, file.state) == (70, 70, "transferring")
+    file.apply(StopEvent(file="a", size=100, written=100))
+    assert (file.bytes_done, file.bytes_total, file.state) == (100, 100, "done")
