@@ -153,12 +153,13 @@ def test_a_server_that_hangs_up(runner: Runner) -> None:
                 wait_until(lambda: b"INIT" in b"".join(received))
 
         went = runner.start(f"-P {server.getsockname()[1]} SOURCE {TO}", meanwhile=hang_up)
-    assert went.run.status == 1
+    aborts = went.run.status == -signal.SIGABRT  # as 3.9.0 did once in some hundred runs, of its own accord
+    assert aborts or went.run.status == 1
     assert [frame.type for frame in went.run.frames] == ["INIT"]
     assert went.told.state == "lost"
     assert sessions(went.log) == []
     errors = [record.message for record in logs.read(went.log) if record.level == "ERR"]
-    assert errors == ["[asssh] SSH connection startup failed, err = -1"]
+    assert errors == ["[asssh] SSH connection startup failed, err = -1"] or (aborts and not errors)
 
 
 def test_an_ascp_that_is_killed(runner: Runner) -> None:
