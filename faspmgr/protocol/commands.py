@@ -231,7 +231,7 @@ class Put(Command):
         size: bytes of the file, where they are known.
 
     Raises:
-        ValueError: for an empty path, and for a size that is none.
+        ValueError: for an empty path, and for an invalid size.
 
     Example:
         >>> Put("/inbox/a.tar").encode()
@@ -260,7 +260,7 @@ class Write(Command):
         data: any bytes-like object. It is not copied, and must not change until it is sent.
 
     Raises:
-        ValueError: for an empty path, an offset that is none, and for more than 1 GiB of data: a limit for security, at
+        ValueError: for an empty path, an invalid offset, and for more than 1 GiB of data: a limit for security, at
             which readers take the size of a WRITE for a forgery.
 
     Example:

@@ -219,7 +219,7 @@ class Simulation:
         yield self._argument(found.sources[0])
 
     @property
-    def known_bytes(self) -> int | None:
+    def estimated_bytes(self) -> int | None:
         """The sum of the sizes of all files so far; None where there are only streams whose size nobody has said."""
         return None if self.options.streams and not self.job_bytes else self.job_bytes
 
@@ -249,7 +249,7 @@ class Simulation:
             time.sleep(TICK_USEC / 1e6)
             return 0, tick
         amount = min(left, whole_datagrams(max(1, int(rate * tick / 8000))))
-        room = self.faults.room(self.course.totals.sent, self.known_bytes)
+        room = self.faults.room(self.course.totals.sent, self.estimated_bytes)
         amount = amount if room is None else min(amount, room)
         return amount, amount * 8000 / rate
 
@@ -314,7 +314,7 @@ class Simulation:
 
     def fall_if_due(self) -> None:
         """Let that go wrong which is to go wrong at this byte."""
-        fault = self.faults.due(self.course.totals.sent, self.known_bytes)
+        fault = self.faults.due(self.course.totals.sent, self.estimated_bytes)
         if fault:
             self._fall([fault])
 

@@ -174,7 +174,7 @@ class Streams:
         offset, left, course = _number(fields, "Offset"), memoryview(data), simulation.course
         while left:
             amount, usec = simulation.step(len(left), REPORT_USEC)
-            full = simulation.faults.full(simulation.known_bytes)
+            full = simulation.faults.full(simulation.estimated_bytes)
             room = max(0, full[0] - course.totals.sent) if full else amount
             piece = left[: min(amount, room)]
             new = stream.write(piece, offset)

@@ -186,7 +186,7 @@ def _open_source(size: int | None, is_interrupted: Callable[[], bool]) -> _Sourc
 
 
 class _StreamTracker(Tracker):
-    """Of a stream whose size nobody knows ascp reports a Size of 0. The best knowledge is that it has more than what
+    """Of a stream whose size is not known ascp reports a Size of 0. The best knowledge is that it has more than what
     was read so far: its end has not come."""
 
     def __init__(self, source: _Source, *args: Any) -> None:
