@@ -19,6 +19,7 @@ from faspmgr.errors import CaptureError
 from faspmgr.logs import LogReader, LogRecord
 from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS
 from faspmgr.logs.rotation import expand, ordered
+from faspmgr.logs.times import written_at
 from faspmgr.reading import HEADER
 from faspmgr.verdicts import ExitStatus
 
@@ -123,8 +124,8 @@ class LogReading:
     def _latest(self, path: str) -> datetime | None:
         """Give the time when a log was written last, from which come the years that its lines leave out."""
         try:
-            return None if path == "-" or self._follow else datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
-        except (OSError, ValueError, OverflowError):  # a file may claim any time
+            return None if path == "-" or self._follow else written_at(path)
+        except OSError:  # reported when it is read
             return None
 
     def _say_times(self, path: str, records: list[LogRecord]) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from faspmgr.callbacks import check_callbacks
@@ -29,7 +29,7 @@ from faspmgr.errors import CaptureError
 from faspmgr.logs.lines import LINES, is_ascp, numbers, split_line
 from faspmgr.logs.messages import BLOCK_ENDS, HEAD_CHARS, HEADS, goes_on, kind_of
 from faspmgr.logs.records import LogRecord
-from faspmgr.logs.times import Clock
+from faspmgr.logs.times import Clock, written_at
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -288,7 +288,7 @@ def read(
     """
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
     if latest is None and path not in ("", "-") and not follow:
-        latest = datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+        latest = written_at(path)
     reader = LogReader(timezone=timezone, latest=latest, path=path)
     quiet = 0
     try:

@@ -19,7 +19,7 @@ import os
 import re
 import stat
 from collections.abc import Hashable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import zip_longest
 
 import attrs
@@ -28,6 +28,7 @@ from faspmgr.captures.sources import CHUNK_BYTES, chunks
 from faspmgr.errors import CaptureError
 from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
+from faspmgr.logs.times import written_at
 
 HEAD_BYTES = 1 << 16
 """Of a file so much is read to find its first time."""
@@ -185,10 +186,9 @@ def _identity(path: str) -> Hashable:
 def _first_time(path: str) -> datetime | None:
     """The first time in a file. A pipe is not looked into: what is read there is gone."""
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):
             return None
-        reader = LogReader(latest=datetime.fromtimestamp(found.st_mtime, UTC))
+        reader = LogReader(latest=written_at(path))
         with open(path, "rb") as file:
             pieces = chunks(file)
             left = HEAD_BYTES
@@ -199,7 +199,7 @@ def _first_time(path: str) -> datetime | None:
                         return time
                 left -= len(piece)
         return _time_of(reader.close())
-    except (OSError, ValueError, OverflowError, CaptureError):  # the time of a file may be any number
+    except (OSError, ValueError, CaptureError):  # a NUL in the path is a ValueError
         return None
 
 

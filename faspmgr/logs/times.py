@@ -6,6 +6,7 @@ daylight saving time makes happen twice is taken for the first of the two.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, tzinfo
 
 ZONE, YEAR = "zone", "year"
@@ -14,6 +15,18 @@ ZONE, YEAR = "zone", "year"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAP_YEARS = 8
 """In so many years there is a 29th of February."""
+
+
+def written_at(path: str | os.PathLike[str]) -> datetime | None:
+    """Give the time when a file was written last, UTC; None for one that no calendar has, as a file may claim any.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    try:
+        return datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Clock:

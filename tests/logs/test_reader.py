@@ -12,6 +12,7 @@ import pytest
 
 from faspmgr.errors import CaptureError
 from faspmgr.logs import LogReader, LogRecord, read, reader
+from faspmgr.logs.times import written_at
 
 WINDOWS = Path("fixtures/ascp-log/ascp-3.9.6-windows.log")
 BLOCK = [
@@ -199,6 +200,18 @@ def test_years_of_a_syslog_come_from_the_time_of_the_file(tmp_path: Path) -> Non
     ]
     assert found[0].assumed == ("zone", "year")
     assert found[0].path == str(path)
+
+
+@pytest.mark.parametrize("written", [1e20, -1e20, 4e11])
+def test_a_file_may_claim_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: float) -> None:
+    path = tmp_path / "messages"
+    path.write_bytes(b"Dec 31 23:59:59 h ascp[8]: LOG a\n")
+    found = os.stat(path)
+    fields = [*found[:8], written, *found[9:]]
+    monkeypatch.setattr("faspmgr.logs.times.os.stat", lambda _: os.stat_result(fields))
+    assert written_at(path) is None
+    [record] = read(path, timezone=UTC)
+    assert record.time is not None  # in the latest year that there is
 
 
 def test_damaged_gzip_gives_what_is_before_the_damage(tmp_path: Path) -> None:
