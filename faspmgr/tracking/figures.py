@@ -1,90 +1,163 @@
-"""Figures that a file, a session and a transfer have in common, and how they are shown."""
+"""What sessions and transfers have in common: their figures, how they are made of counters, and how they are shown.
+
+Each figure is documented here, once. ``Session`` and ``Transfer`` keep what changes with every event as attributes, and
+compute the rest in ``_compute`` when it is read for the first time after a change.
+
+What is unknown is None, never 0: a rate needs measurements, an ETA a rate. Byte counters are 0 until a message has them.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+from faspmgr.verdicts import Failure
+
+SessionState = Literal["connecting", "negotiated", "transferring", "done", "failed", "lost"]
+STATES: tuple[SessionState, ...] = ("connecting", "negotiated", "transferring", "done", "failed", "lost")
+ENDED: frozenset[SessionState] = frozenset({"done", "failed", "lost"})
 
 
-def fraction(done: int, total: int | None) -> float:
-    """Done of total, from 0 to 1; 0 where there is no total."""
-    return min(1.0, done / total) if total else 0.0
+class Figures:
+    """The figures of a session or a transfer."""
+
+    state: SessionState
+    """Its state; see ``faspmgr.tracking.TRANSITIONS``. That of a transfer is the state of its least advanced session,
+    and of the worst one when all have ended."""
+    error: Failure | None
+    """Why it failed, or None."""
+
+    bytes_done: int
+    """Bytes at the destination, each byte once: from before, from earlier attempts, from all parts."""
+    bytes_arrived: int
+    """Of these, bytes that this session, or the sessions of the latest attempts, brought there."""
+    bytes_transferred: int
+    """Bytes sent over the network, repeated sending and all attempts included."""
+    bytes_written: int
+    """Bytes written at the destination, as FileBytes counts them; of a transfer in the latest attempts."""
+    bytes_lost: int
+    """Bytes lost on the network, in all attempts."""
+    expected_bytes: int | None
+    """Size of the job in bytes, if it was calculated beforehand."""
+    estimated_bytes: int
+    """Best knowledge of the size of the job in bytes: expected_bytes, or the sizes of the files seen so far."""
+
+    files_done: int
+    """Count of files that are done; skipped ones are not among them."""
+    files_skipped: int
+    """Count of files that were at the destination already."""
+    files_failed: int
+    """Count of failed files."""
+    files_active: int
+    """Count of files in progress."""
+    expected_files: int | None
+    """Count of the files of the job, if they were counted beforehand."""
+
+    elapsed_usec: int | None
+    """Microseconds since the session began, on its own clock; of a transfer those of the longest session."""
+    rate_kbps: float | None
+    """Kilobits per second over the network in the last five seconds of the session's clock. It takes two measurements.
+    Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown."""
+    average_rate_kbps: float | None
+    """Kilobits per second over the network since the session began. It takes one measurement."""
+    rtt_ms: int | None
+    """Latest round-trip time in milliseconds; of a transfer the longest of its sessions."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is done, failed or lost."""
+        return self.state in ENDED
+
+    @property
+    def progress(self) -> float:
+        """Done of estimated bytes, from 0 to 1; 1 once the state is done.
+
+        Without any bytes to move, as with empty files, it is 1 when all files seen are finished.
+        """
+        if self.state == "done":
+            return 1.0
+        total = self.estimated_bytes
+        if total:
+            return min(1.0, self.bytes_done / total)
+        finished = self.files_done + self.files_skipped
+        left = self.files_active or finished < (self.expected_files or 0)
+        return 1.0 if finished and not left else 0.0
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds until the end at the present rate, else at the average; None after an end, or while nothing moves."""
+        if self.state == "done":
+            return 0.0
+        rate = self.average_rate_kbps if self.rate_kbps is None else self.rate_kbps
+        if self.ended or not rate:
+            return None
+        return max(0, self.estimated_bytes - self.bytes_done) * 8 / 1000 / rate
+
+    def figures_to_dict(self) -> dict[str, Any]:
+        """Return the figures ready for JSON.
+
+        Example:
+            >>> from faspmgr import Session
+            >>> shown = Session("s").figures_to_dict()
+            >>> shown["bytes_done"], shown["elapsed_seconds"], shown["rate_kbps"]
+            (0, None, None)
+        """
+        usec = self.elapsed_usec
+        progress = round(self.progress, 4)
+        return {
+            "progress": 0.9999 if progress == 1 > self.progress else progress,
+            "bytes_done": self.bytes_done,
+            "expected_bytes": self.expected_bytes,
+            "estimated_bytes": self.estimated_bytes,
+            "bytes_transferred": self.bytes_transferred,
+            "bytes_written": self.bytes_written,
+            "bytes_lost": self.bytes_lost,
+            "files_done": self.files_done,
+            "files_skipped": self.files_skipped,
+            "files_failed": self.files_failed,
+            "files_active": self.files_active,
+            "expected_files": self.expected_files,
+            "elapsed_seconds": None if usec is None else usec / 1_000_000,
+            "rate_kbps": _rounded(self.rate_kbps),
+            "average_rate_kbps": _rounded(self.average_rate_kbps),
+            "eta_seconds": _rounded(self.eta_seconds),
+            "rtt_ms": self.rtt_ms,
+        }
+
+    def _compute(self) -> dict[str, Any]:
+        """Return the figures that are not kept as attributes, by name."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is not an attribute of the object: a figure that _compute makes.
+        if name not in Figures.__annotations__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self._compute()[name]
 
 
-def progress(state: Any) -> float:
-    """How far a Session or a Transfer is, from 0 to 1: done of estimated, and 1 once it is done.
-
-    Where there is nothing to move, as with empty files, it is 1 when all files seen are finished.
-    """
-    if state.state == "done":
-        return 1.0
-    total = state.estimated_bytes
-    if total:
-        return fraction(state.bytes_done, total)
-    finished = state.files_done + state.files_skipped
-    left = state.files_active or finished < (state.expected_files or 0)
-    return 1.0 if finished and not left else 0.0
+def kbps(moved: int, usec: int) -> float | None:
+    """Return kilobits per second of `moved` bytes in `usec` microseconds; None without any time."""
+    return max(0, moved) * 8_000 / usec if usec > 0 else None
 
 
-def kbps(moved: int, usec: int) -> float:
-    """Kilobits per second of so many bytes in so many microseconds; 0 where no time has passed."""
-    return max(0, moved) * 8_000 / usec if usec > 0 else 0.0
-
-
-def eta(rest: int, rate_kbps: float, average_kbps: float) -> float | None:
-    """Seconds that so many bytes take at the present rate, else at the average; None where nothing moves."""
-    rate = rate_kbps or average_kbps
-    return max(0, rest) * 8 / 1000 / rate if rate > 0 else None
-
-
-def figures(state: Any) -> dict[str, Any]:
-    """What a Session and a Transfer have in common, ready for JSON."""
-    seconds = state.eta_seconds
-    return {
-        "progress": round(state.progress, 4),
-        "bytes_done": state.bytes_done,
-        "expected_bytes": state.expected_bytes,
-        "estimated_bytes": state.estimated_bytes,
-        "bytes_transferred": state.bytes_transferred,
-        "bytes_written": state.bytes_written,
-        "bytes_lost": state.bytes_lost,
-        "files_done": state.files_done,
-        "files_skipped": state.files_skipped,
-        "files_failed": state.files_failed,
-        "files_active": state.files_active,
-        "expected_files": state.expected_files,
-        "elapsed_seconds": state.elapsed_usec / 1_000_000,
-        "rate_kbps": round(state.rate_kbps, 1),
-        "average_rate_kbps": round(state.average_rate_kbps, 1),
-        "eta_seconds": None if seconds is None else round(seconds, 1),
-        "rtt_ms": state.rtt_ms,
-    }
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 class Totals:
-    """Sums over files, kept up to date."""
+    """Sums over files, kept up to date. Their bytes: at the destination, of these from before, and expected."""
 
     __slots__ = ("active", "before", "bytes", "done", "estimate", "failed", "skipped")
 
     def __init__(self) -> None:
-        # Bytes: at the destination; of these, from before; of the files' sizes as far as they are known.
-        self.bytes = 0
-        self.before = 0
-        self.estimate = 0
-        # Counts of files.
-        self.active = 0
-        self.done = 0
-        self.skipped = 0
-        self.failed = 0
+        self.bytes = self.before = self.estimate = 0
+        self.active = self.done = self.skipped = self.failed = 0
 
-    def add(self, bytes: int, before: int, estimate: int, state: str, sign: int = 1) -> None:
-        """Count a file, or with sign -1 count it no longer."""
-        self.bytes += sign * bytes
-        self.before += sign * before
-        self.estimate += sign * estimate
+    def count(self, state: str, sign: int = 1) -> None:
+        """Count a file in this state, or with sign -1 no longer count it."""
         name = "active" if state == "transferring" else state
         setattr(self, name, getattr(self, name) + sign)
 
-    def absorb(self, other: Totals) -> None:
-        """Count what the other counts as well."""
+    def add(self, other: Totals) -> None:
+        """Add the sums of other files."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))

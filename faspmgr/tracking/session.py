@@ -1,22 +1,19 @@
 """One session: one run of ascp, as far as its messages show.
 
-All that changes the state of a session stands in ``Session``; it does not know transfers, streams or other sessions.
-``TRANSITIONS`` is the life of a session as a table::
+All that changes the state of a session is in ``Session``. ``TRANSITIONS`` is the life of a session as a table::
 
     INIT          SESSION          STATS STOP SKIP FILEERROR ARGSTOP      DONE
     ──▶ connecting ──▶ negotiated ──▶ transferring ──────────────────────▶ done
             │               │               │   ▲                 ERROR
             └───────────────┴───────────────┤   └── HTTP fallback ──┐
                                             ├──────────────────────▶ failed
-                                            └──────────────────────▶ lost      the stream ended, or began anew
+                                            └──────────────────────▶ lost      the stream ended, or began again
 
-A session can report its end more than once: the last report counts, and the same report twice changes nothing. A
-failed session whose files move again (HTTP fallback) is transferring again. A straggler does not reopen what is done.
+A session can report its end more than once: the last report counts, and the same report twice changes nothing. A failed
+session whose files move again (HTTP fallback) is transferring again. A late message does not reopen a finished session.
 
-What the numbers mean
-    TransferBytes and FileBytes count what this session did, ``bytes_done`` what is at the destination. Every counter is
-    the highest one seen. Progress is what is done of the job's size where that was calculated beforehand, else of the
-    files seen so far. It is from 0 to 1. Rates are finite and never negative, 0 where no time has passed.
+Every counter is the highest one seen. A message measures only what it has a counter for: a rate is made of two messages
+that have both TransferBytes (or FileBytes, if the session has no TransferBytes) and Elapsedusec.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from faspmgr.protocol.events import (
     ArgStopEvent,
@@ -41,14 +38,12 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.protocol.redaction import redact_text
-from faspmgr.tracking.figures import eta, figures, kbps, progress
-from faspmgr.tracking.filelist import Files, KeepFiles
-from faspmgr.tracking.files import Failure, FileState
-
-SessionState = Literal["connecting", "negotiated", "transferring", "done", "failed", "lost"]
-STATES: tuple[SessionState, ...] = ("connecting", "negotiated", "transferring", "done", "failed", "lost")
-ENDED: frozenset[SessionState] = frozenset({"done", "failed", "lost"})
+from faspmgr.redaction import redact_text, redact_words
+from faspmgr.tracking.figures import ENDED as ENDED
+from faspmgr.tracking.figures import STATES, Figures, SessionState, kbps
+from faspmgr.tracking.files import FileState, KeepFiles, SessionFiles
+from faspmgr.tracking.registry import FileRegistry
+from faspmgr.verdicts import Failure
 
 
 def _from(*states: SessionState, to: SessionState) -> Mapping[SessionState, SessionState]:
@@ -70,39 +65,44 @@ TRANSITIONS: Mapping[type[Event] | None, Mapping[SessionState, SessionState]] = 
     ErrorEvent: _from(*STATES, to="failed"),
     None: _from("connecting", "negotiated", "transferring", to="lost"),
 }
-"""For each event, and with None for the end of the stream: from which state to which. What is not named stays."""
+"""From which state to which, by event; None is the end of the stream. A state that is not listed stays."""
 
 RATE_WINDOW_USEC = 5_000_000
-"""The present rate is that of so many latest microseconds of the session's own clock."""
+"""Microseconds of the session's own clock that the present rate is made of."""
 RATE_STEP_USEC = 250_000
-"""Time between two places on the session's clock that are remembered for it."""
+"""Microseconds between two measurements that are kept for it."""
 
-_moments = itertools.count(1)
-"""Numbers moments, so that of two of them the first one is known."""
+_FILE_EVENTS = frozenset({StatsEvent, StopEvent, SkipEvent, FileErrorEvent})
+
+_sequence = itertools.count(1)
 
 
-class Session:
-    """One run of ascp, as far as its messages show. A number is None where the stream has none.
+class Session(Figures):
+    """One run of ascp, as far as its messages show. What is None was not reported.
 
     Args:
-        id: SessionId, empty where the stream has none.
+        id: SessionId; empty if the stream has none.
         keep_files: which files to keep by name: "unfinished", "all", or a number; see Tracker.
+        registry: of the transfer that it belongs to; None for a session by itself.
     """
 
-    def __init__(self, id: str, keep_files: KeepFiles = "unfinished") -> None:
-        self.id = id
-        """SessionId as on the wire; empty where the stream has none."""
+    def __init__(
+        self, id: str, keep_files: KeepFiles = "unfinished", registry: FileRegistry | None = None
+    ) -> None:
+        self.id: str = id
+        """SessionId as on the wire; empty if the stream has none."""
         self.state: SessionState = "connecting"
-        """Where the session stands; see TRANSITIONS."""
         self.error: Failure | None = None
-        """Why it failed; None unless it did."""
-        self.event_count = 0
+        self.event_count: int = 0
         """Count of the events so far."""
 
-        # Moments, good for one thing: to compare them with those of other sessions. When it began, and when it last
-        # ended; None while it has not.
-        self.began = next(_moments)
-        self.ended_in: int | None = None
+        # Sequence numbers that order sessions: when it began, and when it last ended; None before that.
+        self.start_seq: int = next(_sequence)
+        self.end_seq: int | None = None
+
+        # What Tracker.expect() said: which part of its transfer it is, and which attempt at it.
+        self.known_part: int | None = None
+        self.attempt: int | None = None
 
         self.init: InitEvent | None = None
         """The latest INIT."""
@@ -123,50 +123,51 @@ class Session:
         """Kilobits per second, as measured."""
         self.path_mtu: int | None = None
         """Bytes."""
-        self.rtt_ms: int | None = None
-        """Milliseconds; the latest round-trip time."""
 
-        self.bytes_transferred = 0
-        """Bytes of this session that went over the network."""
-        self.bytes_written = 0
-        """Bytes of this session that were written at the destination."""
-        self.bytes_lost = 0
-        """Bytes of this session that were lost on the way."""
-        self.elapsed_usec = 0
-        """Microseconds since the session began, on its own clock."""
+        self.bytes_transferred: int = 0
+        self.bytes_written: int = 0
+        self.bytes_lost: int = 0
+        self.rtt_ms: int | None = None
+        self.elapsed_usec: int | None = None
         self.transferred_usec: int | None = None
-        """Microseconds; when bytes_transferred last grew. None if never."""
+        """Microseconds on the session's clock when bytes_transferred last grew; None if never."""
         self.written_usec: int | None = None
-        """Microseconds; when bytes_written last grew. None if never."""
+        """Microseconds on the session's clock when bytes_written last grew; None if never."""
 
         self.job_bytes: int | None = None
-        """Bytes; the job's size as it was calculated beforehand."""
-        # Count of the job's files, where they were counted beforehand.
-        self._job_files: int | None = None
+        """Size of the job in bytes, as it was calculated beforehand."""
+        self.job_files: int | None = None
+        """Count of the files of the job, as they were counted beforehand."""
 
-        self.filelist = Files(keep_files)
-        """Its files, and their sums."""
-        self.end_counts = (0, 0, 0)
-        """How many files DONE or ERROR counted beyond those that were seen: done, skipped, failed."""
-        # Bytes; what is at the destination at least, by DONE or ERROR.
+        self._files = SessionFiles(self, FileRegistry() if registry is None else registry, keep_files)
+        # Files that DONE or ERROR counted beyond those that were seen: done, skipped, failed.
+        self.end_counts: tuple[int, int, int] = (0, 0, 0)
+        # Bytes at the destination at least, by DONE or ERROR.
         self._end_bytes = 0
 
-        # Places on the session's clock and the bytes that had moved by then, for the present rate.
+        # Measurements: places on the session's clock, and bytes that had moved by then. Whether they are of TransferBytes.
         self._samples: deque[tuple[int, int]] = deque()
+        self._by_network = False
+        # Microseconds: the place of the latest measurement, and from where on one is kept.
+        self._measured_usec = 0
         self._next_sample_usec = 0
+        # The figures that were computed last, and after how many events; see Figures.
+        self._computed: dict[str, Any] = {}
+        self._computed_at = -1
 
     # -- what changes it
 
     def apply(self, event: Event) -> None:
-        """Bring the session up to date.
+        """Apply the next message of this session.
 
         Args:
-            event: the next message of this session. One that is not about its state is only counted.
+            event: one that does not concern the state of a session, such as a command, is only counted.
         """
         self.event_count += 1
-        # Nearly all messages are about a file of a session whose files move, which changes no state.
-        if self.state != "transferring" or not isinstance(event, FileEvent):
-            kind = type(event)
+        kind = event.__class__
+
+        # Change the state. Nearly all messages are about a file of a session whose files move already.
+        if self.state != "transferring" or kind not in _FILE_EVENTS:
             transitions = TRANSITIONS.get(kind)
             if transitions is None:
                 return
@@ -175,64 +176,73 @@ class Session:
                 self.error = None
             if isinstance(event, EndEvent):
                 self.end = event
-            elif not isinstance(event, FileEvent):
+            elif kind not in _FILE_EVENTS:
                 update = self._UPDATES.get(kind)
                 if update is not None:
                     update(self, event)
                 return
 
-        # The counters that messages about files and the end of a session have in common; each is the highest seen.
+        # Update the counters that messages about files and the end of a session have in common.
+        if TYPE_CHECKING:
+            assert isinstance(event, (FileEvent, EndEvent))
+        clock = self.elapsed_usec
         usec = event.elapsed_usec
-        if usec is None or usec < self.elapsed_usec:
-            usec = self.elapsed_usec
-        else:
+        timed = usec is not None and (clock is None or usec >= clock)
+        if timed:
             self.elapsed_usec = usec
+        else:
+            usec = clock
         sent = event.transfer_bytes
         if sent is not None and sent > self.bytes_transferred:
             self.bytes_transferred = sent
-            self.transferred_usec = usec
+            self.transferred_usec = usec or 0
         written = event.file_bytes
         if not isinstance(written, int):
             written = None
         elif written > self.bytes_written:
             self.bytes_written = written
-            self.written_usec = usec
+            self.written_usec = usec or 0
         lost = event.loss
         if lost is not None and lost > self.bytes_lost:
             self.bytes_lost = lost
         delay = event.delay
         if delay is not None:
             self.rtt_ms = delay
-        if usec >= self._next_sample_usec:
-            self._remember(usec)
 
-        if event is self.end:
-            self._apply_end(event)
+        # Measure the rate.
+        if timed and (sent is not None or (written is not None and not self._by_network)):
+            self._measured_usec = usec
+            if usec >= self._next_sample_usec or (sent is not None) is not self._by_network:
+                self._measure(usec, sent is not None)
+
+        # Apply the rest to the file, or to the whole session at its end.
+        if isinstance(event, FileEvent):
+            self._files.apply(event, usec, written, sent)
         else:
-            self.filelist.apply(event, usec, written, sent)  # type: ignore[arg-type]  # what is no end is about a file
+            self._apply_end(event)
 
-    def lose(self, before: Session | None = None) -> None:
-        """No more events will come: a session that has not ended is lost.
+    def mark_lost(self, before: Session | None = None) -> None:
+        """Mark the session as lost, unless it has ended.
 
         Args:
-            before: the session that was begun in its place; the loss is dated back to before it.
+            before: the session that began in its place; the end is dated back to before that one.
         """
         state = TRANSITIONS[None].get(self.state)
         if state is not None:
             self.state = state
-            self.ended_in = next(_moments) if before is None else before.began - 1
+            self.end_seq = next(_sequence) if before is None else before.start_seq - 1
+            self._computed_at = -1
 
-    def join(self, enlist: Callable[[FileState], bool]) -> None:
-        """Belong to a transfer from now on.
+    def join(self, registry: FileRegistry) -> None:
+        """Count the files of the session in a registry from now on.
 
         Args:
-            enlist: puts a new file of this session on the list of the transfer, and says if there was room.
+            registry: of the transfer that it belongs to.
         """
-        self.filelist.enlist = enlist
-
-    def leave(self) -> None:
-        """Belong to no transfer any more."""
-        self.filelist.leave()
+        if registry is not self._files.registry:
+            self._files.leave()
+            self._files.registry = registry
+            self._computed_at = -1
 
     def _apply_init(self, event: InitEvent) -> None:
         self.init = event
@@ -240,7 +250,7 @@ class Session:
     def _apply_session(self, event: SessionEvent) -> None:
         self.negotiated = event
         if event.cluster_num_nodes is not None:
-            self.filelist.clustered = event.cluster_num_nodes > 1
+            self._files.clustered = event.cluster_num_nodes > 1
         self._apply_rates(event)
 
     def _apply_notification(self, event: NotificationEvent) -> None:
@@ -248,50 +258,13 @@ class Session:
         self.bandwidth_kbps = _latest(event.bw_measurement, self.bandwidth_kbps)
         self.path_mtu = _latest(event.pmtu, self.path_mtu)
         self.job_bytes = _latest(event.pre_transfer_bytes, self.job_bytes)
-        self._job_files = _latest(event.pre_transfer_files, self._job_files)
+        self.job_files = _latest(event.pre_transfer_files, self.job_files)
 
     def _apply_rates(self, event: SessionEvent | NotificationEvent) -> None:
         self.target_rate_kbps = _latest(event.rate, self.target_rate_kbps)
         self.min_rate_kbps = _latest(event.min_rate, self.min_rate_kbps)
         self.policy = _latest(event.adaptive, self.policy)
         self.priority = _latest(event.priority, self.priority)
-
-    def _apply_end(self, event: EndEvent) -> None:
-        self.ended_in = next(_moments)
-        # Where reading began in the middle of a session, its end counts files that were not seen here.
-        skipped = max(self.files_skipped, event.transfers_skipped or 0)
-        failed = max(self.files_failed, event.transfers_failed or 0)
-        done = max(self.files_done, (event.transfers_passed or 0) - skipped)
-        files = self.filelist
-        self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
-        self._end_bytes = self._bytes_at_the_end()
-        if isinstance(event, ErrorEvent):
-            self.error = Failure(event.code or 0, event.description or "")
-
-    def _bytes_at_the_end(self) -> int:
-        """What is at the destination at least, where the files that were seen do not tell all of it.
-
-        FileBytes tells, but for files that were there already; it may count what was written twice, so that where the
-        whole session was seen it is believed up to the job's size only. What was written of a part says nothing of
-        another part.
-        """
-        files = self.filelist
-        if files.clustered or files.has_parts:
-            return 0
-        if self.state == "done" and self.job_bytes is not None:
-            return min(self.job_bytes, self.bytes_written + files.bytes_before)
-        if self.negotiated is None:
-            return self.bytes_written if self.job_bytes is None else min(self.job_bytes, self.bytes_written)
-        return 0
-
-    def _remember(self, usec: int) -> None:
-        """Remember how far the session is at this place on its clock, and forget what the rate does not need."""
-        samples = self._samples
-        samples.append((usec, self.bytes_transferred or self.bytes_written))
-        start = usec - RATE_WINDOW_USEC
-        while len(samples) > 2 and samples[1][0] <= start:
-            samples.popleft()
-        self._next_sample_usec = usec + RATE_STEP_USEC
 
     # What to do with an event without counters, once the state has changed.
     _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
@@ -300,12 +273,53 @@ class Session:
         NotificationEvent: _apply_notification,
     }
 
-    # -- what it is
+    def _apply_end(self, event: EndEvent) -> None:
+        self.end_seq = next(_sequence)
+        if isinstance(event, ErrorEvent):
+            self.error = Failure(event.code or 0, event.description or "")
+        # If reading began in the middle of a session, its end counts files that were not seen.
+        files = self._files.sums()
+        skipped = max(files.skipped + self.end_counts[1], event.transfers_skipped or 0)
+        failed = max(files.failed + self.end_counts[2], event.transfers_failed or 0)
+        done = max(files.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
+        self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
+        self._end_bytes = self._bytes_at_the_end(files.estimate - files.bytes, files.before, failed)
 
-    @property
-    def ended(self) -> bool:
-        """True when the session is done, failed or lost."""
-        return self.state in ENDED
+    def _bytes_at_the_end(self, missing: int, before: int, failed: int) -> int:
+        """Return the bytes at the destination at least, as the end of the session shows.
+
+        FileBytes counts what was written, perhaps more than once, so it is not believed beyond the size of the job, less
+        what is missing of the files that were seen. What was written of a part says nothing of the other parts.
+
+        Args:
+            missing: bytes that are missing of the files seen.
+            before: bytes that were there before, in files seen.
+            failed: count of the failed files.
+        """
+        files, job = self._files, self.job_bytes
+        if files.clustered or files.has_parts:
+            return 0
+        if self.state == "done" and job is not None:
+            if files.unknown_sizes and not failed:
+                return job  # DONE without a failure, and what was skipped is there
+            return min(max(0, job - missing), self.bytes_written + before)
+        if self.negotiated is None:
+            return self.bytes_written if job is None else min(job, self.bytes_written)
+        return 0
+
+    def _measure(self, usec: int, by_network: bool) -> None:
+        """Keep a measurement, and drop those that the present rate does not need."""
+        samples = self._samples
+        if by_network is not self._by_network:  # the first TransferBytes: FileBytes counted something else
+            self._by_network = by_network
+            samples.clear()
+        samples.append((usec, self._moved))
+        start = usec - RATE_WINDOW_USEC
+        while len(samples) > 2 and samples[1][0] <= start:
+            samples.popleft()
+        self._next_sample_usec = usec + RATE_STEP_USEC
+
+    # -- what it is
 
     @property
     def direction(self) -> str | None:
@@ -314,146 +328,116 @@ class Session:
 
     @property
     def user_str(self) -> str | None:
-        """What the application gave with ``-u``."""
+        """Text that the application gave with ``-u``."""
         return (self.negotiated and self.negotiated.user_str) or (self.init and self.init.user_str) or None
 
     @property
     def cookie(self) -> str | None:
-        """What the application gave as cookie."""
+        """Text that the application gave as cookie."""
         return (self.negotiated and self.negotiated.cookie) or (self.init and self.init.cookie) or None
 
     @property
     def xfer_id(self) -> str | None:
-        """The XferId of the tags: it groups the sessions of one transfer."""
+        """The XferId of the tags, which groups the sessions of one transfer."""
         return self.negotiated.xfer_id if self.negotiated else None
 
     @property
-    def node(self) -> int | None:
-        """ClusterNodeId: which part of a multi-session transfer this is; None for the only one."""
-        event = self.negotiated
-        return event.cluster_node_id if event and (event.cluster_num_nodes or 1) > 1 else None
+    def parts(self) -> int:
+        """ClusterNumNodes: count of the parts of the transfer that it is one of; 1 unless SESSION has more."""
+        return (self.negotiated.cluster_num_nodes if self.negotiated else None) or 1
+
+    @property
+    def part(self) -> int | None:
+        """Index of the part that it is, from 0: as Tracker.expect() said, else ClusterNodeId; None for the only one."""
+        if self.known_part is not None:
+            return self.known_part
+        return self.negotiated.cluster_node_id if self.negotiated and self.parts > 1 else None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was negotiated or reported more than its INIT and an error: until then it adds to no sum."""
+        reported = self.job_bytes is not None or self._files.has_begun or any(self.end_counts)
+        return reported or self.negotiated is not None or self.state == "done"
 
     # -- its files
 
     @property
     def files(self) -> dict[str, FileState]:
-        """Files by name: those in progress, and of the finished ones as many as keep_files says."""
-        return self.filelist.by_name
+        """Files by name: those in progress, and of the finished ones as many as keep_files says. Of two files of one
+        name in progress, the second has its FaspFileID as key."""
+        return self._files.by_name
 
     @property
     def files_in_progress(self) -> list[FileState]:
-        """The files in progress, in the order in which they started."""
-        return list(self.filelist.in_progress.values())
-
-    @property
-    def history(self) -> list[FileState]:
-        """All files in the order in which they started, also where a name came again; only with keep_files="all"."""
-        return self.filelist.history
+        """Files in progress, in the order in which they started."""
+        return list(self._files.in_progress.values())
 
     @property
     def failures(self) -> list[FileState]:
         """The first 1,000 failed files."""
-        return self.filelist.failures
+        return self._files.failures
 
-    @property
-    def files_done(self) -> int:
-        """Count of the files that are done, without those skipped."""
-        return self.filelist.done + self.end_counts[0]
-
-    @property
-    def files_skipped(self) -> int:
-        """Count of the skipped files."""
-        return self.filelist.skipped + self.end_counts[1]
-
-    @property
-    def files_failed(self) -> int:
-        """Count of the failed files."""
-        return self.filelist.failed + self.end_counts[2]
-
-    @property
-    def files_active(self) -> int:
-        """Count of the files in progress."""
-        return len(self.filelist.in_progress)
-
-    @property
-    def files_forgotten(self) -> int:
-        """Count of the files that were dropped unfinished: one of the same name began, or there were too many."""
-        return self.filelist.forgotten
-
-    # -- how far it is
-
-    @property
-    def bytes_done(self) -> int:
-        """Bytes at the destination, those from before a resume included."""
-        return max(self.filelist.bytes_done, self._end_bytes)
-
-    @property
-    def bytes_arrived(self) -> int:
-        """Of bytes_done, those that this session brought there."""
-        return max(0, self.bytes_done - self.filelist.bytes_before)
-
-    @property
-    def expected_bytes(self) -> int | None:
-        """Bytes; the job's size where it was calculated beforehand. Never less than the files seen so far."""
-        return None if self.job_bytes is None else max(self.job_bytes, self.filelist.estimated_bytes, self.bytes_done)
-
-    @property
-    def expected_files(self) -> int | None:
-        """Count; the job's files where they were counted beforehand."""
-        if self._job_files is None:
-            return None
-        return max(self._job_files, self.files_done + self.files_skipped + self.files_failed + self.files_active)
-
-    @property
-    def estimated_bytes(self) -> int:
-        """Bytes; best knowledge of the job's size: expected_bytes, or the sizes of the files seen so far."""
-        expected = self.expected_bytes
-        return max(self.filelist.estimated_bytes, self.bytes_done) if expected is None else expected
-
-    @property
-    def progress(self) -> float:
-        """From 0 to 1."""
-        return progress(self)
-
-    @property
-    def rate_kbps(self) -> float:
-        """Kilobits per second over the network during the last five seconds of the session's own clock."""
-        if not self._samples:
-            return 0.0
-        usec, moved = self._samples[0]
-        if len(self._samples) > 2 and self.elapsed_usec - usec > 2 * RATE_WINDOW_USEC:
-            usec, moved = self._samples[1]  # the first is from before a long pause, which is over
-        return kbps(self._moved - moved, self.elapsed_usec - usec)
-
-    @property
-    def latest_rate_kbps(self) -> float:
-        """Kilobits per second over the network right now: in the last 0.25 to 0.5 seconds of the session's own clock,
-        or since the message before where they come less often."""
-        if not self._samples:
-            return 0.0
-        usec, moved = self._samples[-2 if len(self._samples) > 1 else 0]
-        return kbps(self._moved - moved, self.elapsed_usec - usec)
-
-    @property
-    def average_rate_kbps(self) -> float:
-        """Kilobits per second over the network since the session began."""
-        return kbps(self._moved, self.elapsed_usec)
-
-    @property
-    def eta_seconds(self) -> float | None:
-        """Seconds until the end at the present rate; None where that is not known."""
-        if self.state == "done":
-            return 0.0
-        if self.ended:
-            return None
-        return eta(self.estimated_bytes - self.bytes_done, self.rate_kbps, self.average_rate_kbps)
+    # -- its figures
 
     @property
     def _moved(self) -> int:
-        return self.bytes_transferred or self.bytes_written
+        return self.bytes_transferred if self._by_network else self.bytes_written
+
+    def _compute(self) -> dict[str, Any]:
+        """Return the figures that are not attributes; see Figures."""
+        if self._computed_at != self.event_count:
+            self._computed = self._compute_now()
+            self._computed_at = self.event_count
+        return self._computed
+
+    def _compute_now(self) -> dict[str, Any]:
+        files = self._files.sums()
+        done, skipped, failed = self.end_counts
+        seen = files.done + files.skipped + files.failed + files.active
+        bytes_done = max(files.bytes, self._end_bytes)
+        estimated_bytes = max(files.estimate, bytes_done)
+        expected_bytes = None if self.job_bytes is None else max(self.job_bytes, estimated_bytes)
+        return {
+            "bytes_done": bytes_done,
+            "bytes_arrived": max(0, bytes_done - files.before),
+            "expected_bytes": expected_bytes,
+            "estimated_bytes": estimated_bytes if expected_bytes is None else expected_bytes,
+            "files_done": files.done + done,
+            "files_skipped": files.skipped + skipped,
+            "files_failed": files.failed + failed,
+            "files_active": files.active,
+            "expected_files": None if self.job_files is None else max(self.job_files, seen + sum(self.end_counts)),
+            "rate_kbps": self._rate_kbps(),
+            "average_rate_kbps": kbps(self._moved, self._measured_usec) if self._samples else None,
+        }
+
+    def _rate_kbps(self) -> float | None:
+        if not self._samples:
+            return None
+        usec, moved = self._samples[0]
+        if len(self._samples) > 2 and self._measured_usec - usec > 2 * RATE_WINDOW_USEC:
+            usec, moved = self._samples[1]  # the first is from before a long pause, which has ended
+        return kbps(self._moved - moved, self._measured_usec - usec)
+
+    @property
+    def latest_rate_kbps(self) -> float | None:
+        """Kilobits per second over the network in the last 0.25 to 0.5 seconds of the session's own clock, or since the
+        measurement before if they come less often. It takes two."""
+        if not self._samples:
+            return None
+        usec, moved = self._samples[-2 if len(self._samples) > 1 else 0]
+        return kbps(self._moved - moved, self._measured_usec - usec)
 
     def to_dict(self) -> dict[str, Any]:
-        """The state, ready for JSON; None where the stream has no value; without secrets."""
+        """Return the state ready for JSON, without secrets. What is None was not reported.
+
+        Example:
+            >>> session = Session("6f0a1f0e")
+            >>> session.apply(StatsEvent(file="a.mov", size=100, written=25, transfer_bytes=30, elapsed_usec=500_000))
+            >>> shown = session.to_dict()
+            >>> {name: shown[name] for name in ("id", "state", "progress", "bytes_done", "average_rate_kbps")}
+            {'id': '6f0a1f0e', 'state': 'transferring', 'progress': 0.25, 'bytes_done': 25, 'average_rate_kbps': 0.5}
+        """
         negotiated = self.negotiated or SessionEvent()
         texts = {
             "destination": ("Destination", negotiated.destination),
@@ -461,12 +445,12 @@ class Session:
             "cookie": ("Cookie", self.cookie),
         }
         about = {
-            "id": self.id,
+            "id": redact_words(self.id),
             "state": self.state,
             "error": self.error and self.error.to_dict(),
             "direction": self.direction,
             "user": negotiated.user,
-            "host": negotiated.host,
+            "host": negotiated.host and redact_text("Host", negotiated.host),
             "source": negotiated.source and [redact_text("Source", path) for path in negotiated.source],
             **{name: text and redact_text(wire, text) for name, (wire, text) in texts.items()},
             "xfer_id": self.xfer_id,
@@ -474,10 +458,10 @@ class Session:
             "min_rate_kbps": self.min_rate_kbps,
             "policy": self.policy,
         }
-        return {**about, **figures(self), "failures": [file.to_dict() for file in self.failures]}
+        return {**about, **self.figures_to_dict(), "failures": [file.to_dict() for file in self.failures]}
 
     def __repr__(self) -> str:
-        return f"<Session {self.id!r} {self.state}, {self.progress:.0%}>"
+        return f"<Session {redact_words(self.id)!r} {self.state}, {self.progress:.0%}>"
 
 
 def _latest(new: Any, old: Any) -> Any:

@@ -1,0 +1,281 @@
+"""The files of a transfer, each once, however many sessions and attempts know it.
+
+A file that one session knows is counted in the sums of that session. Once a second one names it (another part, or a later
+attempt), it becomes a ``SharedFile``: the bytes at the destination are the union of what each session has brought, and
+the registry counts it. A part of a file is a ``SharedFile`` at once, as the other parts may not have been seen yet.
+
+Files are known by name, and by FaspFileID where two have the same name.
+
+Cost
+    One look into a dict for the first message about a file. After that nothing for a file that one session knows, and
+    time proportional to the sessions that share it (at most MAX_MEMBERS) for one that several know. Memory is bounded:
+    the transfers of a tracker register MAX_NAMES files together. When there is no room, the oldest other transfer gives
+    up its names. Files that are not registered are summed by session; of the attempts at a part the one that got
+    furthest counts.
+"""
+
+from __future__ import annotations
+
+from faspmgr.tracking.figures import Totals
+from faspmgr.tracking.files import FileState, FileStatus, SessionFiles
+
+MAX_NAMES = 10_000
+"""Files that the transfers of a tracker register together. A limit for security: it bounds memory."""
+
+MAX_MEMBERS = 128
+"""Sessions that share a file and have not failed. A limit for security: it bounds the time that a message takes."""
+
+MAX_SPANS = 256
+"""Separate ranges of a file that earlier attempts have left. A limit for security: it bounds memory."""
+
+Span = tuple[int, int]
+"""First byte, and the byte after the last."""
+
+
+class Budget:
+    """How many files the transfers of a tracker may register together."""
+
+    def __init__(self) -> None:
+        self.left = MAX_NAMES
+        # The registries that have names, the oldest first.
+        self.registries: dict[FileRegistry, None] = {}
+
+
+class FileRegistry:
+    """The files of one transfer.
+
+    Args:
+        budget: shared with the other transfers of a tracker.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.totals = Totals()
+        """Sums over the files that several sessions know."""
+        self.parts_share = False
+        """Whether sessions that run side by side share a file."""
+        self._budget = Budget() if budget is None else budget
+        self._by_name: dict[str, FileState | SharedFile] = {}
+        # True once no more files are registered: it was closed, or has all the budget.
+        self._full = False
+
+    def find(self, owner: SessionFiles, name: str, file_id: str | None) -> FileState | None:
+        """Return the file of this name that a session began before, or None.
+
+        Args:
+            owner: the files of the session.
+            name: as the stream reports it.
+            file_id: its FaspFileID, if the stream has one.
+        """
+        known = self._by_name.get(self._key(name, file_id))
+        if known is None:
+            return None
+        for file in (known,) if isinstance(known, FileState) else known.members:
+            if file._owner is owner and file._totals is not owner.overflow and file._totals is not None:
+                return file
+        return None
+
+    def register(self, file: FileState, owner: SessionFiles) -> Totals:
+        """Add a file that a session begins.
+
+        Args:
+            file: not counted yet. If other sessions know it too, it gets the size that they have reported.
+            owner: the files of the session.
+
+        Returns:
+            The sums of the session that it is to be counted in.
+        """
+        name, by_name = file.name, self._by_name
+        if not name or (self._full and not by_name):
+            return owner.overflow
+        key = self._key(name, file.fasp_file_id)
+        known = by_name.get(key)
+        if known is None:
+            if self._full or not self._has_room():
+                return owner.overflow
+            self._budget.left -= 1
+            by_name[key] = file
+            return owner.exclusive
+        if isinstance(known, FileState):
+            other = known._owner
+            if other is None or other is owner or known._totals is not other.exclusive:  # dropped, or has left
+                by_name[key] = file
+                return owner.exclusive
+            self.share(known)
+            known = by_name[key]
+            assert isinstance(known, SharedFile)
+        if not known.has_room():
+            return owner.overflow
+        if file.size is None:
+            file.size = known.size
+        known.add(file)
+        return owner.shared
+
+    def share(self, file: FileState) -> None:
+        """Count a file of one session as one that others may share. One that is not registered stays as it is.
+
+        Args:
+            file: counted in the sums of its session.
+        """
+        owner, key = file._owner, self._key(file.name, file.fasp_file_id)
+        assert owner is not None
+        registered = self._by_name.get(key) is file
+        if file.name and not registered:
+            return
+        shared = SharedFile(self)
+        if registered:
+            self._by_name[key] = shared
+        if file.is_part:
+            self.parts_share = True
+        owner.move(file, owner.shared)
+        shared.add(file)
+
+    def close(self) -> None:
+        """Forget the names. What was merged so far stays so."""
+        self._budget.left += len(self._by_name)
+        self._budget.registries.pop(self, None)
+        self._by_name.clear()
+        self._full = True
+
+    def _key(self, name: str, file_id: str | None) -> str:
+        """Return the key of a file: its name, or its FaspFileID if another one has the name."""
+        known = self._by_name.get(name)
+        if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
+            return file_id
+        return name
+
+    def _has_room(self) -> bool:
+        """Whether one more name can be registered, after the oldest other registry has given up its names if needed."""
+        budget = self._budget
+        if not self._by_name:
+            budget.registries[self] = None
+        if budget.left <= 0:
+            oldest = next((registry for registry in budget.registries if registry is not self), None)
+            if oldest is None:
+                self._full = True
+                return False
+            oldest.close()
+        return True
+
+
+class SharedFile:
+    """One file that several sessions know, or a part of one that others may know.
+
+    Args:
+        registry: which counts it.
+    """
+
+    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "fasp_file_id", "members", "size")
+
+    def __init__(self, registry: FileRegistry) -> None:
+        self.fasp_file_id: str | None = None
+        """Its FaspFileID, if a session has one."""
+        self.size: int | None = None
+        """Bytes; the largest that a session has reported."""
+        self.members: list[FileState] = []
+        """The file in each session, except in those whose attempt was followed by another one."""
+        self._registry = registry
+        # The ranges that former members have brought.
+        self._left: list[Span] = []
+        # What is counted in the sums.
+        self._bytes = 0
+        self._estimate = 0
+        self._state: FileStatus = "transferring"
+        registry.totals.active += 1
+
+    def has_room(self) -> bool:
+        """Whether one more session may share the file, after the members whose attempt has failed are gone."""
+        stay = []
+        for file in self.members:
+            if _has_failed(file):
+                self._leave(file)
+            else:
+                stay.append(file)
+        self.members = stay
+        return len(stay) < MAX_MEMBERS
+
+    def add(self, file: FileState) -> None:
+        """Add what one more session knows."""
+        if self.members:
+            self._registry.parts_share = True
+        self.members.append(file)
+        self.fasp_file_id = self.fasp_file_id or file.fasp_file_id
+        file._shared = self
+        self.update()
+
+    def drop(self, file: FileState) -> None:
+        """Remove what a session has dropped, except for the bytes that it brought."""
+        self.members = [member for member in self.members if member is not file]
+        self._leave(file)
+        self.update()
+
+    def update(self) -> None:
+        """Merge what the sessions know, and correct the sums: one of them has changed."""
+        members = self.members
+        for file in members:
+            if file.size is not None and (self.size is None or file.size > self.size):
+                self.size = file.size
+        done, estimate = self._done_and_estimate()
+        if len(members) == 1 and members[0].is_whole:
+            estimate = done
+        states = {file.state for file in members}
+        state: FileStatus
+        if "failed" in states:
+            state = "failed"
+        elif "transferring" in states or not states or done < estimate:
+            state = "transferring"
+        else:
+            state = "skipped" if states == {"skipped"} else "done"
+        if (done, estimate, state) != (self._bytes, self._estimate, self._state):
+            totals = self._registry.totals
+            totals.bytes += done - self._bytes
+            totals.estimate += estimate - self._estimate
+            totals.count(self._state, -1)
+            totals.count(state)
+            self._bytes, self._estimate, self._state = done, estimate, state
+
+    def _done_and_estimate(self) -> tuple[int, int]:
+        """Return how many bytes are at the destination, and how many there will be."""
+        members = self.members
+        spans = [*self._left, *(file.span for file in members)]
+        # Of a part whose begin was not seen, as when reading began in the middle, there is only the count.
+        loose = [file.bytes_done for file in members if _is_loose(file)]
+        done = _length(spans) + sum(loose) - max(loose, default=0)
+        if members and all(file.is_range for file in members):
+            wanted = _length([*self._left, *((file.start_byte or 0, (file.end_byte or 0) + 1) for file in members)])
+            return min(done, wanted), wanted
+        if self.size is None:
+            return done, done
+        return min(done, self.size), self.size
+
+    def _leave(self, file: FileState) -> None:
+        """Keep only the range that a member has brought."""
+        file._shared = None
+        merged = _merged([*self._left, file.span])
+        if len(merged) <= MAX_SPANS:
+            self._left = merged
+
+
+def _has_failed(file: FileState) -> bool:
+    """Whether a later session that comes to the file is another attempt at it."""
+    assert file._owner is not None
+    session = file._owner.session
+    return session.state in ("failed", "lost") or (session.ended and file.state == "failed")
+
+
+def _is_loose(file: FileState) -> bool:
+    return not file.start_byte and not file.is_part and file.state == "transferring"
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """Return the spans in order, those that touch joined, without empty ones."""
+    merged: list[Span] = []
+    for start, stop in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        elif stop > start:
+            merged.append((start, stop))
+    return merged
+
+
+def _length(spans: list[Span]) -> int:
+    return sum(stop - start for start, stop in _merged(spans))
