@@ -10,7 +10,7 @@ tracker.py    which session an event belongs to, and which transfer a session
 """
 
 from faspmgr.tracking.filelist import KeepFiles
-from faspmgr.tracking.files import Failure, FileState
+from faspmgr.tracking.files import FileState
 from faspmgr.tracking.session import ENDED, TRANSITIONS, Session, SessionState
 from faspmgr.tracking.tracker import MAX_SESSIONS, Tracker
 from faspmgr.tracking.transfer import Transfer
@@ -19,7 +19,6 @@ __all__ = [
     "ENDED",
     "MAX_SESSIONS",
     "TRANSITIONS",
-    "Failure",
     "FileState",
     "KeepFiles",
     "Session",

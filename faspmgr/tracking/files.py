@@ -20,57 +20,12 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
-from faspmgr.protocol.codes import explain
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
 from faspmgr.protocol.redaction import redact_urls
 from faspmgr.tracking.figures import Totals, fraction
+from faspmgr.verdicts import Failure
 
 FileStatus = Literal["transferring", "done", "skipped", "failed"]
-
-
-@attrs.frozen
-class Failure:
-    """Why a session or a file failed: ascp's code and its own words, with what the table of codes adds.
-
-    Attributes:
-        code: error code of the message.
-        description: the message's own words; may be empty.
-
-    Example:
-        >>> str(Failure(19))
-        '19 AUTH: the login was refused'
-    """
-
-    code: int
-    description: str = ""
-
-    @property
-    def name(self) -> str:
-        """The vendor's name of the code, such as ``AUTH``."""
-        return explain(self.code).name
-
-    @property
-    def retryable(self) -> bool:
-        """True where another attempt makes sense."""
-        return explain(self.code).retryable
-
-    @property
-    def meaning(self) -> str:
-        """What the code means."""
-        return explain(self.code).meaning
-
-    @property
-    def advice(self) -> str:
-        """What to check first."""
-        return explain(self.code).advice
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON; without secrets."""
-        names = ("code", "name", "description", "retryable", "meaning", "advice")
-        return {name: getattr(self, name) for name in names} | {"description": redact_urls(self.description)}
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.name}: {self.description or self.meaning}"
 
 
 @attrs.define(init=False)

@@ -44,7 +44,8 @@ from faspmgr.protocol.events import (
 from faspmgr.protocol.redaction import redact_text
 from faspmgr.tracking.figures import eta, figures, kbps, progress
 from faspmgr.tracking.filelist import Files, KeepFiles
-from faspmgr.tracking.files import Failure, FileState
+from faspmgr.tracking.files import FileState
+from faspmgr.verdicts import Failure
 
 SessionState = Literal["connecting", "negotiated", "transferring", "done", "failed", "lost"]
 STATES: tuple[SessionState, ...] = ("connecting", "negotiated", "transferring", "done", "failed", "lost")

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.tracking.figures import Totals, eta, figures, kbps, progress
-from faspmgr.tracking.files import Failure
 from faspmgr.tracking.inventory import Inventory, Names
 from faspmgr.tracking.session import ENDED, Session, SessionState
-from faspmgr.verdicts import badness
+from faspmgr.verdicts import Failure, Outcome, Verdict, severity
 
 _UNFINISHED: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting")
 """The state of a transfer is the first of these that one of its sessions has; once all have ended that of the worst."""
@@ -171,7 +169,7 @@ class Transfer:
         state: SessionState = next((state for state in _UNFINISHED if state in states), "connecting")
         error = None
         if states and states <= ENDED:
-            worst = max(current, key=_badness)
+            worst = max(current, key=lambda session: severity(session.state, session.error))
             state, error = worst.state, worst.error
         moving = [session for session in current if not session.ended or state in ENDED]
         files = self._files(chains, done=state == "done")
@@ -242,7 +240,7 @@ class Transfer:
 
     @property
     def state(self) -> SessionState:
-        """That of the session which is least far; once all have ended that of the worst, see verdicts.badness."""
+        """That of the session which is least far; once all have ended that of the worst, see verdicts.severity."""
         return self._now.state
 
     @property
@@ -254,6 +252,11 @@ class Transfer:
     def error(self) -> Failure | None:
         """That of the session whose state is the transfer's; None unless it failed."""
         return self._now.error
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it is in progress."""
+        return Outcome(cast(Verdict, self.state), self.error) if self.ended else None
 
     # -- how far it is
 
@@ -374,10 +377,6 @@ def _add_unlisted(sums: Totals, chain: list[Session]) -> None:
     furthest = max(lists, key=lambda each: each.done + each.skipped)
     sums.done += furthest.done
     sums.skipped += furthest.skipped
-
-
-def _badness(session: Session) -> int:
-    return badness(session.state, cancelled=session.error is not None and session.error.code == USER_CANCEL)
 
 
 def _reached(chain: list[Session], name: str) -> int | None:
