@@ -1,7 +1,7 @@
-"""Every exception of faspmgr, in one place.
+"""The exceptions that leave faspmgr, and their tree.
 
-A class may stand here if faspmgr raises it; no other module defines an exception. This module is a leaf: it imports no
-room. Every exception can be pickled and copied with its attributes, as multiprocessing and asyncio need it.
+Every one can be pickled and copied with its attributes, as multiprocessing and asyncio need it. What never leaves the
+command line or the simulator is defined there.
 
 ::
 
@@ -10,17 +10,9 @@ room. Every exception can be pickled and copied with its attributes, as multipro
     ├── CaptureError (ValueError)           a source that cannot be read to its end
     ├── SpecError (ValueError)              a transfer spec that cannot be run
     ├── AscpError (OSError)                 ascp cannot be used
-    │   ├── AscpNotFoundError               no ascp where one was looked for
-    │   └── TransferError                   a session has ended, and can do no more
-    ├── FileTransferError                   a file of a session has failed
-    ├── CommandError                        ends a command of the command line with a line and an exit status
-    └── SimulatorError                      of the simulated ascp; none of them leaves it
-        ├── FaultError (ValueError)         FASPMGR_ASCP_FAULT names an unknown fault
-        ├── OptionError (ValueError)        a command line that ascp would refuse
-        ├── FileError                       a file cannot be moved
-        ├── SessionOverError                the session ends in ERROR
-        ├── ShutdownError                   a persistent session ends at once
-        └── CutOffError                     a synthetic stream breaks off
+    │   ├── AscpNotFoundError               no ascp at the place that was named, or none was found
+    │   └── TransferError                   a session has ended, and accepts no more requests
+    └── FileTransferError                   a file of a session has failed
 
 Each is also the builtin in brackets, so that ``except ValueError`` and ``except OSError`` catch it. An invalid argument
 is a plain ValueError or TypeError, a connection that fails a plain ConnectionError.
@@ -28,15 +20,7 @@ is a plain ValueError or TypeError, a connection that fails a plain ConnectionEr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from faspmgr.verdicts import ExitStatus
-
-if TYPE_CHECKING:  # for type checkers alone: at run time this module imports no room
-    from faspmgr.manager.handles import FileHandle
-    from faspmgr.manager.result import Result
-    from faspmgr.manager.streams import FileStream
-    from faspmgr.protocol.problems import Problem
+from typing import Any
 
 
 class FaspmgrError(Exception):
@@ -56,9 +40,8 @@ class ProtocolError(FaspmgrError, ValueError):
     """The first problem of a stream that is read in strict mode.
 
     Attributes:
-        problem: the Problem.
-        results: what the ``feed()`` or ``close()`` that raises had already made, Frames or Events, so that nothing
-            that came before the problem is lost.
+        problem: the ``faspmgr.Problem``.
+        results: the Frames or Events that the ``feed()`` or ``close()`` that raises had made before the problem.
 
     Example:
         >>> from faspmgr import Parser
@@ -69,9 +52,9 @@ class ProtocolError(FaspmgrError, ValueError):
         noise 4 [DoneEvent()]
     """
 
-    def __init__(self, problem: Problem, results: list[Any] | None = None) -> None:
+    def __init__(self, problem: Any, results: list[Any] | None = None) -> None:
         super().__init__(problem)
-        self.problem = problem
+        self.problem: Any = problem
         self.results: list[Any] = [] if results is None else results
 
     def __str__(self) -> str:
@@ -91,11 +74,11 @@ class CaptureError(FaspmgrError, ValueError):
 
 
 class SpecError(FaspmgrError, ValueError):
-    """A transfer spec that cannot be run. The text is one line: the property, a colon, and what is wrong with it.
+    """A transfer spec that cannot be run. The text is one line: property, colon, problem.
 
     Attributes:
         property: the name of the property, such as ``target_rate_kbps`` or ``paths[3].source``.
-        problem: what is wrong, without any value that is secret.
+        problem: the problem, without secrets.
 
     Example:
         >>> from faspmgr import TransferSpec
@@ -127,7 +110,7 @@ class AscpError(FaspmgrError, OSError):
 
 
 class AscpNotFoundError(AscpError):
-    """No ascp where one was looked for.
+    """No ascp at the place that was named, or none was found.
 
     Example:
         >>> from faspmgr.ascp import find_ascp
@@ -138,99 +121,27 @@ class AscpNotFoundError(AscpError):
 
 
 class TransferError(AscpError):
-    """A session has ended, and can do no more: before it was negotiated, or before what was asked of it.
+    """A session has ended, and accepts no more requests: before it was negotiated, or before a request was done.
 
     Attributes:
-        result: how it ended; None where its end is not over yet.
+        result: the ``faspmgr.Result``; None while ascp has not exited.
     """
 
-    def __init__(self, message: str, result: Result | None = None) -> None:
+    def __init__(self, message: str, result: Any = None) -> None:
         super().__init__(message)
-        self.result = result
+        self.result: Any = result
 
 
 class FileTransferError(FaspmgrError):
-    """A file of a session has failed. The text is one line: the path that was asked for, and why.
+    """A file of a session has failed. The text is one line: the requested path, and why.
 
     Attributes:
-        handle: the FileHandle or FileStream. In a copy of the error it is one that shows how the file stood, and cannot
-            be waited for.
-        code: the error code of ascp; None where it reported none, such as where its session has ended.
+        handle: the ``faspmgr.FileHandle`` or ``faspmgr.FileStream``. In a copy of the error it has the state of the
+            file at that time, and cannot be awaited.
+        code: the error code of ascp; None if it reported none, for example because its session had ended.
     """
 
-    def __init__(self, message: str, handle: FileHandle | FileStream | None = None, code: int | None = None) -> None:
+    def __init__(self, message: str, handle: Any = None, code: int | None = None) -> None:
         super().__init__(message)
-        self.handle = handle
+        self.handle: Any = handle
         self.code = code
-
-
-class CommandError(FaspmgrError):
-    """Ends a command of the command line with one line on standard error and an exit status.
-
-    Attributes:
-        status: the exit status.
-    """
-
-    def __init__(self, message: str, status: ExitStatus = ExitStatus.USAGE) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class SimulatorError(FaspmgrError):
-    """The base of what the simulated ascp raises for itself."""
-
-
-class FaultError(SimulatorError, ValueError):
-    """FASPMGR_ASCP_FAULT names an unknown fault."""
-
-
-class OptionError(SimulatorError, ValueError):
-    """A command line that ascp would refuse. The text is the line that ascp writes to standard error.
-
-    Attributes:
-        unknown: whether ascp has no such option; it prints its usage then.
-    """
-
-    def __init__(self, message: str, unknown: bool = False) -> None:
-        super().__init__(message)
-        self.unknown = unknown
-
-
-class FileError(SimulatorError):
-    """A file cannot be moved.
-
-    Attributes:
-        code: the Code of its FILEERROR.
-        description: the Description of its FILEERROR.
-    """
-
-    def __init__(self, code: int, description: str) -> None:
-        super().__init__(code, description)
-        self.code = code
-        self.description = description
-
-    def __str__(self) -> str:
-        return self.description
-
-
-class SessionOverError(SimulatorError):
-    """The session ends in ERROR.
-
-    Attributes:
-        refusal: why: code, description, and how far ascp gets before it finds out.
-    """
-
-    def __init__(self, refusal: Any) -> None:
-        super().__init__(refusal)
-        self.refusal = refusal  # simulator.messages.Refusal, which this module must not know
-
-    def __str__(self) -> str:
-        return str(self.refusal.description)
-
-
-class ShutdownError(SimulatorError):
-    """A persistent session ends at once."""
-
-
-class CutOffError(SimulatorError):
-    """A synthetic stream breaks off."""

@@ -1,43 +1,19 @@
-"""How a transfer can end, in one word, and the exit status that means the same to a script.
-
-A line of code may stand here if it is a word for a result, a status for a result, or what connects the two. This module
-is a leaf: it imports no room.
-"""
+"""How a transfer ended: its Outcome, from which headline, JSON and exit status are made."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
+
+import attrs
+
+from faspmgr.exit_status import ExitStatus
+from faspmgr.protocol.codes import USER_CANCEL, ErrorCode, explain
+from faspmgr.protocol.redaction import redact_urls
 
 Verdict = Literal["done", "failed", "lost", "not started"]
 """done: ascp reported DONE. failed: it reported ERROR. lost: it ended without a result. not started: it could not be
 started, or never connected."""
-
-
-class ExitStatus(enum.IntEnum):
-    """The exit statuses of the command line.
-
-    Example:
-        >>> EXIT_STATUS["lost"]
-        <ExitStatus.NO_RESULT: 3>
-    """
-
-    DONE = 0
-    """Done; for ``decode`` and ``check``: nothing wrong that was asked about."""
-    FAILED = 1
-    """The transfer failed."""
-    USAGE = 2
-    """Wrong usage, or a file that cannot be read or written."""
-    NO_RESULT = 3
-    """The stream ended without a result."""
-    MALFORMED = 4
-    """Malformed input: ``check``, and anything with ``--strict``."""
-    NOT_STARTED = 5
-    """ascp could not be started, or never connected."""
-    INTERRUPTED = 130
-    """Interrupted by a signal."""
-
 
 EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
     "done": ExitStatus.DONE,
@@ -47,56 +23,143 @@ EXIT_STATUS: Mapping[Verdict, ExitStatus] = {
 }
 """The exit status for each verdict."""
 
+_SEVERITY = ("done", "not started", "cancelled", "lost", "failed")
 
-def exit_status(verdict: Verdict, interrupted: bool = False) -> ExitStatus:
-    """Give the exit status for how a transfer ended.
 
-    Args:
-        verdict: how it ended.
-        interrupted: it was asked to stop. What is done nevertheless is done.
+@attrs.frozen
+class Failure:
+    """Why a session or a file failed: ascp's code and description, with what the table of codes adds.
+
+    Attributes:
+        code: error code of the message.
+        description: the message's own words; may be empty.
 
     Example:
-        >>> exit_status("lost"), exit_status("lost", interrupted=True), exit_status("done", interrupted=True)
-        (<ExitStatus.NO_RESULT: 3>, <ExitStatus.INTERRUPTED: 130>, <ExitStatus.DONE: 0>)
+        >>> str(Failure(19))
+        '19 AUTH: the login was refused'
     """
-    return ExitStatus.INTERRUPTED if interrupted and verdict != "done" else EXIT_STATUS[verdict]
+
+    code: int
+    description: str = ""
+
+    @property
+    def name(self) -> str:
+        """The vendor's name of the code, such as ``AUTH``."""
+        return self._known.name
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt makes sense."""
+        return self._known.retryable
+
+    @property
+    def meaning(self) -> str:
+        """The meaning of the code."""
+        return self._known.meaning
+
+    @property
+    def advice(self) -> str:
+        """What to check first, for this code and description."""
+        return self._known.advice
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether ascp reported that it was cancelled."""
+        return self.code == USER_CANCEL
+
+    @property
+    def _known(self) -> ErrorCode:
+        return explain(self.code)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the failure as a JSON-ready dict, without secrets.
+
+        Example:
+            >>> Failure(25, "No space left on device").to_dict()  # doctest: +NORMALIZE_WHITESPACE
+            {'code': 25, 'name': 'NO_SPACE_LEFT', 'description': 'No space left on device', 'retryable': False,
+             'meaning': 'the disk is full', 'advice': "Free disk space at the destination, check the user's quota there,
+             and start again with -k 1 to resume."}
+        """
+        names = ("code", "name", "description", "retryable", "meaning", "advice")
+        return {name: getattr(self, name) for name in names} | {"description": redact_urls(self.description)}
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}: {self.description or self.meaning}"
 
 
-def badness(verdict: str, cancelled: bool = False) -> int:
-    """Place how the parts of one transfer ended: that of the worst is how the transfer ended.
+@attrs.frozen
+class Outcome:
+    """How a transfer ended.
 
-    Whoever has started the parts cancels them where one of them fails or is lost. So a part that was cancelled is less
-    bad than the one that was the reason.
+    Attributes:
+        verdict: done, failed (ascp reported ERROR), lost (it ended without a result) or not started (it could not be
+            started, or never connected).
+        error: what ascp reported; None if it reported no error.
+        reason: what else there is to report, in one line; empty if nothing.
+        interrupted: whether it was asked to stop.
+
+    Example:
+        >>> str(Outcome("failed", Failure(44, "no route"), "2 of 2 attempts"))
+        'failed: 44 PMTU_BRTT_ERROR: no route; 2 of 2 attempts'
+    """
+
+    verdict: Verdict
+    error: Failure | None = None
+    reason: str = ""
+    interrupted: bool = False
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the command line. A transfer that is done is done, interrupted or not."""
+        return ExitStatus.INTERRUPTED if self.interrupted and self.verdict != "done" else EXIT_STATUS[self.verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as a JSON-ready dict, without secrets.
+
+        Example:
+            >>> Outcome("lost", reason="1 of 2 parts seen").to_dict()
+            {'verdict': 'lost', 'error': None, 'reason': '1 of 2 parts seen', 'interrupted': False}
+        """
+        error = self.error and self.error.to_dict()
+        return {"verdict": self.verdict, "error": error, "reason": self.reason, "interrupted": self.interrupted}
+
+    def __str__(self) -> str:
+        because = "; ".join(filter(None, [str(self.error) if self.error else "", self.reason]))
+        return f"{self.verdict}: {because}" if because else self.verdict
+
+
+def severity(verdict: str, error: Failure | None = None) -> int:
+    """Rank how the parts of one transfer ended: the transfer ends as its worst part does.
+
+    When a part fails or is lost, the others are cancelled. So a cancelled part is less bad than the one that caused it.
 
     Args:
         verdict: of a part, or the state in which a session ended.
-        cancelled: what it reported was that it was cancelled.
+        error: what it reported; ``None`` for parts that are not cancelled for each other, such as whole transfers.
 
     Returns:
         A number, higher for what is worse.
 
     Example:
-        >>> max([("done", False), ("failed", True), ("lost", False)], key=lambda part: badness(*part))
-        ('lost', False)
+        >>> max([("done", None), ("failed", Failure(28)), ("lost", None)], key=lambda part: severity(*part))
+        ('lost', None)
     """
-    order = ("done", "not started", "cancelled", "lost", "failed")
-    return order.index("cancelled" if cancelled else verdict)
+    return _SEVERITY.index("cancelled" if error and error.cancelled else verdict)
 
 
-def verdict_of(states: Iterable[str]) -> Verdict:
-    """Give the verdict on several transfers together.
+def combine(outcomes: Iterable[Outcome | None]) -> Outcome:
+    """Combine the outcomes of several transfers: the worst one, with the reasons of all.
 
     Args:
-        states: the state of each, as ``Transfer.state``.
+        outcomes: one for each transfer; None for a transfer in progress, which counts as lost.
 
     Returns:
-        failed if one failed, done if all are done, else lost; lost also where there is no transfer at all.
+        One Outcome; lost if there is no transfer at all.
 
     Example:
-        >>> verdict_of(["done", "failed", "lost"]), verdict_of(["done", "transferring"]), verdict_of([])
-        ('failed', 'lost', 'lost')
+        >>> combine([Outcome("done"), Outcome("failed", Failure(25)), Outcome("lost", reason="1 of 2 parts seen")])
+        Outcome(verdict='failed', error=Failure(code=25, description=''), reason='1 of 2 parts seen', interrupted=False)
     """
-    found = set(states)
-    if "failed" in found:
-        return "failed"
-    return "done" if found == {"done"} else "lost"
+    ended = [outcome or Outcome("lost") for outcome in outcomes] or [Outcome("lost")]
+    worst = max(ended, key=lambda outcome: severity(outcome.verdict))
+    return attrs.evolve(worst, reason="; ".join(dict.fromkeys(filter(None, (outcome.reason for outcome in ended)))))

@@ -181,7 +181,7 @@ async def run_here(plan: Plan) -> tuple[int, str, dict[str, Any]]:
         acting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await acting
-    line = headline(result.verdict, result.error, result.reason, result.interrupted, result.transfer)
+    line = headline(result, result.transfer)
     return int(result.status), line, json.loads(json.dumps(result.to_dict()))
 
 

@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from faspmgr.ascp import SPEC_PROPERTIES
+from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import codes as log_codes
 from faspmgr.logs import fields as log_fields
 from faspmgr.manager.stopping import STOP_STEPS, StopRule
@@ -26,7 +27,6 @@ from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES
 from faspmgr.tracking.session import STATES, TRANSITIONS
-from faspmgr.verdicts import ExitStatus
 
 
 class Table(NamedTuple):

@@ -15,7 +15,6 @@ of it but the recorder. Memory does not grow with the size of a source.
 """
 
 # The public names of this room, once: each "as" says that the name is public.
-from faspmgr.captures.connections import RunResult as RunResult
 from faspmgr.captures.divider import MakeReader as MakeReader
 from faspmgr.captures.divider import OnProblem as OnProblem
 from faspmgr.captures.divider import Piece as Piece

@@ -39,8 +39,7 @@ import attrs
 
 from faspmgr.errors import CaptureError
 from faspmgr.jsontext import to_json
-from faspmgr.tracking import Failure
-from faspmgr.verdicts import Verdict
+from faspmgr.verdicts import Failure, Outcome, Verdict
 
 SUFFIX = ".connections"
 """What the name of the file ends in."""
@@ -53,16 +52,6 @@ MAX_FILE_BYTES = 1 << 26
 """Bytes of the file. A limit for security: it bounds memory and time."""
 MAX_TEXT_CHARS = 2_500
 """Characters of a reason or a description that are written; two of them fit into a line, of two escapes each."""
-
-
-@attrs.frozen
-class RunResult:
-    """How the run that was recorded ended; the attributes are those of ``faspmgr.Result``."""
-
-    verdict: Verdict
-    error: Failure | None = None
-    reason: str = ""
-    interrupted: bool = False
 
 
 @attrs.frozen
@@ -88,7 +77,7 @@ class End:
     offset: int
 
 
-Fact = Begin | End | RunResult
+Fact = Begin | End | Outcome
 
 
 def connections_path(path: str) -> str | None:
@@ -145,11 +134,13 @@ class ConnectionsWriter:
         """A connection has ended."""
         self._write("end", {"connection": connection, "offset": offset})
 
-    def result(self, result: RunResult) -> None:
+    def result(self, outcome: Outcome) -> None:
         """The run is over."""
-        error = result.error and {"code": result.error.code, "description": result.error.description[:MAX_TEXT_CHARS]}
-        about = {"verdict": result.verdict, "reason": result.reason[:MAX_TEXT_CHARS], "interrupted": result.interrupted}
-        self._write("result", {**about, "error": error})
+        error = outcome.error
+        shown = error and {"code": error.code, "description": error.description[:MAX_TEXT_CHARS]}
+        reason = outcome.reason[:MAX_TEXT_CHARS]
+        about = {"verdict": outcome.verdict, "reason": reason, "interrupted": outcome.interrupted, "error": shown}
+        self._write("result", about)
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
@@ -322,7 +313,7 @@ def _is_plain_name(file: object) -> bool:
     return isinstance(file, str) and 0 < len(file) <= 255 and file[0] != "." and not set(file) & set("/\\:\0")
 
 
-def _result(about: dict[str, Any]) -> RunResult:
+def _result(about: dict[str, Any]) -> Outcome:
     verdict, reason, interrupted, error = (about.get(name) for name in ("verdict", "reason", "interrupted", "error"))
     if verdict not in get_args(Verdict) or not isinstance(reason, str) or not isinstance(interrupted, bool):
         raise ValueError("invalid result")
@@ -331,4 +322,4 @@ def _result(about: dict[str, Any]) -> RunResult:
         if not isinstance(error, dict) or not isinstance(description := error.get("description"), str):
             raise ValueError("invalid result")
         failure = Failure(_count(error, "code"), description)
-    return RunResult(cast(Verdict, verdict), failure, reason, interrupted)
+    return Outcome(cast(Verdict, verdict), failure, reason, interrupted)

@@ -28,12 +28,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from faspmgr.captures.connections import SUFFIX, Begin, Connections, Fact, RunResult, connections_path
+from faspmgr.captures.connections import SUFFIX, Begin, Connections, Fact, connections_path
 from faspmgr.captures.divider import Divider, MakeReader, OnProblem, Piece, Stream
 from faspmgr.captures.feed import pump
 from faspmgr.captures.sources import GZIP_MAGIC, Source, chunks
 from faspmgr.captures.unwrap import Unwrap
 from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.verdicts import Outcome
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ class Recorded:
         self, path: str, warn: Callable[[str, str], object], *, follow: bool = False, unwrap: Unwrap = None
     ) -> None:
         self.path = path
-        self.results: dict[str, RunResult] = {}
+        self.results: dict[str, Outcome] = {}
         self.running = False
         self._warn = warn
         self._follow = follow
@@ -112,7 +113,7 @@ class Recorded:
             try:
                 with contextlib.closing(Connections(beside)) as connections:
                     facts = connections.read_all()
-                _check_length(path, max((fact.offset for fact in facts if not isinstance(fact, RunResult)), default=0))
+                _check_length(path, max((fact.offset for fact in facts if not isinstance(fact, Outcome)), default=0))
             except FileNotFoundError:
                 return Step(path, functools.partial(self._read_whole, path, alone))
             except CaptureError as error:
@@ -181,7 +182,7 @@ class Recorded:
         yield from divider.end()
 
     def _accept(self, divider: Divider[T], fact: Fact) -> None:
-        if isinstance(fact, RunResult):
+        if isinstance(fact, Outcome):
             self.results[divider.recording] = fact
             self.running = False
         else:
@@ -229,13 +230,13 @@ class Recorded:
                 if file not in files:  # or is a link
                     raise CaptureError(f"no file {fact.file!r} in the directory")
                 begun[fact.connection] = file
-            if not isinstance(fact, RunResult):
+            if not isinstance(fact, Outcome):
                 _check_length(os.path.join(self.path, begun[fact.connection]), fact.offset)
         files -= set(begun.values())
 
         steps = []
         for fact in facts:
-            if isinstance(fact, RunResult):
+            if isinstance(fact, Outcome):
                 self.results[recording] = fact
                 continue
             stream = Stream(recording, fact.connection)

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from faspmgr.captures.connections import SUFFIX, ConnectionsWriter, RunResult, connections_path
+from faspmgr.captures.connections import SUFFIX, ConnectionsWriter, connections_path
+from faspmgr.verdicts import Outcome
 
 
 class Recorder:
@@ -187,7 +188,7 @@ class Recording:
         if tap.recorder is not self._shared:
             self._close(tap.recorder)
 
-    def close(self, result: RunResult | None = None) -> None:
+    def close(self, result: Outcome | None = None) -> None:
         """End all connections, and close all files. Never raises; closing twice is harmless.
 
         Args:

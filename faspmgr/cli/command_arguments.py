@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import click
 
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.options import RATE
 from faspmgr.cli.text import printable
-from faspmgr.errors import CommandError
 from faspmgr.protocol import commands
 from faspmgr.protocol.fields import POLICIES
 from faspmgr.protocol.frames import MAX_PAYLOAD_BYTES

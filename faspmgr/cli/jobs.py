@@ -36,10 +36,10 @@ from typing import IO, Any, NoReturn, Self, TypeAlias
 import attrs
 
 from faspmgr.cli import output
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.interruption import SIGNALS
 from faspmgr.cli.reading import Reading
-from faspmgr.errors import CommandError
-from faspmgr.verdicts import ExitStatus
+from faspmgr.exit_status import ExitStatus
 
 AHEAD = 2
 """For each process that reads, how many files may have been read whose turn has not come."""

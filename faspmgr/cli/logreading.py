@@ -16,12 +16,12 @@ from faspmgr.captures import chunks
 from faspmgr.cli.reading import name_of
 from faspmgr.cli.text import printable, size
 from faspmgr.errors import CaptureError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import LogReader, LogRecord
 from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS
 from faspmgr.logs.rotation import expand, ordered
 from faspmgr.logs.times import written_at
 from faspmgr.reading import HEADER
-from faspmgr.verdicts import ExitStatus
 
 
 class Batch(NamedTuple):

@@ -19,9 +19,9 @@ import click
 from click.shell_completion import shell_complete
 
 from faspmgr._version import __version__
-from faspmgr.errors import CommandError
+from faspmgr.cli.command_error import CommandError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol import speedups
-from faspmgr.verdicts import ExitStatus
 
 COMMANDS = {
     "decode": "messages as JSON Lines, CSV, text or bytes",

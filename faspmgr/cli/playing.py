@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from faspmgr.cli import output
-from faspmgr.errors import CommandError
+from faspmgr.cli.command_error import CommandError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.simulator import link, player
-from faspmgr.verdicts import ExitStatus
 
 F = TypeVar("F", bound=Callable[..., Any])
 

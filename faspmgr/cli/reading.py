@@ -19,11 +19,12 @@ from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 from faspmgr.reading import EventReader, recognise
-from faspmgr.verdicts import ExitStatus
+from faspmgr.verdicts import Outcome
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class Reading:
                 raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
     @property
-    def results(self) -> dict[str, captures.RunResult]:
+    def results(self) -> dict[str, Outcome]:
         """How the recorded runs have ended that pieces() has read, by the recording in their streams."""
         return {name: result for recorded in self.recorded for name, result in recorded.results.items()}
 

@@ -1,7 +1,4 @@
-"""What a command reads, tracked, and how its transfers ended: as the recorded run said, else as the stream shows.
-
-A line of code may stand here if it brings the two together.
-"""
+"""How the transfers of what a command reads ended: as the recorded run reported it, else as the stream shows."""
 
 from __future__ import annotations
 
@@ -13,14 +10,14 @@ from faspmgr.cli.reading import Reading
 from faspmgr.cli.text import Ending
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Session, Tracker
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, Verdict, exit_status, verdict_of
+from faspmgr.verdicts import Outcome, combine
 
 
 class Retold:
-    """What is read, tracked.
+    """A source, tracked.
 
     Args:
-        source: what is read.
+        source: the source.
 
     Attributes:
         tracker: the state.
@@ -29,13 +26,13 @@ class Retold:
     def __init__(self, source: Reading) -> None:
         self.tracker = Tracker()
         self._source = source
-        # The recording that each session is of.
+        # The recording of each session.
         self._recordings: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
-        # The recordings of which there were events.
-        self._told: set[str] = set()
+        # The recordings that had events.
+        self._seen: set[str] = set()
 
     def pieces(self) -> Iterator[Piece[Event]]:
-        """Give what was read after it was tracked."""
+        """Yield each piece after its events were applied."""
         tracker = self.tracker
         for piece in self._source.pieces(self._source.make_event_reader):
             stream = piece.stream
@@ -45,57 +42,36 @@ class Retold:
                 if stream and session is not latest:
                     latest = session
                     self._recordings[session] = stream.recording
-                    self._told.add(stream.recording)
+                    self._seen.add(stream.recording)
             if piece.ended:
                 tracker.end(stream)
             yield piece
 
     def endings(self) -> list[Ending]:
-        """How each transfer ended, and each recorded run of which there is no transfer."""
+        """Return how each transfer ended, and each recorded run that has no transfer."""
         return [ending for ending, _counts in self._endings()]
 
-    def recorded_result(self) -> Ending | None:
-        """How the recorded runs ended, in one; None if no result was recorded."""
-        if not self._source.results:
-            return None
-        endings = self._counted()
-        return Ending(
-            self._verdict(endings),
-            next((ending.error for ending in endings if ending.error), None),
-            "; ".join(dict.fromkeys(ending.reason for ending in endings if ending.reason)),
-            any(ending.interrupted for ending in endings),
-        )
+    def outcome(self) -> Outcome:
+        """Return how all that was read ended, in one. The result of a recorded run covers the whole recording."""
+        return combine(outcome for (outcome, _transfer), counts in self._endings() if counts)
 
-    def status(self) -> ExitStatus:
-        """The exit status: of a recorded run that of the run."""
-        endings = self._counted()
-        verdict = self._verdict(endings)
-        return exit_status(verdict, endings[0].interrupted) if len(endings) == 1 else EXIT_STATUS[verdict]
-
-    def _counted(self) -> list[Ending]:
-        return [ending for ending, counts in self._endings() if counts]
-
-    def _verdict(self, endings: list[Ending]) -> Verdict:
-        if len(endings) == 1 and endings[0].verdict == "not started":
-            return "not started"
-        return verdict_of(ending.verdict for ending in endings)
+    def recorded_outcome(self) -> Outcome | None:
+        """Return the outcome if it has the result of a recorded run, else None."""
+        return self.outcome() if self._source.results else None
 
     def _endings(self) -> list[tuple[Ending, bool]]:
-        """How each transfer ended, and whether that counts: the result of a run covers all that was recorded of it."""
+        """Return how each transfer ended, and whether that counts."""
         results = self._source.results
         covered: set[str] = set()
-        endings = []
+        endings: list[tuple[Ending, bool]] = []
         for transfer in self.tracker.transfers.values():
-            # Where several recordings have attempts at it, the latest counts.
-            of = [self._recordings[session] for session in transfer.sessions if session in self._recordings]
-            result = results.get(of[-1]) if of else None
-            if result and of[-1] not in covered:
-                covered.add(of[-1])
-                about = (result.verdict, result.error, result.reason, result.interrupted)
-                endings.append((Ending(*about, transfer), True))
+            # If several recordings have attempts at it, the latest counts.
+            names = [self._recordings[session] for session in transfer.sessions if session in self._recordings]
+            result = results.get(names[-1]) if names else None
+            if result and names[-1] not in covered:
+                covered.add(names[-1])
+                endings.append(((result, transfer), True))
             else:
-                endings.append((Ending.of(transfer), result is None))
-        for recording, result in results.items():
-            if recording not in self._told:
-                endings.append((Ending(result.verdict, result.error, result.reason, result.interrupted), True))
-        return endings
+                endings.append(((transfer.outcome, transfer), result is None))
+        unseen = [result for recording, result in results.items() if recording not in self._seen]
+        return endings + [((result, None), True) for result in unseen]

@@ -19,16 +19,17 @@ import click
 
 from faspmgr.ascp import TransferSpec
 from faspmgr.cli import options, output, streams
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.progress import Output, Progress, make_progress
 from faspmgr.cli.text import headline, printable
-from faspmgr.errors import CommandError, SpecError
+from faspmgr.errors import SpecError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.manager import Job, Result
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE
 from faspmgr.manager.control import ControlSocket
 from faspmgr.manager.launch import ArgvOrSpec
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.tracking import Session, Tracker, Transfer
-from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:
     from faspmgr.views import ViewWriter
@@ -327,7 +328,7 @@ def show_result(how: JobOptions, result: Result, lines: Sequence[str], more: Map
     """
     if how.as_json:
         output.write([output.to_json({**result.to_dict(), **(more or {})})])
-    shown = [headline(result.verdict, result.error, result.reason, result.interrupted, result.transfer), *lines]
+    shown = [headline(result, result.transfer), *lines]
     if result.record_error:
         shown.append(f"The recording is not complete: {result.record_error}")
     text = "".join(f"{printable(line)}\n" for line in shown)

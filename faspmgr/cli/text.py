@@ -1,43 +1,44 @@
-"""What people read: numbers, counts, hints, and how a transfer ended in one line that can be searched for.
+"""Text for people: numbers with units, counts, hints, and how a transfer ended in one line that can be searched for.
 
-Bytes and bits are counted in powers of 1000, as ascp does.
+Bytes and bits are counted in powers of 1000, as in ascp.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain
 from faspmgr.protocol.redaction import redact_urls
-from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
 if TYPE_CHECKING:
-    from faspmgr.tracking import Failure, Transfer
-    from faspmgr.tracking.session import SessionState
+    from faspmgr.tracking import Transfer
+    from faspmgr.verdicts import Outcome
 
 LOST_ADVICE = (
     "Check whether ascp was killed or its connection broke, and start it again with -k 1 to resume; "
     "faspmgr run --retry N would do so by itself."
 )
 MAX_ERROR_CHARS = 300
-"""Characters of an error that a line shows; a hostile description may be as long as a message."""
+"""Length of an error in a line, in characters; a hostile description may be as long as a message."""
 
 
 def printable(text: str) -> str:
-    """Make text from a stream safe for a terminal and for whoever looks at it: as ``problems.printable``, and without
-    what logs in in a URL."""
+    """Return text from a stream so that a terminal can show it: without control characters, and without the logins in
+    URLs."""
     return problems.printable(redact_urls(text))
 
 
 def size(count: float) -> str:
-    """Give bytes: ``512 B``, ``6.2 MB``."""
+    """Return bytes with their unit: ``512 B``, ``6.2 MB``."""
     return _scaled(count, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
 
 
 def rate(kbps: float) -> str:
-    """Give kilobits per second: ``800 Kbps``, ``3.3 Mbps``."""
+    """Return kilobits per second with their unit: ``800 Kbps``, ``3.3 Mbps``."""
     return _scaled(kbps, ("Kbps", "Mbps", "Gbps", "Tbps"))
 
 
@@ -49,7 +50,7 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Give seconds: ``15 s``, ``2 min 5 s``, ``3 h 12 min``, ``4 d 7 h``; below ten with one decimal."""
+    """Return seconds with their unit: ``15 s``, ``2 min 5 s``, ``3 h 12 min``; below ten with one decimal."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -61,117 +62,114 @@ def duration(seconds: float) -> str:
 
 
 def percent(progress: float) -> str:
-    """Give a share from 0 to 1 as ``45%``; never 100% before everything is done."""
+    """Return a share from 0 to 1 as ``45%``, rounded down: 100% only when everything is done."""
     return f"{int(progress * 100)}%"
 
 
 def count(number: int, noun: str) -> str:
-    """Give a number of things: ``1 file``, ``2 files``."""
+    """Return a number of things: ``1 file``, ``2 files``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give ``; did you mean 'STATS'?`` if a known name is similar, whatever the case; else an empty text."""
-    import difflib  # only after a slip: most commands never need it
+    """Return ``; did you mean 'STATS'?`` if a known name is near, else an empty text.
 
-    by_folded = {word.casefold(): word for word in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
+    Near means: apart from case, blanks, ``-`` and ``_`` it takes one edit, two from eight characters on, and three from
+    sixteen on. An edit inserts, removes or replaces a character, or swaps two neighbours. Nothing is near a name of one
+    or two characters.
+    """
+    folded = _folded(name)
+    limit = 0 if len(folded) < 3 else min(3, 1 + len(folded) // 8)
+    found = {word: _edits(folded, _folded(word), limit) for word in known}
+    nearest = min(found, key=found.__getitem__, default=None)
+    return f"; did you mean {nearest!r}?" if nearest and limit and found[nearest] <= limit else ""
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_\s]", "", name.casefold())
+
+
+def _edits(one: str, other: str, limit: int) -> int:
+    """Return how many edits make one text of the other; any number above the limit if there are more."""
+    if abs(len(one) - len(other)) > limit:
+        return limit + 1
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, left in enumerate(one):
+        row = [i + 1]
+        for j, right in enumerate(other):
+            row.append(min(last[j + 1] + 1, row[j] + 1, last[j] + (left != right)))
+            if i and j and (left, one[i - 1]) == (other[j - 1], right):
+                row[-1] = min(row[-1], before[j - 1] + 1)
+        before, last = last, row
+    return last[-1]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # How a transfer ended
 
+Ending = tuple["Outcome | None", "Transfer | None"]
+"""How a transfer ended, None while it is in progress; and its state, None if no ascp connected."""
 
-def headline(
-    verdict: Verdict | SessionState,
-    error: Failure | None = None,
-    reason: str = "",
-    interrupted: bool = False,
-    transfer: Transfer | None = None,
-) -> str:
-    """Give the result in one line that can be searched for. Its first word agrees with the exit status.
+
+def headline(outcome: Outcome | None, transfer: Transfer | None = None) -> str:
+    """Return the result in one line that can be searched for. Its first word agrees with the exit status.
 
     ``Completed: 6.2 MB in 15 s (3.3 Mbps), 1 file``, ``Failed: 38 LIC_ILLEGAL: …``, ``Lost: …``, ``Not started: …``,
     ``Interrupted: …``, or ``Running: …`` with the progress so far. The bytes are those at the destination. The rate
-    counts those that came in the elapsed time, without what was there before of resumed and skipped files.
+    counts those that arrived in the elapsed time, without what was there before of resumed and skipped files.
 
     Args:
-        verdict: how the transfer ended, or the state of one that has not.
-        error: what ascp reported, as far as it explains the verdict.
-        reason: what else there is to report, in one line.
-        interrupted: it was asked to stop.
+        outcome: how the transfer ended; None while it is in progress.
         transfer: its state; None if no ascp connected.
     """
-    at = f"at {_so_far(transfer)}" if transfer else "before its first message"
-    if verdict == "done":
-        word, what = "Completed", _completed(transfer) if transfer else ""
-    elif verdict == "failed":
-        word, what = "Failed", _shortened(printable(str(error))) if error else ""
-    elif verdict == "lost":
-        word, what = "Lost", at if interrupted else f"ended without DONE or ERROR {at}"
-    elif verdict == "not started":
-        word, what = "Not started", "not started" if interrupted else ""
-    else:
+    if outcome is None:
         return f"Running: {_so_far(transfer)}, {_files(transfer)}" if transfer else "Running"
-    if exit_status(verdict, interrupted) is ExitStatus.INTERRUPTED:
+    at = f"at {_so_far(transfer)}" if transfer else "before its first message"
+    if outcome.verdict == "done":
+        word, details = "Completed", _completed(transfer) if transfer else ""
+    elif outcome.verdict == "failed":
+        word, details = "Failed", _shortened(printable(str(outcome.error))) if outcome.error else ""
+    elif outcome.verdict == "lost":
+        word, details = "Lost", at if outcome.interrupted else f"ended without DONE or ERROR {at}"
+    else:
+        word, details = "Not started", "not started" if outcome.interrupted else ""
+    if outcome.status is ExitStatus.INTERRUPTED:
         word = "Interrupted"
-    return printable(f"{word}: {'; '.join(filter(None, [what, reason]))}")
+    return printable(f"{word}: {'; '.join(filter(None, [details, outcome.reason]))}")
 
 
-def advice_lines(
-    verdict: Verdict | SessionState,
-    error: Failure | None = None,
-    reason: str = "",
-    interrupted: bool = False,
-    transfer: Transfer | None = None,
-) -> list[str]:
-    """Give what to check or to do next, for what headline() says; nothing for a transfer that is done or running.
+def advice_lines(outcome: Outcome | None) -> list[str]:
+    """Return what to check or to do next; nothing for a transfer that is done or in progress.
 
     Args:
-        verdict: as in headline(), and so are the others.
+        outcome: how the transfer ended; None while it is in progress.
     """
-    if verdict in ("failed", "lost") and interrupted and (error is None or error.code == USER_CANCEL):
+    if outcome is None or outcome.verdict not in ("failed", "lost"):
+        return []
+    error = outcome.error
+    if outcome.interrupted and (error is None or error.cancelled):
         return [explain(USER_CANCEL).advice]
-    if verdict == "lost" or (verdict == "failed" and error and error.code == USER_CANCEL and reason):
-        return [LOST_ADVICE]  # also for a cancel that was ours, as the reason says, and so no mistake of anybody
-    return [error.advice] if verdict == "failed" and error else []
-
-
-class Ending(NamedTuple):
-    """How a transfer ended, or where it stands: what headline() and advice_lines() want to know."""
-
-    verdict: Verdict | SessionState
-    error: Failure | None = None
-    reason: str = ""
-    interrupted: bool = False
-    transfer: Transfer | None = None
-
-    @classmethod
-    def of(cls, transfer: Transfer) -> Ending:
-        """Give what the stream of a transfer shows."""
-        return cls(transfer.state, transfer.error, transfer=transfer)
-
-
-def verdict_lines(transfers: Iterable[Transfer]) -> list[str]:
-    """Give the lines to print at the end: result and advice of each transfer, with its id if there are several."""
-    return ending_lines(map(Ending.of, transfers))
+    # A cancel with a reason was ours, and so nobody's mistake.
+    if outcome.verdict == "lost" or (error and error.cancelled and outcome.reason):
+        return [LOST_ADVICE]
+    return [error.advice] if error else []
 
 
 def ending_lines(endings: Iterable[Ending]) -> list[str]:
-    """Give the same for what is known beside the transfers."""
+    """Return the lines to print at the end: result and advice of each transfer, with its id if there are several."""
     endings = list(endings)
     lines = []
-    for ending in endings:
-        id = ending.transfer.id if ending.transfer and len(endings) > 1 else None
-        lines.append(headline(*ending) + ("" if id is None else f" [{printable(id)}]"))
-        lines += advice_lines(*ending)
+    for outcome, transfer in endings:
+        id = transfer.id if transfer and len(endings) > 1 else None
+        lines.append(headline(outcome, transfer) + ("" if id is None else f" [{printable(id)}]"))
+        lines += advice_lines(outcome)
     return lines
 
 
 def _completed(transfer: Transfer) -> str:
     seconds = transfer.elapsed_usec / 1_000_000
-    # A stream that was joined late may report no file, but in its DONE what was written.
+    # The DONE of a stream that was joined late has the bytes written, although no file was seen.
     done = transfer.bytes_done or transfer.bytes_written
     arrived = transfer.bytes_arrived if transfer.bytes_done else transfer.bytes_written
     speed = f" ({rate(arrived * 8 / 1000 / seconds)})" if seconds > 0 else ""

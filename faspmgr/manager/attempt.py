@@ -8,9 +8,8 @@ from typing import Any
 
 import attrs
 
-from faspmgr.protocol.codes import USER_CANCEL
-from faspmgr.tracking import Failure, Session
-from faspmgr.verdicts import Verdict, badness
+from faspmgr.tracking import Session
+from faspmgr.verdicts import Failure, Outcome, Verdict, severity
 
 CONNECT_TIMEOUT = 30.0
 GRACE = 10.0
@@ -84,26 +83,15 @@ class Attempt:
         return self.stalled or self.verdict == "lost"
 
     @property
-    def cancelled(self) -> bool:
-        """Did ascp report that it was cancelled?"""
-        return self.error is not None and self.error.code == USER_CANCEL
-
-    @property
     def summary(self) -> str:
         """One line: ``failed: 44 PMTU_BRTT_ERROR: Failed to open TCP connection for SSH``."""
-        return summarize(self.verdict, self.error, self.reason)
+        return str(Outcome(self.verdict, self.error, self.reason))
 
     def to_dict(self) -> dict[str, Any]:
         """The attempt as a JSON-ready dict, without secrets: the attributes by their names."""
         shown = attrs.asdict(self, recurse=False)
         shown["error"] = self.error and self.error.to_dict()
         return {**shown, "stderr": list(self.stderr), "refused": list(self.refused)}
-
-
-def summarize(verdict: Verdict, error: Failure | None, reason: str) -> str:
-    """How a run has ended, in one line."""
-    because = "; ".join(filter(None, [str(error) if error else "", reason]))
-    return f"{verdict}: {because}" if because else verdict
 
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:
@@ -120,7 +108,7 @@ def decisive(attempts: Sequence[Attempt]) -> Attempt:
     for attempt in attempts:
         if attempt.part not in latest or attempt.verdict != "not started":
             latest[attempt.part] = attempt
-    return max(latest.values(), key=lambda one: badness(one.verdict, one.cancelled))
+    return max(latest.values(), key=lambda attempt: severity(attempt.verdict, attempt.error))
 
 
 def judge(

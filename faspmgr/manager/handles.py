@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from faspmgr.errors import FileTransferError
 from faspmgr.protocol.commands import StartFile
 from faspmgr.protocol.events import ArgStopEvent, FileEvent, StatsEvent
-from faspmgr.tracking import Failure, FileState
+from faspmgr.tracking import FileState
+from faspmgr.verdicts import Failure
 
 if TYPE_CHECKING:
     from faspmgr.manager.feed import Feed

@@ -16,9 +16,10 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
+import attrs
+
 from faspmgr.ascp import with_option
 from faspmgr.callbacks import check_callbacks
-from faspmgr.captures.connections import RunResult
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, check_minimum, check_positive, decisive
@@ -196,13 +197,16 @@ class Job(DrivenJob):
             raise
         finally:
             work.cancel()
+            # Made once, before the recording is closed: what is recorded is what is returned.
+            ended = work.done() and not work.cancelled() and work.exception() is None
+            result = self._result() if ended else None
             if self._recording:
-                self._recording.close(self._recorded_result(work))
+                self._recording.close(result)
         work.result()
+        assert result is not None
         self._report_progress()
-        result = self._result()
         logger.info("transfer: %s", result.verdict)
-        return result
+        return attrs.evolve(result, record_error=self._recording.error) if self._recording else result
 
     def stop(self, reason: str, interrupted: bool = True) -> None:
         """Stop the transfer: each ascp by the steps of STOP_STEPS, and no further attempt. run() returns.
@@ -392,13 +396,6 @@ class Job(DrivenJob):
         if self._on_progress:
             self._on_progress(self.transfers)
 
-    def _recorded_result(self, work: asyncio.Future[None]) -> RunResult | None:
-        """What the recording says about the end of the run; None where there is no result."""
-        if not work.done() or work.cancelled() or work.exception():
-            return None
-        result = self._result()
-        return RunResult(result.verdict, result.error, result.reason, result.interrupted)
-
     def _result(self) -> Result:
         transfers = self.transfers
         last = self._failed or decisive(self.attempts)
@@ -409,10 +406,9 @@ class Job(DrivenJob):
             verdict=last.verdict,
             error=last.error,
             reason="; ".join(filter(None, reasons)),
+            interrupted=self._interrupted,
             attempts=tuple(self.attempts),
             transfer=transfers[0] if transfers else None,
             exit_status=last.exit_status,
             stderr=last.stderr,
-            interrupted=self._interrupted,
-            record_error=self._recording.error if self._recording else None,
         )

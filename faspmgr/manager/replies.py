@@ -27,7 +27,8 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.protocol.fields import POLICIES
-from faspmgr.tracking import Failure, Session
+from faspmgr.tracking import Session
+from faspmgr.verdicts import Failure
 
 REPLY_TIMEOUT = 5.0
 """Seconds that a reply is waited for, unless the caller says otherwise."""

@@ -19,7 +19,7 @@ from faspmgr.manager.blocks import Source, blocks
 from faspmgr.manager.handles import FileRequest
 from faspmgr.protocol.commands import Close, Command, Put, Write
 from faspmgr.protocol.events import ArgStopEvent, FileErrorEvent, FileEvent, SkipEvent, StopEvent
-from faspmgr.tracking import Failure
+from faspmgr.verdicts import Failure
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

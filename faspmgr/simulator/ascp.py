@@ -30,8 +30,9 @@ from typing import NoReturn
 
 from faspmgr import captures
 from faspmgr._version import __version__
-from faspmgr.errors import CaptureError, FaultError, OptionError
+from faspmgr.errors import CaptureError
 from faspmgr.simulator import player
+from faspmgr.simulator.exceptions import FaultError, OptionError
 from faspmgr.simulator.faults import LINGER_SECONDS, VARIABLE, parse_faults
 from faspmgr.simulator.link import Link, Peer
 from faspmgr.simulator.logfile import LogFile

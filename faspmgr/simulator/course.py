@@ -36,8 +36,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.frames import Frame
+from faspmgr.simulator.exceptions import FileError, SessionOverError, ShutdownError
 from faspmgr.simulator.messages import Counts, File, Messages, Refusal, Totals
 from faspmgr.simulator.terms import PMTU, Terms
 

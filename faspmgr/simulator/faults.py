@@ -32,7 +32,7 @@ import re
 
 import attrs
 
-from faspmgr.errors import FaultError
+from faspmgr.simulator.exceptions import FaultError
 
 VARIABLE = "FASPMGR_ASCP_FAULT"
 NO_SPACE_LEFT, DISK_WRITE = 25, 36

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 import attrs
 
-from faspmgr.errors import FileError, SessionOverError
 from faspmgr.simulator.course import Begin
+from faspmgr.simulator.exceptions import FileError, SessionOverError
 from faspmgr.simulator.messages import Counts, File, Refusal, Stage, file_id
 from faspmgr.simulator.options import MAX_LIST_BYTES, Options
 from faspmgr.simulator.terms import CREATE_TIMES, new_digest

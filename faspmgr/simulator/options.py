@@ -25,8 +25,8 @@ from typing import Any
 import attrs
 
 from faspmgr.ascp.options import MAX_SESSIONS, OPTIONS
-from faspmgr.errors import OptionError
 from faspmgr.protocol.fields import POLICIES, WIRE_POLICIES
+from faspmgr.simulator.exceptions import OptionError
 from faspmgr.simulator.messages import Refusal, Stage
 from faspmgr.simulator.terms import (
     CHECKSUMS,

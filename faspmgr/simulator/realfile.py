@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from faspmgr.errors import FileError
 from faspmgr.simulator import files
 from faspmgr.simulator.course import Begin
+from faspmgr.simulator.exceptions import FileError
 from faspmgr.simulator.files import Item
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from datetime import datetime
 
 import attrs
 
-from faspmgr.errors import CutOffError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.asked import Asked
+from faspmgr.simulator.exceptions import CutOffError
 from faspmgr.simulator.log import SessionLog
 from faspmgr.simulator.parameters import Parameters
 from faspmgr.simulator.synthetic import SyntheticSession

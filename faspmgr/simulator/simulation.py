@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.fields import WIRE_POLICIES, unescape_path
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator import faults, files
 from faspmgr.simulator.asked import Asked
 from faspmgr.simulator.course import Argument, Clock, Course
+from faspmgr.simulator.exceptions import FileError, SessionOverError, ShutdownError
 from faspmgr.simulator.faults import Fault, Faults
 from faspmgr.simulator.files import Scan
 from faspmgr.simulator.link import Link

@@ -6,7 +6,7 @@ import contextlib
 import os
 from bisect import bisect_left, bisect_right
 
-from faspmgr.errors import FileError
+from faspmgr.simulator.exceptions import FileError
 from faspmgr.simulator.files import check_regular, file_error, own_target
 from faspmgr.simulator.messages import File, file_id
 from faspmgr.simulator.notes import Notes

@@ -24,9 +24,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from faspmgr.errors import FileError
 from faspmgr.protocol.fields import unescape_path
 from faspmgr.protocol.frames import Frame
+from faspmgr.simulator.exceptions import FileError
 from faspmgr.simulator.link import MAX_WAITING_BYTES
 from faspmgr.simulator.messages import File
 from faspmgr.simulator.realfile import REPORT_USEC

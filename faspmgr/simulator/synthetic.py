@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from faspmgr.errors import CutOffError, FileError, SessionOverError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.course import Argument, Begin, Clock, Course
+from faspmgr.simulator.exceptions import CutOffError, FileError, SessionOverError
 from faspmgr.simulator.messages import File, Messages, Refusal, describe, file_id, part_of
 from faspmgr.simulator.parameters import Fate, Parameters
 from faspmgr.simulator.terms import CREATE_DIRECTORY, DATAGRAM_BYTES, Terms, new_digest, whole_datagrams

@@ -98,10 +98,10 @@ class FileState:
 
     # Set by SessionFiles: the key of the file in its dicts, the files that it is one of, the sums that it is counted in,
     # and the SharedFile if other sessions know it too. A file by itself has none of them.
-    _key = ""
-    _owner: SessionFiles | None = None
-    _totals: Totals | None = None
-    _shared: Shared | None = None
+    key = ""
+    owner: SessionFiles | None = None
+    totals: Totals | None = None
+    shared: Shared | None = None
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class FileState:
         estimate = done if total is None or total < done else total
 
         # The sums change if a number has changed.
-        totals = self._totals
+        totals = self.totals
         if done != self.bytes_done:
             if totals is not None:
                 totals.bytes += done - self.bytes_done
@@ -415,8 +415,8 @@ class SessionFiles:
                 self._file_bytes -= written
                 self._transfer_bytes -= sent or 0
             self._finish(file)
-        if file._shared is not None:
-            file._shared.update()
+        if file.shared is not None:
+            file.shared.update()
         elif file.is_part or (self.clustered and file.start_byte):
             self.registry.share(file)
 
@@ -431,22 +431,22 @@ class SessionFiles:
 
     def move(self, file: FileState, totals: Totals) -> None:
         """Count a file in other sums."""
-        for sign, sums in ((-1, file._totals), (1, totals)):
+        for sign, sums in ((-1, file.totals), (1, totals)):
             if sums is not None:
                 sums.bytes += sign * file.bytes_done
                 sums.before += sign * file.bytes_before
                 sums.estimate += sign * file.estimated_bytes
                 sums.count(file.state, sign)
-        file._totals = totals
+        file.totals = totals
 
     def leave(self) -> None:
         """Count all files by themselves: the session belongs to another transfer from now on."""
         for file in self.in_progress.values():
-            file._shared = None
-            file._totals = self.overflow
+            file.shared = None
+            file.totals = self.overflow
         self.overflow = self.sums()
         for file in self.in_progress.values():
-            file._totals = self.overflow
+            file.totals = self.overflow
         self.exclusive, self.shared = Totals(), Totals()
 
     # -- begin and end of a file
@@ -469,9 +469,9 @@ class SessionFiles:
         # Add it.
         self.has_begun = True
         file = FileState(name, usec, event.fasp_file_arg_index, file_id)
-        file._key = key
-        file._owner = self
-        totals = file._totals = self.registry.register(file, self)
+        file.key = key
+        file.owner = self
+        totals = file.totals = self.registry.register(file, self)
         totals.active += 1
         self.in_progress[key] = file
         if self._keep != 0:
@@ -481,33 +481,33 @@ class SessionFiles:
 
     def _reopen(self, file: FileState) -> FileState:
         """Begin a finished file again: it is still one file, and what was brought of it is there."""
-        totals = file._totals
+        totals = file.totals
         assert totals is not None
         totals.count(file.state, -1)
         totals.active += 1
         if file.state == "failed" and file in self.failures:
             self.failures.remove(file)
         file.state, file.error = "transferring", None
-        self._finished.pop(file._key, None)
-        self.in_progress[file._key] = file
+        self._finished.pop(file.key, None)
+        self.in_progress[file.key] = file
         if self._keep != 0:
-            self.by_name[file._key] = file
+            self.by_name[file.key] = file
         return file
 
     def _drop(self, file: FileState) -> None:
         """Drop a file in progress, and count it no longer."""
         self.move(file, Totals())
-        file._totals = None
-        if file._shared is not None:
-            file._shared.drop(file)
-        del self.in_progress[file._key]
-        self.by_name.pop(file._key, None)
+        file.totals = None
+        if file.shared is not None:
+            file.shared.drop(file)
+        del self.in_progress[file.key]
+        self.by_name.pop(file.key, None)
 
     def _finish(self, file: FileState) -> None:
         """Count a finished file, and drop what is not to be kept."""
-        key = file._key
+        key = file.key
         del self.in_progress[key]
-        totals = file._totals
+        totals = file.totals
         assert totals is not None
         totals.active -= 1
         if file.is_part:

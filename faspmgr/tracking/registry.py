@@ -70,7 +70,7 @@ class FileRegistry:
         if known is None:
             return None
         for file in (known,) if isinstance(known, FileState) else known.members:
-            if file._owner is owner and file._totals is not owner.overflow and file._totals is not None:
+            if file.owner is owner and file.totals is not owner.overflow and file.totals is not None:
                 return file
         return None
 
@@ -96,8 +96,8 @@ class FileRegistry:
             by_name[key] = file
             return owner.exclusive
         if isinstance(known, FileState):
-            other = known._owner
-            if other is None or other is owner or known._totals is not other.exclusive:  # dropped, or has left
+            other = known.owner
+            if other is None or other is owner or known.totals is not other.exclusive:  # dropped, or has left
                 by_name[key] = file
                 return owner.exclusive
             self.share(known)
@@ -116,7 +116,7 @@ class FileRegistry:
         Args:
             file: counted in the sums of its session.
         """
-        owner, key = file._owner, self._key(file.name, file.fasp_file_id)
+        owner, key = file.owner, self._key(file.name, file.fasp_file_id)
         assert owner is not None
         registered = self._by_name.get(key) is file
         if file.name and not registered:
@@ -199,7 +199,7 @@ class SharedFile:
             self._registry.parts_share = True
         self.members.append(file)
         self.fasp_file_id = self.fasp_file_id or file.fasp_file_id
-        file._shared = self
+        file.shared = self
         self.update()
 
     def drop(self, file: FileState) -> None:
@@ -249,7 +249,7 @@ class SharedFile:
 
     def _leave(self, file: FileState) -> None:
         """Keep only the range that a member has brought."""
-        file._shared = None
+        file.shared = None
         merged = _merged([*self._left, file.span])
         if len(merged) <= MAX_SPANS:
             self._left = merged
@@ -257,8 +257,8 @@ class SharedFile:
 
 def _has_failed(file: FileState) -> bool:
     """Whether a later session that comes to the file is another attempt at it."""
-    assert file._owner is not None
-    session = file._owner.session
+    assert file.owner is not None
+    session = file.owner.session
     return session.state in ("failed", "lost") or (session.ended and file.state == "failed")
 
 

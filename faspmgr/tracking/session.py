@@ -139,7 +139,7 @@ class Session(Figures):
         self.job_files: int | None = None
         """Count of the files of the job, as they were counted beforehand."""
 
-        self._files = SessionFiles(self, FileRegistry() if registry is None else registry, keep_files)
+        self.all_files: SessionFiles = SessionFiles(self, FileRegistry() if registry is None else registry, keep_files)
         # Files that DONE or ERROR counted beyond those that were seen: done, skipped, failed.
         self.end_counts: tuple[int, int, int] = (0, 0, 0)
         # Bytes at the destination at least, by DONE or ERROR.
@@ -217,7 +217,7 @@ class Session(Figures):
 
         # Apply the rest to the file, or to the whole session at its end.
         if isinstance(event, FileEvent):
-            self._files.apply(event, usec, written, sent)
+            self.all_files.apply(event, usec, written, sent)
         else:
             self._apply_end(event)
 
@@ -239,9 +239,9 @@ class Session(Figures):
         Args:
             registry: of the transfer that it belongs to.
         """
-        if registry is not self._files.registry:
-            self._files.leave()
-            self._files.registry = registry
+        if registry is not self.all_files.registry:
+            self.all_files.leave()
+            self.all_files.registry = registry
             self._computed_at = -1
 
     def _apply_init(self, event: InitEvent) -> None:
@@ -250,7 +250,7 @@ class Session(Figures):
     def _apply_session(self, event: SessionEvent) -> None:
         self.negotiated = event
         if event.cluster_num_nodes is not None:
-            self._files.clustered = event.cluster_num_nodes > 1
+            self.all_files.clustered = event.cluster_num_nodes > 1
         self._apply_rates(event)
 
     def _apply_notification(self, event: NotificationEvent) -> None:
@@ -278,7 +278,7 @@ class Session(Figures):
         if isinstance(event, ErrorEvent):
             self.error = Failure(event.code or 0, event.description or "")
         # If reading began in the middle of a session, its end counts files that were not seen.
-        files = self._files.sums()
+        files = self.all_files.sums()
         skipped = max(files.skipped + self.end_counts[1], event.transfers_skipped or 0)
         failed = max(files.failed + self.end_counts[2], event.transfers_failed or 0)
         done = max(files.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
@@ -296,7 +296,7 @@ class Session(Figures):
             before: bytes that were there before, in files seen.
             failed: count of the failed files.
         """
-        files, job = self._files, self.job_bytes
+        files, job = self.all_files, self.job_bytes
         if files.clustered or files.has_parts:
             return 0
         if self.state == "done" and job is not None:
@@ -356,7 +356,7 @@ class Session(Figures):
     @property
     def has_begun(self) -> bool:
         """Whether it was negotiated or reported more than its INIT and an error: until then it adds to no sum."""
-        reported = self.job_bytes is not None or self._files.has_begun or any(self.end_counts)
+        reported = self.job_bytes is not None or self.all_files.has_begun or any(self.end_counts)
         return reported or self.negotiated is not None or self.state == "done"
 
     # -- its files
@@ -365,19 +365,29 @@ class Session(Figures):
     def files(self) -> dict[str, FileState]:
         """Files by name: those in progress, and of the finished ones as many as keep_files says. Of two files of one
         name in progress, the second has its FaspFileID as key."""
-        return self._files.by_name
+        return self.all_files.by_name
 
     @property
     def files_in_progress(self) -> list[FileState]:
         """Files in progress, in the order in which they started."""
-        return list(self._files.in_progress.values())
+        return list(self.all_files.in_progress.values())
 
     @property
     def failures(self) -> list[FileState]:
         """The first 1,000 failed files."""
-        return self._files.failures
+        return self.all_files.failures
 
     # -- its figures
+
+    @property
+    def bytes_measured(self) -> int | None:
+        """Bytes that had moved at the latest measurement of the rate; None before the first."""
+        return self._moved if self._samples else None
+
+    @property
+    def bytes_beyond(self) -> int:
+        """Of bytes_done, those of files that were not seen, as the end of the session shows."""
+        return self.bytes_done - self.all_files.sums().bytes
 
     @property
     def _moved(self) -> int:
@@ -391,7 +401,7 @@ class Session(Figures):
         return self._computed
 
     def _compute_now(self) -> dict[str, Any]:
-        files = self._files.sums()
+        files = self.all_files.sums()
         done, skipped, failed = self.end_counts
         seen = files.done + files.skipped + files.failed + files.active
         bytes_done = max(files.bytes, self._end_bytes)

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
-from faspmgr.protocol.codes import USER_CANCEL
 from faspmgr.redaction import redact_text
 from faspmgr.tracking.figures import ENDED, Figures, SessionState, Totals, kbps
 from faspmgr.tracking.registry import Budget, FileRegistry
 from faspmgr.tracking.session import Session
-from faspmgr.verdicts import Failure, Outcome, severity
+from faspmgr.verdicts import Failure, Outcome, Verdict, severity
 
 _UNFINISHED: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting")
 """The state of a transfer is the first of these that one of its sessions has; when all have ended, that of the worst."""
@@ -136,9 +135,9 @@ class Transfer(Figures):
     """Why it is lost, if parts were not seen: ``1 of 2 parts seen``; otherwise empty."""
 
     @property
-    def outcome(self) -> Outcome:
-        """How it ended, or its state so far."""
-        return Outcome(self.state, self.error, self.reason)
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it is in progress."""
+        return Outcome(cast(Verdict, self.state), self.error, self.reason) if self.ended else None
 
     def _attempts_by_part(self) -> list[Attempts]:
         """Return the attempts at each part."""
@@ -203,7 +202,7 @@ class Transfer(Figures):
 
         # Sum what the latest attempts have measured. A session that has begun no file has moved nothing.
         latest = [attempts[0] for attempts in begun] or current
-        measured = [session for session in latest if session.files_begun]
+        measured = [session for session in latest if session.all_files.has_begun]
         moving = [session.rate_kbps for session in measured if state in ENDED or not session.ended]
         moved = _sum([session.bytes_measured for session in measured])
         times = [session.elapsed_usec for session in latest if session.elapsed_usec is not None]
@@ -257,8 +256,8 @@ class Transfer(Figures):
         beyond = 0
         for attempts in parts:
             for session in attempts:
-                sums.add(session.files_alone)
-            sums.add(max((session.files_overflow for session in attempts), key=lambda files: files.done + files.skipped))
+                sums.add(session.all_files.exclusive)
+            sums.add(max((session.all_files.overflow for session in attempts), key=lambda files: files.done + files.skipped))
             beyond += max(session.bytes_beyond for session in attempts)
             ended, skipped, failed = attempts[0].end_counts
             sums.done, sums.skipped, sums.failed = sums.done + ended, sums.skipped + skipped, sums.failed + failed
@@ -316,7 +315,7 @@ class Transfer(Figures):
 
 
 def _severity(session: Session) -> int:
-    return severity(session.state, cancelled=session.error is not None and session.error.code == USER_CANCEL)
+    return severity(session.state, session.error)
 
 
 def _highest(values: Iterable[int | None]) -> int | None:

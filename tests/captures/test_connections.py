@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from faspmgr.captures import Recorder, Recording, RunResult
+from faspmgr.captures import Recorder, Recording
 from faspmgr.captures import connections as home
 from faspmgr.captures.connections import Begin, Connections, ConnectionsWriter, End
 from faspmgr.errors import CaptureError
-from faspmgr.tracking import Failure
+from faspmgr.verdicts import Failure, Outcome
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -47,8 +47,8 @@ def test_connections_of_one_file(tmp_path: Path) -> None:
     assert lines_of(beside) == expected
     second(b"two")
     expected += [{"type": "begin", "connection": 3, "part": 1, "attempt": 3, "offset": 12}]
-    recording.close(RunResult("failed", Failure(16, "gone"), "because", True))
-    recording.close(RunResult("done"))
+    recording.close(Outcome("failed", Failure(16, "gone"), "because", True))
+    recording.close(Outcome("done"))
     error = {"code": 16, "description": "gone"}
     expected += [{"type": "end", "connection": 3, "offset": 15}]
     expected += [{"type": "result", "verdict": "failed", "reason": "because", "interrupted": True, "error": error}]
@@ -73,7 +73,7 @@ def test_connections_of_a_directory(tmp_path: Path) -> None:
     second(b"two")
     first(b"one")
     recording.end(second)
-    recording.close(RunResult("done"))
+    recording.close(Outcome("done"))
     (beside,) = tmp_path.glob("*.connections")
     names = {path.read_bytes(): path.name for path in tmp_path.glob("*.fasp")}
     assert lines_of(beside) == [
@@ -123,7 +123,7 @@ def test_what_is_no_regular_file_has_none(tmp_path: Path) -> None:
         before = set(os.listdir("/dev"))
         recording = Recording(path)
         recording.tap(pytest.fail)(b"")
-        recording.close(RunResult("done"))
+        recording.close(Outcome("done"))
         assert recording.error is None
         assert set(os.listdir("/dev")) == before
 
@@ -132,7 +132,7 @@ def test_a_link_to_the_recording(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "r.fasp").touch()
     (tmp_path / "link").symlink_to("a/r.fasp")
-    Recording(tmp_path / "link").close(RunResult("done"))
+    Recording(tmp_path / "link").close(Outcome("done"))
     assert len(lines_of(tmp_path / "a" / "r.fasp.connections")) == 1
 
 
@@ -154,7 +154,7 @@ def test_a_full_disk_ends_it_and_harms_nothing(tmp_path: Path, monkeypatch: pyte
     tap(b"one")
     tap(b"two")
     recording.end(tap)
-    recording.close(RunResult("done"))
+    recording.close(Outcome("done"))
     assert recording.error == f"{tmp_path}/r.fasp.connections: No space left on device"
     assert lines == [f"the recording is not complete: {recording.error}"]
     assert (tmp_path / "r.fasp").read_bytes() == b"onetwo"
@@ -162,19 +162,19 @@ def test_a_full_disk_ends_it_and_harms_nothing(tmp_path: Path, monkeypatch: pyte
 
 def test_a_text_that_is_no_utf_8(tmp_path: Path) -> None:
     writer = ConnectionsWriter(str(tmp_path / "x"))
-    writer.result(RunResult("failed", Failure(1, "caf\udce9"), "\udcff"))
+    writer.result(Outcome("failed", Failure(1, "caf\udce9"), "\udcff"))
     writer.close()
-    assert Connections(str(tmp_path / "x")).read_all() == [RunResult("failed", Failure(1, "caf\ufffd"), "\ufffd")]
+    assert Connections(str(tmp_path / "x")).read_all() == [Outcome("failed", Failure(1, "caf\ufffd"), "\ufffd")]
 
 
 def test_a_long_text_that_needs_many_bytes(tmp_path: Path) -> None:
     writer = ConnectionsWriter(str(tmp_path / "x"))
-    writer.result(RunResult("failed", Failure(1, "\U0001f600" * 4_000_000), "\U0001f600\x1f" * 1_000_000))
+    writer.result(Outcome("failed", Failure(1, "\U0001f600" * 4_000_000), "\U0001f600\x1f" * 1_000_000))
     writer.close()
     data = (tmp_path / "x").read_bytes()
     assert len(data) <= home.MAX_LINE_BYTES
     (result,) = Connections(str(tmp_path / "x")).read_all()
-    assert isinstance(result, RunResult)
+    assert isinstance(result, Outcome)
     assert result.error == Failure(1, "\U0001f600" * home.MAX_TEXT_CHARS)
     assert result.reason == "\U0001f600\x1f" * (home.MAX_TEXT_CHARS // 2)
 

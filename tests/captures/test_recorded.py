@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from faspmgr import Parser
-from faspmgr.captures import Recorded, Recording, RunResult
+from faspmgr.captures import Recorded, Recording
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
+from faspmgr.verdicts import Outcome
 from tests.captures.streams import message, sizes
 
 Read = tuple[int | None, list[int], bool]
@@ -91,7 +92,7 @@ def test_connections_at_the_same_time_overlap(tmp_path: Path) -> None:
     third(message(30))
     second(message(21))
     recording.end(second)
-    recording.close(RunResult("done"))
+    recording.close(Outcome("done"))
     assert read_all(tmp_path) == [
         (1, [10], False),
         (2, [20], False),
@@ -104,7 +105,7 @@ def test_connections_at_the_same_time_overlap(tmp_path: Path) -> None:
     ]
     recorded = Recorded(str(tmp_path), fail)
     recorded.steps()
-    assert list(recorded.results.values()) == [RunResult("done")]
+    assert list(recorded.results.values()) == [Outcome("done")]
 
 
 def test_a_problem_in_a_directory_is_reported_once(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_recordings_that_lie_in_a_directory(tmp_path: Path) -> None:
         recording = Recording(tmp_path / f"{number}.fasp")
         recording.tap(pytest.fail)(message(number))
         recording.tap(pytest.fail)(message(10 * number))
-        recording.close(RunResult("done", reason=str(number)))
+        recording.close(Outcome("done", reason=str(number)))
     assert [(read[0], read[1]) for read in read_all(tmp_path) if read[1]] == [(1, [1]), (2, [10]), (1, [2]), (2, [20])]
     recorded = Recorded(str(tmp_path), fail)
     for step in recorded.steps():
@@ -165,18 +166,18 @@ def test_a_recording_is_followed_with_its_connections(tmp_path: Path) -> None:
     recording.end(first)
     second(message(3))
     assert news() == [(1, [2], False), (1, [], True), (2, [3], False)]
-    recording.close(RunResult("lost"))
+    recording.close(Outcome("lost"))
     assert news() == [(2, [], True)]
-    assert (recorded.results, recorded.running) == ({str(path): RunResult("lost")}, False)
+    assert (recorded.results, recorded.running) == ({str(path): Outcome("lost")}, False)
 
     # Another run takes the place of the first one.
     recording = Recording(path)
     assert news() == []
     recording.tap(pytest.fail)(message(4))
     assert news() == [(1, [4], False)]
-    recording.close(RunResult("done"))
+    recording.close(Outcome("done"))
     assert news() == [(1, [], True)]
-    assert list(recorded.results.values()) == [RunResult("lost"), RunResult("done")]
+    assert list(recorded.results.values()) == [Outcome("lost"), Outcome("done")]
 
 
 def test_what_is_forged_while_it_is_followed(tmp_path: Path) -> None:

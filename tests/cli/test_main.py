@@ -73,7 +73,14 @@ def test_commands_are_imported_when_they_are_called() -> None:
     code = "import sys; from faspmgr.cli.main import main\ntry: main(['--version'])\nfinally: print(*sys.modules)"
     out = run("-c", code, program=[sys.executable]).out
     loaded = {name for name in out.split() if name.startswith("faspmgr.")}
-    command_line = {"faspmgr._version", "faspmgr.cli", "faspmgr.cli.main", "faspmgr.errors", "faspmgr.verdicts"}
+    command_line = {
+        "faspmgr._version",
+        "faspmgr.cli",
+        "faspmgr.cli.command_error",
+        "faspmgr.cli.main",
+        "faspmgr.errors",
+        "faspmgr.exit_status",
+    }
     twin = {"faspmgr.protocol", "faspmgr.protocol.speedups", "faspmgr.protocol._speedups"}
     assert loaded <= command_line | twin
 

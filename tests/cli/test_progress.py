@@ -30,13 +30,13 @@ from faspmgr import (
     Tracker,
     Transfer,
 )
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.progress import MODES, make_progress
 from faspmgr.cli.progress.bars import Bars, shorten
 from faspmgr.cli.progress.base import Output, Progress
 from faspmgr.cli.progress.facts import facts, fit, fold
 from faspmgr.cli.progress.jsonl import JsonLines
 from faspmgr.cli.progress.lines import Lines, PlainLine
-from faspmgr.errors import CommandError
 from tests.cli.screen import Screen
 from tests.cli.terminal import set_columns
 

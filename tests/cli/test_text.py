@@ -15,12 +15,12 @@ from faspmgr.cli.text import (
     count,
     did_you_mean,
     duration,
+    ending_lines,
     headline,
     percent,
     printable,
     rate,
     size,
-    verdict_lines,
 )
 from faspmgr.protocol.events import (
     DoneEvent,
@@ -32,8 +32,8 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import Failure, Tracker, Transfer
-from faspmgr.verdicts import exit_status
+from faspmgr.tracking import Tracker, Transfer
+from faspmgr.verdicts import Failure, Outcome
 
 TEXTS: dict[Callable[[Any], str], dict[Any, str]] = {
     size: {
@@ -70,9 +70,31 @@ def test_everything_becomes_printable(name: str) -> None:
     text.encode()
 
 
-def test_a_hint_whatever_the_case() -> None:
-    assert did_you_mean("stat", ["STATS", "STOP"]) == "; did you mean 'STATS'?"
-    assert did_you_mean("xyz", ["STATS", "STOP"]) == ""
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("stat", "STATS"),  # whatever the case
+        ("STAST", "STATS"),  # two neighbours swapped
+        ("session stop", "session_stop"),
+        ("Session-Stop", "session_stop"),
+        ("elapsd_usce", "elapsed_usec"),  # one missing, two swapped
+        ("xyz", None),
+        ("st", None),
+        ("STAR", None),  # two edits of STATS
+        ("STAIRS", None),
+        ("slop", "STOP"),
+        ("elapsd_usces", None),  # three edits of eleven letters
+        ("", None),
+        ("9" * 100_000, None),
+    ],
+)
+def test_did_you_mean(name: str, hint: str | None) -> None:
+    known = ["STATS", "STOP", "session_stop", "elapsed_usec"]
+    assert did_you_mean(name, known) == (f"; did you mean {hint!r}?" if hint else "")
+
+
+def test_did_you_mean_nothing_known() -> None:
+    assert did_you_mean("stat", []) == ""
 
 
 # -- how a transfer ended
@@ -107,67 +129,83 @@ OTHERS = [SkipEvent(file="b"), FileErrorEvent(file="c", code=5)]
         (HALF, False, "Running: 50%, 1.0 MB, 0 files", None),
     ],
 )
-def test_the_result_and_the_advice(events: list[Event], closed: bool, line: str, advice: str | None) -> None:
+def test_headline_and_advice_of_a_transfer(events: list[Event], closed: bool, line: str, advice: str | None) -> None:
     (transfer,) = transfers(*events, closed=closed)
-    assert headline(transfer.state, transfer.error, transfer=transfer) == line
-    got = advice_lines(transfer.state, transfer.error, transfer=transfer)
+    assert headline(transfer.outcome, transfer) == line
+    got = advice_lines(transfer.outcome)
     assert got == [] if advice is None else advice in got[0]
 
 
+LOST = "Lost: ended without DONE or ERROR at 50%, 1.0 MB"
 CANCEL, GONE = Failure(28, "cancelled"), Failure(16, "gone")
 MISTAKE = "Start the transfer again if the cancel was a mistake, with -k 1 to resume partial files."
 
 
 @pytest.mark.parametrize(
-    ("verdict", "error", "reason", "interrupted", "line", "advice"),
+    ("outcome", "line", "advice"),
     [
-        ("lost", None, "it hung", False, "Lost: ended without DONE or ERROR at 50%, 1.0 MB; it hung", "--retry N"),
-        ("not started", None, "no such file", False, "Not started: no such file", None),
-        # Whoever was asked to stop was neither killed nor did it fail.
-        ("lost", None, "interrupted by SIGINT", True, "Interrupted: at 50%, 1.0 MB; interrupted by SIGINT", MISTAKE),
-        ("failed", CANCEL, "cancelled", True, "Interrupted: 28 USER_CANCEL: cancelled; cancelled", MISTAKE),
-        ("failed", GONE, "cancelled", True, "Interrupted: 16 CONNECTION_LOST: gone; cancelled", "Check the network"),
-        ("not started", None, "cancelled", True, "Interrupted: not started; cancelled", None),
-        # A cancel that nobody asked for was ours, for the reason that is there.
-        ("failed", CANCEL, "no progress", False, "Failed: 28 USER_CANCEL: cancelled; no progress", "--retry N"),
-        ("failed", CANCEL, "", False, "Failed: 28 USER_CANCEL: cancelled", MISTAKE),
+        (Outcome("lost", None, "it hung"), "Lost: ended without DONE or ERROR at 50%, 1.0 MB; it hung", "--retry N"),
+        (Outcome("lost", None, "1 of 2 parts seen"), f"{LOST}; 1 of 2 parts seen", "--retry N"),
+        (Outcome("not started", None, "no such file"), "Not started: no such file", None),
+        # An ascp that was asked to stop was neither killed nor did it fail.
+        (
+            Outcome("lost", None, "interrupted by SIGINT", True),
+            "Interrupted: at 50%, 1.0 MB; interrupted by SIGINT",
+            MISTAKE,
+        ),
+        (Outcome("failed", CANCEL, "cancelled", True), "Interrupted: 28 USER_CANCEL: cancelled; cancelled", MISTAKE),
+        (
+            Outcome("failed", GONE, "cancelled", True),
+            "Interrupted: 16 CONNECTION_LOST: gone; cancelled",
+            "Check the network",
+        ),
+        (Outcome("not started", None, "cancelled", True), "Interrupted: not started; cancelled", None),
+        # A cancel that was not asked for was ours, with the reason.
+        (Outcome("failed", CANCEL, "no progress"), "Failed: 28 USER_CANCEL: cancelled; no progress", "--retry N"),
+        (Outcome("failed", CANCEL), "Failed: 28 USER_CANCEL: cancelled", MISTAKE),
     ],
 )
-def test_the_result_says_what_the_exit_status_says(
-    verdict: Any, error: Failure | None, reason: str, interrupted: bool, line: str, advice: str | None
-) -> None:
+def test_headline_and_advice_of_an_outcome(outcome: Outcome, line: str, advice: str | None) -> None:
     (transfer,) = transfers(*HALF, closed=True)
-    assert headline(verdict, error, reason, interrupted, transfer) == line
-    got = advice_lines(verdict, error, reason, interrupted, transfer)
+    assert headline(outcome, transfer) == line
+    got = advice_lines(outcome)
     assert got == [] if advice is None else advice in got[0]
     words = {0: "Completed", 1: "Failed", 3: "Lost", 5: "Not started", 130: "Interrupted"}
-    assert line.startswith(words[exit_status(verdict, interrupted)] + ": ")
+    assert line.startswith(words[outcome.status] + ": ")
 
 
-def test_what_is_done_is_done() -> None:
+def test_headline_of_a_transfer_that_is_done_and_interrupted() -> None:
     (transfer,) = transfers(WHOLE, DoneEvent())
-    assert headline("done", None, "too slow", True, transfer) == f"{COMPLETED}; too slow"
-    assert advice_lines("done", None, "too slow", True, transfer) == []
+    outcome = Outcome("done", None, "too slow", True)
+    assert headline(outcome, transfer) == f"{COMPLETED}; too slow"
+    assert advice_lines(outcome) == []
 
 
-def test_a_result_without_a_transfer() -> None:
-    assert headline("lost", reason="no") == "Lost: ended without DONE or ERROR before its first message; no"
-    assert headline("lost", interrupted=True) == "Interrupted: before its first message"
-    assert headline("not started", reason="\x1b[2J") == "Not started: \\x1b[2J"
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome("lost", reason="no"), "Lost: ended without DONE or ERROR before its first message; no"),
+        (Outcome("lost", interrupted=True), "Interrupted: before its first message"),
+        (Outcome("not started", reason="\x1b[2J"), "Not started: \\x1b[2J"),
+        (None, "Running"),
+    ],
+)
+def test_headline_without_a_transfer(outcome: Outcome | None, line: str) -> None:
+    assert headline(outcome) == line
 
 
-def test_a_hostile_description_is_cut() -> None:
-    (transfer,) = transfers(ErrorEvent(code=19, description="x" * 1_000_000))
-    line = headline(transfer.state, transfer.error, transfer=transfer)
+def test_headline_of_a_hostile_description() -> None:
+    line = headline(Outcome("failed", Failure(19, "x" * 1_000_000)))
     assert line.endswith("xxx…")
     assert len(line) == len("Failed: ") + 300
 
 
-def test_results_name_the_transfer_where_there_are_several() -> None:
+def test_ending_lines_of_several_transfers() -> None:
     both = transfers(
         DoneEvent(session_id="one"), ErrorEvent(session_id="two", code=19, description="no \x1b[31m"), closed=True
     )
-    assert verdict_lines(both[:1]) == ["Completed: 0 B in 0.0 s, 0 files"]
-    lines = verdict_lines(both)
+    endings = [(transfer.outcome, transfer) for transfer in both]
+    assert ending_lines(endings[:1]) == ["Completed: 0 B in 0.0 s, 0 files"]
+    lines = ending_lines(endings)
     assert lines[:2] == ["Completed: 0 B in 0.0 s, 0 files [one]", "Failed: 19 AUTH: no \\x1b[31m [two]"]
     assert len(lines) == 3  # the advice

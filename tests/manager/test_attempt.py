@@ -8,8 +8,7 @@ import pytest
 
 from faspmgr import Session, Tracker, parse
 from faspmgr.manager.attempt import Attempt, decisive, judge
-from faspmgr.tracking import Failure
-from faspmgr.verdicts import Verdict
+from faspmgr.verdicts import Failure, Verdict
 from tests.live import message
 
 CANCELLED, LOST_LINE = Failure(28, "cancelled"), Failure(16, "gone")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from faspmgr.errors import FileError, SessionOverError, ShutdownError
 from faspmgr.protocol.frames import Frame
 from faspmgr.simulator.course import Argument, Begin, Clock, Course
+from faspmgr.simulator.exceptions import FileError, SessionOverError, ShutdownError
 from faspmgr.simulator.messages import File, Messages, Refusal
 from faspmgr.simulator.terms import Terms
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faspmgr.errors import FaultError
+from faspmgr.simulator.exceptions import FaultError
 from faspmgr.simulator.faults import Fault, Faults, parse_faults
 
 

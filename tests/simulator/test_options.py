@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr.errors import OptionError
 from faspmgr.simulator import options as options_
 from faspmgr.simulator import terms
+from faspmgr.simulator.exceptions import OptionError
 from faspmgr.simulator.messages import Stage
 from faspmgr.simulator.options import Options, parse, remote
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from faspmgr import commands
-from faspmgr.errors import FileError
 from faspmgr.protocol.commands import Close, Command, Put, Write
 from faspmgr.protocol.parser import Parser
 from faspmgr.simulator import streamed
+from faspmgr.simulator.exceptions import FileError
 from faspmgr.simulator.link import Peer
 from faspmgr.simulator.streamed import Spans
 from tests.launcher import TIMEOUT

@@ -20,8 +20,9 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.reading import read
-from faspmgr.tracking import TRANSITIONS, Failure, Session, Tracker
+from faspmgr.tracking import TRANSITIONS, Session, Tracker
 from faspmgr.tracking.session import STATES
+from faspmgr.verdicts import Failure
 from tests.tracking.states import containers, only, session_of, tracked
 
 

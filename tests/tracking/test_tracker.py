@@ -20,8 +20,9 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.reading import read
-from faspmgr.tracking import MAX_SESSIONS, Failure, Session, Tracker
+from faspmgr.tracking import MAX_SESSIONS, Session, Tracker
 from faspmgr.tracking import tracker as tracker_module
+from faspmgr.verdicts import Failure
 from tests.tracking.states import only, session_of, tracked, transfer_of
 
 

@@ -10,10 +10,10 @@ import click
 from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading, name_of
 from faspmgr.cli.text import count, printable
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 from faspmgr.reading import recognise
-from faspmgr.verdicts import ExitStatus
 
 
 @click.command("check")

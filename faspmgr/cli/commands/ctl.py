@@ -9,12 +9,12 @@ import attrs
 import click
 
 from faspmgr.cli import command_arguments, output
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.text import count, duration, percent, printable, rate, size
-from faspmgr.errors import CommandError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.manager import control
 from faspmgr.manager.replies import REPLY_TIMEOUT
 from faspmgr.protocol.commands import COMMANDS, Command
-from faspmgr.verdicts import ExitStatus
 
 RESPONSE_SECONDS = 5.0
 """Time for a response beyond --timeout, for a transfer that is busy."""

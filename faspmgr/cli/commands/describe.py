@@ -12,15 +12,15 @@ import click
 
 from faspmgr.ascp import describe_properties
 from faspmgr.cli import output
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.text import did_you_mean
-from faspmgr.errors import CommandError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import fields as log_fields
 from faspmgr.logs.codes import LOG_CODES, LogCode
 from faspmgr.logs.fields import LOG_FIELDS, LogField
 from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES, Event
-from faspmgr.verdicts import ExitStatus
 from faspmgr.views import KINDS as VIEWS
 from faspmgr.views import describe_view
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from faspmgr.cli import command_arguments, output
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, Command
-from faspmgr.verdicts import ExitStatus
 
 
 @click.group("encode")

@@ -16,16 +16,17 @@ from typing import Any
 import click
 
 from faspmgr.cli import output, running, streams
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.descriptors import allow_descriptors
 from faspmgr.cli.options import progress_option, show_secrets_option, view_option
 from faspmgr.cli.progress import Output, make_progress
-from faspmgr.cli.text import printable, verdict_lines
-from faspmgr.errors import CommandError
+from faspmgr.cli.text import ending_lines, printable
+from faspmgr.exit_status import ExitStatus
 from faspmgr.manager.listener import Listener, Received
 from faspmgr.manager.port import MAX_CONNECTIONS, Connection
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.problems import Problem
-from faspmgr.verdicts import EXIT_STATUS, ExitStatus, verdict_of
+from faspmgr.verdicts import combine
 
 UPDATE_SECONDS = 0.1
 """Time between two updates of progress and views."""
@@ -167,7 +168,8 @@ async def _listen(
     transfers = list(tracker.transfers.values())
     if mode is not None:
         stream = sys.stderr if mode == "json" else sys.stdout
-        Output(stream).write("".join(f"{line}\n" for line in verdict_lines(transfers)))
+        lines = ending_lines((transfer.outcome, transfer) for transfer in transfers)
+        Output(stream).write("".join(f"{line}\n" for line in lines))
     if output_error and output_error.errno != errno.EPIPE:
         raise output_error
     if listener.record_error:
@@ -176,7 +178,7 @@ async def _listen(
         return ExitStatus.INTERRUPTED
     if options["connections"] is None:
         return ExitStatus.DONE
-    return EXIT_STATUS[verdict_of(transfer.state for transfer in transfers)]
+    return combine(transfer.outcome for transfer in transfers).status
 
 
 def _lines(received: list[Received], redact: bool) -> list[str]:

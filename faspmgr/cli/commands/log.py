@@ -12,11 +12,11 @@ from faspmgr.cli import options, output
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.logreading import Batch, LogReading
 from faspmgr.cli.logtext import file_line, session_line, totals_lines
+from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import LogFile, LogSession, Sessions
 from faspmgr.logs.fields import OF_KIND
 from faspmgr.logs.selection import Selection, parse_time, parse_timezone
 from faspmgr.logs.totals import BY, By, Total, Totals
-from faspmgr.verdicts import ExitStatus
 
 TABLES = ("sessions", "files", "records", "statistics")
 

@@ -18,12 +18,13 @@ import click
 from faspmgr.ascp import OPTIONS, TransferSpec, has_option, option_value, transfers_nothing
 from faspmgr.ascp.options import first_argument
 from faspmgr.cli import options, running
-from faspmgr.errors import CommandError, FileTransferError, TransferError
+from faspmgr.cli.command_error import CommandError
+from faspmgr.errors import FileTransferError, TransferError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.manager import Job, Result
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.events import Event, FileErrorEvent, StatsEvent
 from faspmgr.tracking import Session, Tracker
-from faspmgr.verdicts import ExitStatus
 
 _STDIN = "standard input"
 

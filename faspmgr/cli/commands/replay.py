@@ -8,11 +8,12 @@ import click
 
 from faspmgr import captures
 from faspmgr.cli import options, playing
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.reading import name_of
 from faspmgr.cli.text import printable
-from faspmgr.errors import CaptureError, CommandError
+from faspmgr.errors import CaptureError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.simulator import player
-from faspmgr.verdicts import ExitStatus
 
 
 @click.command("replay")

@@ -8,10 +8,11 @@ import click
 
 from faspmgr.ascp import describe_ascp, find_ascp, start_problem, transfers_nothing
 from faspmgr.cli import output, running
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.text import advice_lines, count, printable
-from faspmgr.errors import AscpError, CommandError
+from faspmgr.errors import AscpError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.manager.signals import SignalHandler
-from faspmgr.verdicts import ExitStatus
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
@@ -64,7 +65,7 @@ def command(
 
     result = running.run_job(signals, how, what, lambda job, _log: job.run(), retry=retry, sessions=sessions)
 
-    lines = advice_lines(result.verdict, result.error, result.reason, result.interrupted, result.transfer)
+    lines = advice_lines(result)
     if len(result.attempts) > 1:
         lines.append(f"{count(len(result.attempts), 'run')} of ascp:")
         lines += [f"  session {one.part}, attempt {one.number}: {one.summary}" for one in result.attempts]

@@ -10,8 +10,9 @@ from faspmgr.cli import options, output
 from faspmgr.cli.reading import Reading
 from faspmgr.cli.retold import Retold
 from faspmgr.cli.text import Ending, advice_lines, count, duration, headline, printable, rate, size
+from faspmgr.exit_status import ExitStatus
 from faspmgr.tracking import Session, Transfer
-from faspmgr.verdicts import ExitStatus
+from faspmgr.verdicts import Outcome
 
 MAX_FAILURES = 10
 """Failed files that are shown by name; the rest is counted."""
@@ -47,7 +48,7 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
         pass
     if not source.interrupted:  # then they may still be running
         retold.tracker.close()
-    endings, status = retold.endings(), source.status or retold.status()
+    endings, status = retold.endings(), source.status or retold.outcome().status
     if as_json:
         output.write([output.to_json(_report(retold, status))])
     elif endings or source.interrupted or source.status == ExitStatus.DONE:
@@ -57,23 +58,32 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
 
 def _report(retold: Retold, status: ExitStatus) -> dict[str, Any]:
     report: dict[str, Any] = {"status": status}
-    result = retold.recorded_result()
-    if result:
-        error = result.error and result.error.to_dict()
-        report |= {"verdict": result.verdict, "error": error}
-        report |= {"reason": result.reason, "interrupted": result.interrupted}
-    return {**report, "transfers": [transfer.to_dict() for transfer in retold.tracker.transfers.values()]}
+    outcome = retold.recorded_outcome()
+    if outcome:
+        report |= outcome.to_dict()
+    return {**report, "transfers": [_transfer(*ending) for ending in retold.endings() if ending[1]]}
+
+
+def _transfer(outcome: Outcome | None, transfer: Transfer | None) -> dict[str, Any]:
+    """Return the JSON of a transfer, with the reason of its outcome beside its error."""
+    assert transfer
+    shown: dict[str, Any] = {}
+    for name, value in transfer.to_dict().items():
+        shown[name] = value
+        if name == "error":
+            shown["reason"] = outcome.reason if outcome else ""
+    return shown
 
 
 def _text(ending: Ending) -> str:
-    transfer = ending.transfer
+    outcome, transfer = ending
     if not transfer:
-        return "\n".join([headline(*ending), *advice_lines(*ending)])
+        return "\n".join([headline(outcome), *advice_lines(outcome)])
     rows = [*_route(transfer.current[0]), *_sessions(transfer), *_files(transfer), *_time(transfer)]
     rows += _failures(transfer)
-    rows += [("advice", advice) for advice in advice_lines(*ending)]
+    rows += [("advice", advice) for advice in advice_lines(outcome)]
     lines = [f"  {name:<12} {printable(text)}" for name, text in rows]
-    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, headline(*ending)])
+    return "\n".join([f"Transfer {printable(transfer.id) or '(no id)'}", *lines, headline(outcome, transfer)])
 
 
 def _route(session: Session) -> list[Row]:

@@ -12,10 +12,10 @@ import click
 from faspmgr import views
 from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
-from faspmgr.errors import CommandError
+from faspmgr.cli.command_error import CommandError
+from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol.events import Event
 from faspmgr.tracking import Session, Tracker
-from faspmgr.verdicts import ExitStatus
 
 if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo

@@ -14,8 +14,8 @@ from faspmgr.cli.progress import Output, make_progress
 from faspmgr.cli.reading import Reading, name_of
 from faspmgr.cli.retold import Retold
 from faspmgr.cli.text import ending_lines, printable
+from faspmgr.exit_status import ExitStatus
 from faspmgr.tracking import Tracker
-from faspmgr.verdicts import ExitStatus
 
 SETTLE_SECONDS = 3.0
 """How long a followed file is read on after a failure: ascp may turn to HTTP, or be started again."""
@@ -61,7 +61,7 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
     lines = ending_lines(endings)
     status = source.status
     if status == ExitStatus.DONE:
-        status = retold.status()
+        status = retold.outcome().status
         if not endings:
             lines.append("Lost: no session in this stream")
     if status == ExitStatus.NO_RESULT and not follow and _is_still_written(file):

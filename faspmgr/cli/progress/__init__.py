@@ -20,10 +20,10 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
+from faspmgr.cli.command_error import CommandError
 from faspmgr.cli.progress.base import Output, Progress
 from faspmgr.cli.progress.jsonl import JsonLines
 from faspmgr.cli.progress.lines import Lines, PlainLine
-from faspmgr.errors import CommandError
 
 __all__ = ["MODES", "Output", "Progress", "make_progress"]
 
