@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain
-from faspmgr.protocol.redaction import redact_urls
+from faspmgr.redaction import redact_words
 from faspmgr.verdicts import ExitStatus, Verdict, exit_status
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAX_ERROR_CHARS = 300
 def printable(text: str) -> str:
     """Make text from a stream safe for a terminal and for whoever looks at it: as ``problems.printable``, and without
     what logs in in a URL."""
-    return problems.printable(redact_urls(text))
+    return problems.printable(redact_words(text))
 
 
 def size(count: float) -> str:

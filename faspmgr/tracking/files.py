@@ -22,7 +22,7 @@ import attrs
 
 from faspmgr.protocol.codes import explain
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
-from faspmgr.protocol.redaction import redact_urls
+from faspmgr.redaction import redact_urls, redact_words
 from faspmgr.tracking.figures import Totals, fraction
 
 FileStatus = Literal["transferring", "done", "skipped", "failed"]
@@ -67,7 +67,7 @@ class Failure:
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON; without secrets."""
         names = ("code", "name", "description", "retryable", "meaning", "advice")
-        return {name: getattr(self, name) for name in names} | {"description": redact_urls(self.description)}
+        return {name: getattr(self, name) for name in names} | {"description": redact_words(self.description)}
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}: {self.description or self.meaning}"

@@ -41,7 +41,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.protocol.redaction import redact_text
+from faspmgr.redaction import redact_urls, redact_words
 from faspmgr.tracking.figures import eta, figures, kbps, progress
 from faspmgr.tracking.filelist import Files, KeepFiles
 from faspmgr.tracking.files import Failure, FileState
@@ -455,11 +455,7 @@ class Session:
     def to_dict(self) -> dict[str, Any]:
         """The state, ready for JSON; None where the stream has no value; without secrets."""
         negotiated = self.negotiated or SessionEvent()
-        texts = {
-            "destination": ("Destination", negotiated.destination),
-            "user_str": ("UserStr", self.user_str),
-            "cookie": ("Cookie", self.cookie),
-        }
+        texts = {"user_str": self.user_str, "cookie": self.cookie}
         about = {
             "id": self.id,
             "state": self.state,
@@ -467,8 +463,9 @@ class Session:
             "direction": self.direction,
             "user": negotiated.user,
             "host": negotiated.host,
-            "source": negotiated.source and [redact_text("Source", path) for path in negotiated.source],
-            **{name: text and redact_text(wire, text) for name, (wire, text) in texts.items()},
+            "source": negotiated.source and [redact_urls(path) for path in negotiated.source],
+            "destination": negotiated.destination and redact_urls(negotiated.destination),
+            **{name: text and redact_words(text) for name, text in texts.items()},
             "xfer_id": self.xfer_id,
             "target_rate_kbps": self.target_rate_kbps,
             "min_rate_kbps": self.min_rate_kbps,
