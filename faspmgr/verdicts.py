@@ -9,7 +9,7 @@ import attrs
 
 from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol.codes import USER_CANCEL, ErrorCode, explain
-from faspmgr.protocol.redaction import redact_urls
+from faspmgr.redaction import redact_words
 
 Verdict = Literal["done", "failed", "lost", "not started"]
 """done: ascp reported DONE. failed: it reported ERROR. lost: it ended without a result. not started: it could not be
@@ -81,7 +81,7 @@ class Failure:
              and start again with -k 1 to resume."}
         """
         names = ("code", "name", "description", "retryable", "meaning", "advice")
-        return {name: getattr(self, name) for name in names} | {"description": redact_urls(self.description)}
+        return {name: getattr(self, name) for name in names} | {"description": redact_words(self.description)}
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}: {self.description or self.meaning}"

@@ -17,7 +17,7 @@ import attrs
 
 from faspmgr.ascp.options import option_words, url_password, without_url_password
 from faspmgr.errors import SpecError
-from faspmgr.protocol.fields import REDACTED
+from faspmgr.redaction import REDACTED
 
 MAX_TEXT = 65_535
 """Bytes: the longest text that ascp reads from its environment (seen, 3.9.0)."""

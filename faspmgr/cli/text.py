@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain
-from faspmgr.protocol.redaction import redact_urls
+from faspmgr.redaction import redact_words
 
 if TYPE_CHECKING:
     from faspmgr.tracking import Transfer
@@ -27,9 +27,9 @@ MAX_ERROR_CHARS = 300
 
 
 def printable(text: str) -> str:
-    """Return text from a stream so that a terminal can show it: without control characters, and without the logins in
+    """Return text from a stream so that a terminal can show it: without control characters, and without secrets, such as the logins in
     URLs."""
-    return problems.printable(redact_urls(text))
+    return problems.printable(redact_words(text))
 
 
 def size(count: float) -> str:

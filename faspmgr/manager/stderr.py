@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from faspmgr.protocol.fields import REDACTED
+from faspmgr.redaction import REDACTED
 
 MAX_LINE_BYTES = 8_192
 """A line that is longer comes in pieces: a limit for security, as a program can write without any line break."""

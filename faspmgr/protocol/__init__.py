@@ -4,7 +4,6 @@ What may stand here is what is true of the protocol whoever speaks it. Every fac
 JSON, ``faspmgr describe`` and the documentation read::
 
     fields, codes               the tables of fields and error codes
-    redaction                   what is a secret, and how it is hidden
     problems                    the table of deviations
     frames                      a message as text
     grammar                     lines in, messages and problems out: the one authority on what is a message

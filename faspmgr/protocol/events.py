@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 
 import attrs
 
-from faspmgr.protocol.fields import BY_NAME, FIELDS, REDACTED, decoder, encode, snake_case
+from faspmgr import redaction
+from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, kind_of, snake_case
 from faspmgr.protocol.frames import Frame
-from faspmgr.protocol.redaction import APPLICATION, redact, redact_text, redact_urls
+from faspmgr.redaction import REDACTED, redact_text, redact_urls, redact_value, redact_words
 
 Report = Callable[[Frame, int, str, str], None]
 """Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""
@@ -115,7 +116,7 @@ class Event:
             while name in shown:
                 name += "_"
             shown[name] = _show_extra(wire, text, redact)
-        return shown
+        return redaction.hide_registered(shown) if redact else shown
 
     def __repr__(self) -> str:
         shown = self.to_dict()
@@ -504,13 +505,12 @@ def _says(wire: str, text: str, value: Any) -> bool:
 
 _SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {
     "secret": lambda value, hide: REDACTED if hide else value,
-    "json": lambda value, hide: redact(value) if hide else value,
+    "json": lambda value, hide: redact_value(value) if hide else value,
     "path": lambda value, hide: redact_urls(value) if hide and "://" in value else value,
     "paths": lambda value, hide: [redact_urls(path) for path in value] if hide else list(value),
-    "application": lambda value, hide: redact_text("Cookie", value) if hide else value,
+    "string": lambda value, hide: redact_words(value) if hide else value,
 }
-"""What to_dict does to the values of a kind, or to what an application wrote, when that is to hide secrets and when it
-is not."""
+"""Conversions of to_dict for the values of a kind, with and without secrets."""
 
 
 def _show_extra(wire: str, text: str, hide: bool) -> Any:
@@ -523,7 +523,7 @@ def _show_extra(wire: str, text: str, hide: bool) -> Any:
         else:
             show = _SHOW_KIND.get(FIELDS[wire].kind)
             return show(value, hide) if show else value
-    return redact_text(wire, text) if hide else text
+    return redact_text(wire, text, kind_of(wire)) if hide else text
 
 
 _Show = Callable[[Event, bool], dict[str, Any]]
@@ -537,9 +537,7 @@ def _make_show(cls: type[Event]) -> _Show:
     """
     lines = ["def show(event, hide):", "    shown = {'type': event.type}"]
     for name in ATTRIBUTES[cls].values():
-        kind = "application" if BY_NAME[name].wire in APPLICATION else BY_NAME[name].kind
-        if name == "description":  # words of ascp, with the path that they are about
-            kind = "path"
+        kind = BY_NAME[name].kind
         value = f"show_{kind}(value, hide)" if kind in _SHOW_KIND else "value"
         lines += [f"    value = event.{name}", f"    if value is not None: shown['{name}'] = {value}"]
     lines += ["    return shown"]

@@ -41,9 +41,6 @@ MAX_INTEGER = 2**64 - 1
 MAX_JSON_DEPTH = 64
 """Deeper Tags are refused: a parser or printer that recurses must not be brought down by one value."""
 
-REDACTED = "***"
-"""What is shown in place of a secret; redaction.py says what is one."""
-
 CAP_UNKNOWN = MAX_INTEGER // 1000
 """RateCap and MinRateCap, Kbps, where no cap is known: 18446744073709551 (seen, 3.9.0)."""
 CAP_NONE = 2**52 - 1
@@ -269,6 +266,21 @@ def find(name: str) -> Field | None:
     """
     folded = name.casefold()
     return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
+
+
+_KINDS = {name.casefold(): field.kind for field in FIELDS.values() for name in (field.wire, field.name)}
+
+
+def kind_of(name: str) -> str | None:
+    """Return the kind of a field.
+
+    Args:
+        name: on the wire or in Python, in upper or lower case.
+
+    Returns:
+        The kind, or None for a field that is not in the table.
+    """
+    return _KINDS.get(name.casefold())
 
 
 def snake_case(wire: str) -> str:

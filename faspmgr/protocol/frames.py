@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from faspmgr.protocol.fields import FIELDS
-from faspmgr.protocol.redaction import redact_text
+from faspmgr.protocol.fields import FIELDS, kind_of
+from faspmgr.redaction import redact_text, redact_words
 
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""
@@ -126,9 +126,9 @@ class Frame:
         return b"".join((head, self.data, DATA_END))
 
     def redacted(self) -> Frame:
-        """Give the same message with the secrets in its fields replaced by ``***``; data stay as they are."""
-        shown = {name: redact_text(name, text) for name, text in self.fields.items()}
-        return Frame(self.type, shown, self.version, data=self.data)
+        """Return the same message with ``***`` in place of secrets; data stay as they are."""
+        shown = {name: redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
+        return Frame(redact_words(self.type), shown, self.version, data=self.data)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frame):
@@ -145,7 +145,8 @@ class Frame:
 
     def __repr__(self) -> str:
         data = "" if self.data is None else f", data=<{len(self.data)} bytes>"
-        return f"Frame({self.type!r}, {self.redacted().fields!r}, version={self.version}{data})"
+        shown = self.redacted()
+        return f"Frame({shown.type!r}, {shown.fields!r}, version={self.version}{data})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frame, (self.type, self.fields, self.version, None, self.data)

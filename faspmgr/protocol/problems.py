@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import attrs
 
-from faspmgr.protocol.redaction import redact_line
+from faspmgr.protocol.fields import kind_of
+from faspmgr.redaction import redact_line
 
 EXCERPT_CHARS = 80
 
@@ -55,7 +56,7 @@ class Problem:
 def excerpt(data: bytes) -> str:
     """Show the first line of data: printable, cut to 80 characters, without what looks like a secret."""
     line = bytes(data[: 4 * EXCERPT_CHARS]).split(b"\n", 1)[0].rstrip(b"\r")
-    text = printable(redact_line(line.decode("utf-8", "surrogateescape")))
+    text = printable(redact_line(line.decode("utf-8", "surrogateescape"), kind_of))
     return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
 
 

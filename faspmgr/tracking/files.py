@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
-from faspmgr.redaction import redact_words
+from faspmgr.redaction import redact_urls
 from faspmgr.tracking.figures import Figures, Totals
 from faspmgr.verdicts import Failure
 
@@ -297,13 +297,13 @@ class FileState:
             {'name': 'a.mov', 'state': 'transferring', 'size': 100, 'written': 25, 'elapsed_usec': 1000, 'progress': 0.25}
         """
         shown = {name: value for name in _SHOWN if (value := getattr(self, name)) is not None}
-        shown["name"] = redact_words(self.name)
+        shown["name"] = redact_urls(self.name)
         if self.error:
             shown["error"] = self.error.to_dict()
         return shown | {"progress": round(self.progress, 4)}
 
     def __repr__(self) -> str:
-        return f"<FileState {redact_words(self.name)!r} {self.state}, {self.progress:.0%}>"
+        return f"<FileState {redact_urls(self.name)!r} {self.state}, {self.progress:.0%}>"
 
 
 _SHOWN = tuple(FileState.__annotations__)[:13]

@@ -38,7 +38,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.redaction import redact_text, redact_words
+from faspmgr.redaction import redact_urls, redact_words
 from faspmgr.tracking.figures import ENDED as ENDED
 from faspmgr.tracking.figures import STATES, Figures, SessionState, kbps
 from faspmgr.tracking.files import FileState, KeepFiles, SessionFiles
@@ -450,20 +450,25 @@ class Session(Figures):
         """
         negotiated = self.negotiated or SessionEvent()
         texts = {
-            "destination": ("Destination", negotiated.destination),
-            "user_str": ("UserStr", self.user_str),
-            "cookie": ("Cookie", self.cookie),
+            "user": negotiated.user,
+            "host": negotiated.host,
+            "user_str": self.user_str,
+            "cookie": self.cookie,
+            "xfer_id": self.xfer_id,
         }
+        shown = {name: text and redact_words(text) for name, text in texts.items()}
         about = {
             "id": redact_words(self.id),
             "state": self.state,
             "error": self.error and self.error.to_dict(),
             "direction": self.direction,
-            "user": negotiated.user,
-            "host": negotiated.host and redact_text("Host", negotiated.host),
-            "source": negotiated.source and [redact_text("Source", path) for path in negotiated.source],
-            **{name: text and redact_text(wire, text) for name, (wire, text) in texts.items()},
-            "xfer_id": self.xfer_id,
+            "user": shown["user"],
+            "host": shown["host"],
+            "source": negotiated.source and [redact_urls(path) for path in negotiated.source],
+            "destination": negotiated.destination and redact_urls(negotiated.destination),
+            "user_str": shown["user_str"],
+            "cookie": shown["cookie"],
+            "xfer_id": shown["xfer_id"],
             "target_rate_kbps": self.target_rate_kbps,
             "min_rate_kbps": self.min_rate_kbps,
             "policy": self.policy,

@@ -21,7 +21,7 @@ import heapq
 from collections.abc import Iterable
 from typing import Any, cast
 
-from faspmgr.redaction import redact_text
+from faspmgr.redaction import redact_words
 from faspmgr.tracking.figures import ENDED, Figures, SessionState, Totals, kbps
 from faspmgr.tracking.registry import Budget, FileRegistry
 from faspmgr.tracking.session import Session
@@ -57,7 +57,7 @@ class Transfer(Figures):
     """
 
     def __init__(self, id: str, sessions: Iterable[Session] = (), budget: Budget | None = None) -> None:
-        self.id: str = redact_text("UserStr", id)
+        self.id: str = redact_words(id)
         """XferId, else UserStr, else SessionId; a secret in it is hidden."""
         self.sessions: list[Session] = []
         """All sessions, in order of appearance."""

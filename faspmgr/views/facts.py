@@ -27,7 +27,7 @@ import attrs
 
 from faspmgr.protocol.events import SessionEvent
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES
-from faspmgr.protocol.redaction import redact, redact_text, redact_urls
+from faspmgr.redaction import redact_value, redact_words
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
 
@@ -203,8 +203,8 @@ class Facts:
     def user_data(self) -> dict[str, Any] | None:
         tags = self.negotiated.tags
         texts = {"UserStr": self.session.user_str, "Cookie": self.session.cookie}
-        found = {wire: text and redact_text(wire, text) for wire, text in texts.items()} | {
-            "Tags": tags and redact(tags)
+        found = {wire: text and redact_words(text) for wire, text in texts.items()} | {
+            "Tags": tags and redact_value(tags)
         }
         return {name: value for name, value in found.items() if value} or None
 
@@ -227,7 +227,7 @@ class Facts:
     @property
     def error_message(self) -> str | None:
         error = self.session.error
-        return redact_urls(error.description) or error.meaning if error else None
+        return redact_words(error.description) or error.meaning if error else None
 
     @property
     def files_waiting(self) -> int | None:

@@ -14,7 +14,7 @@ of the documents has its row, also where FASP can never fill it.
 from __future__ import annotations
 
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
-from faspmgr.protocol.redaction import redact_urls
+from faspmgr.redaction import redact_urls
 from faspmgr.views.facts import (
     STATUS_OF_CODE,
     ChannelFileStatus,

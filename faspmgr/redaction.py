@@ -1,0 +1,340 @@
+"""Secrets: which text is one, and what is shown in its place. All output asks this module; it imports no other of ours.
+
+Hidden as ``***`` are:
+
+- the value of a field with the name of a secret, and in JSON all below such a key, however the name is spelt;
+- in a URL, the login and the values of such names, be it in its query, its fragment or its path;
+- in free text, what follows such a name: ``token=…``, ``Password: …``, ``Bearer …``;
+- the texts that the program itself has registered with ``hide``, wherever they come back.
+
+JSON that may hold a secret and cannot be parsed in exactly one way is hidden as a whole: text that is broken, is nested
+too deep, or has a key twice, of which each parser takes another. The time for any text is in proportion to its length.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote, unquote, unquote_plus
+
+REDACTED = "***"
+"""Shown in place of a secret."""
+
+MIN_CHARS = 4
+"""Texts that are shorter cannot be registered: hiding each ``1`` would leave nothing to read, and hide nothing."""
+
+# "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass.
+_NAME = re.compile(
+    r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!high)(?<!low)(?<!band)pass"
+    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_. ]{1,3}[a-z]))"
+    r"|pwd|token|secret|credential|authorization|bearer|(?:api|private)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
+)
+_NAME_IN_URL = re.compile(r"(?i)signature|\bsig\b")
+
+
+def is_secret(name: str) -> bool:
+    """Return whether the value of a field must be hidden.
+
+    Args:
+        name: on the wire, in Python, of a variable or an option, or a key in JSON, in any spelling.
+
+    Example:
+        >>> [name for name in ("ASPERA_SCP_PASS", "apiKey", "TransfersPassed", "bypass") if is_secret(name)]
+        ['ASPERA_SCP_PASS', 'apiKey']
+    """
+    return _NAME.search(name) is not None
+
+
+def redact_text(name: str, text: str, kind: str | None = None) -> str:
+    """Redact the text of a field.
+
+    Args:
+        name: name of the field.
+        text: the text as on the wire.
+        kind: kind of the field in the field table; None for a field that is not in it.
+
+    Example:
+        >>> redact_text("Tags", '{"token": "s3cret", "id": 1}', "json"), redact_text("AuthToken", "s3cret")
+        ('{"token":"***","id":1}', '***')
+    """
+    if kind == "secret" or (kind is None and is_secret(name)):
+        return REDACTED
+    if kind in ("path", "paths"):
+        return redact_urls(text)
+    if kind == "json" and _may_hold_secret(text):
+        shown, end = _redact_json(hide_registered(text).strip())
+        return shown if end == len(text.strip()) else REDACTED
+    return redact_words(text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# JSON
+
+_JSON_START = re.compile(r"""[{\[]\s*["'{\[\\]""")
+
+
+def redact_value(value: Any) -> Any:
+    """Redact a parsed JSON value: return a copy with ``***`` in place of everything below a key that names a secret.
+
+    A text in it that may be JSON itself and hold a secret is ``***`` as a whole.
+    """
+    if isinstance(value, dict):
+        return {hide_registered(key): REDACTED if is_secret(key) else redact_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact_value(item) for item in value]
+    if isinstance(value, str):
+        return REDACTED if _JSON_START.search(value) and _may_hold_secret(value) else redact_words(value)
+    return value
+
+
+def _may_hold_secret(text: str) -> bool:
+    """Return whether a key in JSON may name a secret, or a text in it be a URL that is not seen without parsing."""
+    if is_secret(text) or "\\u" in text:
+        return True
+    return "\\" in text and ("\\/" in text or "://" in text)
+
+
+def _redact_json(text: str, start: int = 0) -> tuple[str, int]:
+    """Redact the JSON that starts in a text; return it and its end.
+
+    If it cannot be parsed in exactly one way, that is ``***`` and the end of the text.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+        shown = redact_value(value)
+        return text[start:end] if shown == value else _ENCODER.encode(shown), end
+    except (ValueError, RecursionError):
+        return REDACTED, len(text)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"not JSON: {text}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("duplicate key")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Free text
+
+_SEPARATOR = re.compile(r"[ :={\[]")
+_PAIR = re.compile(r"""(?<![^\s(\[{,;?&"'])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
+# A sentence is not a value: "token: is missing".
+_PAIR_VALUE = re.compile(
+    r"""(?!(?:-|\(none\)|none|NONE)(?:\s|\Z)|(?<=: )[a-z]+ [a-z])"""
+    r"""(?:"[^"]*"?|'[^']*'?|(?:(?i:bearer|basic|digest|negotiate|token) )?"""
+    r"""(?:[^\s,;&)\]}]|[,;)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
+)
+_WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?![a-z]+\b))\S+")
+
+
+def redact_words(text: str) -> str:
+    """Redact text that is written for people or by an application: a description, a cookie, a message.
+
+    Example:
+        >>> redact_words("FASP: login failed, token=ATM2_ACsD of s3://key:pass@bucket/")
+        'FASP: login failed, token=*** of s3://***@bucket/'
+    """
+    text = hide_registered(text)
+    if not _SEPARATOR.search(text):
+        return text
+    if not _may_hold_secret(text):
+        return redact_urls(text)
+    parts, end = [], 0
+    while start := _JSON_START.search(text, end):
+        before = text[end : start.start()]
+        parts.append(_redact_sentence(before))
+        shown, end = _redact_json(text, start.start())
+        parts.append(REDACTED if _ends_in_secret(before) else shown)
+    return "".join([*parts, _redact_sentence(text[end:])])
+
+
+def _redact_sentence(text: str) -> str:
+    """Redact text without JSON."""
+    return _WORD.sub(rf"\1{REDACTED}", _redact_values(redact_urls(text), _PAIR, is_secret, _PAIR_VALUE))
+
+
+def _ends_in_secret(text: str) -> bool:
+    """Return whether a text ends in the name of a secret, whose value follows."""
+    text = text.rstrip("\"'")
+    return any(name.end() == len(text) and is_secret(name[1]) for name in _PAIR.finditer(text))
+
+
+def _redact_values(text: str, names: re.Pattern[str], hidden: Callable[[str], bool], value: re.Pattern[str]) -> str:
+    """Replace the value after each name that is to be hidden."""
+    parts, end = [], 0
+    for name in names.finditer(text):
+        if name.start() >= end and hidden(name[1]) and (found := value.match(text, name.end())):
+            parts += [text[end : name.end()], REDACTED]
+            end = found.end()
+    return "".join([*parts, text[end:]])
+
+
+_LINE_NAME = re.compile(r"\s*([^\s:=]+):\s*")
+_LOGIN_CUT_OFF = re.compile(r'(://[^\s/:@"]*:)(?!\d{0,5}(?:[/?#\s"]|\Z))[^\s"]*\Z')
+
+
+def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
+    """Redact a line of a stream, or the start of one; it need not be a field.
+
+    Args:
+        line: without its line end; some hundred characters at most.
+        kind_of: returns the kind of a field by its name; None for a field that is not in the field table.
+
+    Returns:
+        The line; of one that may hold a secret, and is not a path, only the name and ``***``.
+    """
+    line = _hide_cut_off(hide_registered(line))
+    name = _LINE_NAME.match(line)
+    is_path = name is not None and kind_of(name[1]) in ("path", "paths")
+    # Any letter of a name is spelt \\u00…; other escapes may be a path of Windows.
+    if not is_path and (is_secret(line) or "\\u00" in line):
+        return (name[0] if name else "") + REDACTED
+    return _LOGIN_CUT_OFF.sub(rf"\1{REDACTED}", redact_urls(line))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# URLs
+
+_URL = re.compile(r'://[^\s"]*')
+# Up to the last @: a password may have "/" and "@" that should have been escaped. No login are host and port, an IPv6
+# address, a drive of Windows, and a path with "@".
+_LOGIN = re.compile(
+    r"(?!\[|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%\w*)?(?:[/?#]|\Z)|[A-Za-z]:[/\\])"
+    r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:[^?#]*@|[^@]*@(?:[^/?#@]*@)*)"
+    r"|[^/?#]*@"
+)
+_PARAMETER = re.compile(r"[?&#;]([^=&?#;]+)=")
+_QUERY = re.compile(r"[?#]")
+_PATH_VALUE = re.compile(r"[^&;]*")
+_QUERY_VALUE = re.compile(r"[^&]*")
+
+
+def redact_urls(text: str) -> str:
+    """Redact the URLs in a text, such as the path of an object in a cloud.
+
+    Example:
+        >>> redact_urls("s3://AKIA1:s3cret@bucket/film.mov?X-Amz-Signature=ab12&part=1")
+        's3://***@bucket/film.mov?X-Amz-Signature=***&part=1'
+    """
+    text = hide_registered(text)
+    return _URL.sub(_redact_url, text) if "://" in text else text
+
+
+def _redact_url(match: re.Match[str]) -> str:
+    return "://".join(map(_redact_location, match[0].split("://")))
+
+
+def _redact_location(text: str) -> str:
+    """Redact what follows :// in a URL."""
+    login = _LOGIN.match(text)
+    if login:
+        text = f"{REDACTED}@{text[login.end() :]}"
+    if "=" not in text:
+        return text
+    query = _QUERY.search(text)
+    start = query.start() if query else len(text)
+    path = _redact_values(text[:start], _PARAMETER, _is_secret_in_url, _PATH_VALUE)
+    return path + _redact_values(text[start:], _PARAMETER, _is_secret_in_url, _QUERY_VALUE)
+
+
+def _is_secret_in_url(name: str) -> bool:
+    name = unquote_plus(unquote(name))
+    return is_secret(name) or _NAME_IN_URL.search(name) is not None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Texts that the program has given to ascp
+
+_lock = threading.Lock()
+_registered: Counter[str] = Counter()
+_spellings: tuple[str, ...] = ()  # the longest first: a text may be a part of another
+
+
+class Hidden:
+    """Texts that are hidden until ``close``, or the end of a ``with`` block. Made by ``hide``."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = Counter({text for text in texts if len(text) >= MIN_CHARS})
+        _register(self._texts, 1)
+
+    def close(self) -> None:
+        """Hide the texts no longer, unless they were registered by another call, too."""
+        texts, self._texts = self._texts, Counter()
+        _register(texts, -1)
+
+    def __enter__(self) -> Hidden:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+def hide(texts: Iterable[str]) -> Hidden:
+    """Hide texts wherever they come back, also where they are percent-encoded or escaped as in JSON.
+
+    Args:
+        texts: at least MIN_CHARS characters each; shorter ones are not hidden.
+
+    Example:
+        >>> with hide(["hunter2"]):
+        ...     redact_words("the server said hunter2")
+        'the server said ***'
+    """
+    return Hidden(texts)
+
+
+def _register(texts: Counter[str], sign: int) -> None:
+    global _spellings
+    with _lock:
+        for text in texts:
+            _registered[text] += sign
+        for text in [text for text, count in _registered.items() if not count]:
+            del _registered[text]
+        found = {spelling for text in _registered for spelling in _spell(text)}
+        _spellings = tuple(sorted(found, key=len, reverse=True))
+
+
+def _spell(text: str) -> set[str]:
+    """Return the ways in which a text may come back. Of several lines, such as a key's, each comes by itself."""
+    found = {text, *(line for line in text.splitlines() if len(line) >= MIN_CHARS and not line.startswith("-----"))}
+    for safe in ("", "/"):
+        encoded = quote(text, safe, errors="surrogateescape")
+        found |= {encoded, re.sub("%..", lambda match: match[0].lower(), encoded)}
+    return found | {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+
+
+def hide_registered(value: Any) -> Any:
+    """Return a value, which may be text or JSON, with ``***`` in place of each registered text."""
+    if not _spellings:
+        return value
+    if isinstance(value, str):
+        for spelling in _spellings:
+            value = value.replace(spelling, REDACTED)
+        return value
+    if isinstance(value, dict):
+        return {hide_registered(key): hide_registered(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hide_registered(item) for item in value]
+    return value
+
+
+def _hide_cut_off(text: str) -> str:
+    """Hide the start of a registered text at the end of a text that was cut off."""
+    for spelling in _spellings:
+        for length in range(min(len(spelling), len(text)), MIN_CHARS - 1, -1):
+            if text.endswith(spelling[:length]):
+                return text[:-length] + REDACTED
+    return text
