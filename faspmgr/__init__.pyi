@@ -43,7 +43,7 @@ from faspmgr.protocol.parser import parse as parse
 from faspmgr.protocol.problems import Problem as Problem
 from faspmgr.protocol.tokenizer import Tokenizer as Tokenizer
 from faspmgr.reading import read as read
-from faspmgr.tracking.files import FileState as FileState
+from faspmgr.tracking.file_state import FileState as FileState
 from faspmgr.tracking.session import Session as Session
 from faspmgr.tracking.tracker import Tracker as Tracker
 from faspmgr.tracking.transfer import Transfer as Transfer

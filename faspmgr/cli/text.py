@@ -37,9 +37,9 @@ def size(count: float) -> str:
     return _scaled(count, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
 
 
-def rate(kbps: float) -> str:
-    """Return kilobits per second with their unit: ``800 Kbps``, ``3.3 Mbps``."""
-    return _scaled(kbps, ("Kbps", "Mbps", "Gbps", "Tbps"))
+def rate(kbps: float | None) -> str:
+    """Return kilobits per second with their unit: ``800 Kbps``, ``3.3 Mbps``; ``-`` if unknown."""
+    return "-" if kbps is None else _scaled(kbps, ("Kbps", "Mbps", "Gbps", "Tbps"))
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:
@@ -49,8 +49,11 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
     return f"{value:.0f} {units[0]}" if place == 0 else f"{value:.1f} {units[place]}"
 
 
-def duration(seconds: float) -> str:
-    """Return seconds with their unit: ``15 s``, ``2 min 5 s``, ``3 h 12 min``; below ten with one decimal."""
+def duration(seconds: float | None) -> str:
+    """Return seconds with their unit: ``15 s``, ``2 min 5 s``, ``3 h 12 min``; below ten with one decimal; ``-`` if
+    unknown."""
+    if seconds is None:
+        return "-"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -168,10 +171,12 @@ def ending_lines(endings: Iterable[Ending]) -> list[str]:
 
 
 def _completed(transfer: Transfer) -> str:
-    seconds = transfer.elapsed_usec / 1_000_000
     # The DONE of a stream that was joined late has the bytes written, although no file was seen.
     done = transfer.bytes_done or transfer.bytes_written
     arrived = transfer.bytes_arrived if transfer.bytes_done else transfer.bytes_written
+    if transfer.elapsed_usec is None:
+        return f"{size(done)}, {_files(transfer)}"
+    seconds = transfer.elapsed_usec / 1_000_000
     speed = f" ({rate(arrived * 8 / 1000 / seconds)})" if seconds > 0 else ""
     return f"{size(done)} in {duration(seconds)}{speed}, {_files(transfer)}"
 

@@ -1,10 +1,12 @@
 """What sessions and transfers have in common: their figures, how they are made of counters, and how they are shown.
 
-Each figure is documented here, once. ``Session`` and ``Transfer`` keep what changes with every event as attributes, and
-compute the rest in ``_compute`` when it is read for the first time after a change.
+Each figure is documented here, once. ``Session`` keeps what changes with every event as attributes; the rest, and all of
+``Transfer``, is computed together when it is read for the first time after a change.
 
 What is unknown is None, never 0: a rate needs measurements, an ETA a rate. Byte counters are 0 until a message has them.
 """
+# What _compute returns has values of many types:
+# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
@@ -20,47 +22,99 @@ ENDED: frozenset[SessionState] = frozenset({"done", "failed", "lost"})
 class Figures:
     """The figures of a session or a transfer."""
 
-    state: SessionState
-    """Its state; see ``faspmgr.tracking.TRANSITIONS``. That of a transfer is the state of its least advanced session,
-    and of the worst one when all have ended."""
-    error: Failure | None
-    """Why it failed, or None."""
+    __slots__ = ()
 
-    bytes_done: int
-    """Bytes at the destination, each byte once: from before, from earlier attempts, from all parts."""
-    bytes_arrived: int
-    """Of these, bytes that this session, or the sessions of the latest attempts, brought there."""
-    bytes_transferred: int
-    """Bytes sent over the network, repeated sending and all attempts included."""
-    bytes_written: int
-    """Bytes written at the destination, as FileBytes counts them; of a transfer in the latest attempts."""
-    bytes_lost: int
-    """Bytes lost on the network, in all attempts."""
-    expected_bytes: int | None
-    """Size of the job in bytes, if it was calculated beforehand."""
-    estimated_bytes: int
-    """Best knowledge of the size of the job in bytes: expected_bytes, or the sizes of the files seen so far."""
+    @property
+    def state(self) -> SessionState:
+        """Its state; see ``faspmgr.tracking.TRANSITIONS``. That of a transfer is the state of its least advanced session,
+        and of the worst one when all have ended."""
+        return self._compute()["state"]
 
-    files_done: int
-    """Count of files that are done; skipped ones are not among them."""
-    files_skipped: int
-    """Count of files that were at the destination already."""
-    files_failed: int
-    """Count of failed files."""
-    files_active: int
-    """Count of files in progress."""
-    expected_files: int | None
-    """Count of the files of the job, if they were counted beforehand."""
+    @property
+    def error(self) -> Failure | None:
+        """Why it failed, or None."""
+        return self._compute()["error"]
 
-    elapsed_usec: int | None
-    """Microseconds since the session began, on its own clock; of a transfer those of the longest session."""
-    rate_kbps: float | None
-    """Kilobits per second over the network in the last five seconds of the session's clock. It takes two measurements.
-    Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown."""
-    average_rate_kbps: float | None
-    """Kilobits per second over the network since the session began. It takes one measurement."""
-    rtt_ms: int | None
-    """Latest round-trip time in milliseconds; of a transfer the longest of its sessions."""
+    @property
+    def bytes_done(self) -> int:
+        """Bytes at the destination, each byte once: from before, from earlier attempts, from all parts."""
+        return self._compute()["bytes_done"]
+
+    @property
+    def bytes_arrived(self) -> int:
+        """Of these, bytes that this session, or the sessions of the latest attempts, brought there."""
+        return self._compute()["bytes_arrived"]
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes sent over the network, repeated sending and all attempts included."""
+        return self._compute()["bytes_transferred"]
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes written at the destination, as FileBytes counts them; of a transfer in the latest attempts."""
+        return self._compute()["bytes_written"]
+
+    @property
+    def bytes_lost(self) -> int:
+        """Bytes lost on the network, in all attempts."""
+        return self._compute()["bytes_lost"]
+
+    @property
+    def expected_bytes(self) -> int | None:
+        """Size of the job in bytes, if it was calculated beforehand."""
+        return self._compute()["expected_bytes"]
+
+    @property
+    def estimated_bytes(self) -> int:
+        """Best knowledge of the size of the job in bytes: expected_bytes, or the sizes of the files seen so far."""
+        return self._compute()["estimated_bytes"]
+
+    @property
+    def files_done(self) -> int:
+        """Count of files that are done; skipped ones are not among them."""
+        return self._compute()["files_done"]
+
+    @property
+    def files_skipped(self) -> int:
+        """Count of files that were at the destination already."""
+        return self._compute()["files_skipped"]
+
+    @property
+    def files_failed(self) -> int:
+        """Count of failed files."""
+        return self._compute()["files_failed"]
+
+    @property
+    def files_active(self) -> int:
+        """Count of files in progress."""
+        return self._compute()["files_active"]
+
+    @property
+    def expected_files(self) -> int | None:
+        """Count of the files of the job, if they were counted beforehand."""
+        return self._compute()["expected_files"]
+
+    @property
+    def elapsed_usec(self) -> int | None:
+        """Microseconds since the session began, on its own clock; of a transfer those of the longest session."""
+        return self._compute()["elapsed_usec"]
+
+    @property
+    def rate_kbps(self) -> float | None:
+        """Kilobits per second over the network in the last five seconds of the session's clock. It takes two measurements.
+        Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown."""
+        return self._compute()["rate_kbps"]
+
+    @property
+    def average_rate_kbps(self) -> float | None:
+        """Kilobits per second over the network since the session began. It takes one measurement."""
+        return self._compute()["average_rate_kbps"]
+
+    @property
+    def rtt_ms(self) -> int | None:
+        """Latest round-trip time in milliseconds; of a transfer the longest of its sessions."""
+        return self._compute()["rtt_ms"]
 
     @property
     def ended(self) -> bool:
@@ -117,9 +171,9 @@ class Figures:
             "files_active": self.files_active,
             "expected_files": self.expected_files,
             "elapsed_seconds": None if usec is None else usec / 1_000_000,
-            "rate_kbps": _rounded(self.rate_kbps),
-            "average_rate_kbps": _rounded(self.average_rate_kbps),
-            "eta_seconds": _rounded(self.eta_seconds),
+            "rate_kbps": rounded(self.rate_kbps),
+            "average_rate_kbps": rounded(self.average_rate_kbps),
+            "eta_seconds": rounded(self.eta_seconds),
             "rtt_ms": self.rtt_ms,
         }
 
@@ -127,19 +181,14 @@ class Figures:
         """Return the figures that are not kept as attributes, by name."""
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> Any:
-        # Called for what is not an attribute of the object: a figure that _compute makes.
-        if name not in Figures.__annotations__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self._compute()[name]
-
 
 def kbps(moved: int, usec: int) -> float | None:
     """Return kilobits per second of `moved` bytes in `usec` microseconds; None without any time."""
     return max(0, moved) * 8_000 / usec if usec > 0 else None
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Return the value with one decimal; None stays None."""
     return None if value is None else round(value, 1)
 
 

@@ -17,7 +17,7 @@ Cost
 from __future__ import annotations
 
 from faspmgr.tracking.figures import Totals
-from faspmgr.tracking.files import FileState, FileStatus, SessionFiles
+from faspmgr.tracking.file_state import FileState, FileStatus, FileSums
 
 MAX_NAMES = 10_000
 """Files that the transfers of a tracker register together. A limit for security: it bounds memory."""
@@ -55,54 +55,40 @@ class FileRegistry:
         """Whether sessions that run side by side share a file."""
         self._budget = Budget() if budget is None else budget
         self._by_name: dict[str, FileState | SharedFile] = {}
-        # True once no more files are registered: it was closed, or has all the budget.
-        self._full = False
+        self.full = False
+        """Whether no more files are registered: it was closed, or has all the budget."""
 
-    def find(self, owner: SessionFiles, name: str, file_id: str | None) -> FileState | None:
-        """Return the file of this name that a session began before, or None.
+    def find(self, name: str, file_id: str | None) -> FileState | SharedFile | None:
+        """Return what is known of a file: that of the session which alone knows it, what several share, or None.
 
         Args:
-            owner: the files of the session.
             name: as the stream reports it.
             file_id: its FaspFileID, if the stream has one.
         """
-        known = self._by_name.get(self._key(name, file_id))
-        if known is None:
-            return None
-        for file in (known,) if isinstance(known, FileState) else known.members:
-            if file.owner is owner and file.totals is not owner.overflow and file.totals is not None:
-                return file
-        return None
+        known = self._by_name.get(name)
+        if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
+            known = self._by_name.get(file_id)  # another file has the name
+        return known
 
-    def register(self, file: FileState, owner: SessionFiles) -> Totals:
+    def register(self, file: FileState, owner: FileSums, known: FileState | SharedFile | None) -> Totals:
         """Add a file that a session begins.
 
         Args:
             file: not counted yet. If other sessions know it too, it gets the size that they have reported.
-            owner: the files of the session.
+            owner: the sums of the session.
+            known: what find() has returned.
 
         Returns:
             The sums of the session that it is to be counted in.
         """
-        name, by_name = file.name, self._by_name
-        if not name or (self._full and not by_name):
+        if known is None and not self._has_room():
             return owner.overflow
-        key = self._key(name, file.fasp_file_id)
-        known = by_name.get(key)
-        if known is None:
-            if self._full or not self._has_room():
-                return owner.overflow
-            self._budget.left -= 1
-            by_name[key] = file
+        if known is None or (isinstance(known, FileState) and not _counts_alone(known, besides=owner)):
+            self._budget.left -= known is None
+            self._by_name[self._key(file)] = file
             return owner.exclusive
         if isinstance(known, FileState):
-            other = known.owner
-            if other is None or other is owner or known.totals is not other.exclusive:  # dropped, or has left
-                by_name[key] = file
-                return owner.exclusive
-            self.share(known)
-            known = by_name[key]
-            assert isinstance(known, SharedFile)
+            known = self.share(known)
         if not known.has_room():
             return owner.overflow
         if file.size is None:
@@ -110,48 +96,48 @@ class FileRegistry:
         known.add(file)
         return owner.shared
 
-    def share(self, file: FileState) -> None:
-        """Count a file of one session as one that others may share. One that is not registered stays as it is.
+    def share(self, file: FileState) -> SharedFile:
+        """Count a file of one session as one that others share, or may share.
 
         Args:
-            file: counted in the sums of its session.
+            file: registered, or without a name.
         """
-        owner, key = file.owner, self._key(file.name, file.fasp_file_id)
+        owner = file.owner
         assert owner is not None
-        registered = self._by_name.get(key) is file
-        if file.name and not registered:
-            return
         shared = SharedFile(self)
-        if registered:
-            self._by_name[key] = shared
+        if file.name:
+            self._by_name[self._key(file)] = shared
         if file.is_part:
             self.parts_share = True
         owner.move(file, owner.shared)
         shared.add(file)
+        return shared
 
     def close(self) -> None:
         """Forget the names. What was merged so far stays so."""
         self._budget.left += len(self._by_name)
         self._budget.registries.pop(self, None)
         self._by_name.clear()
-        self._full = True
+        self.full = True
 
-    def _key(self, name: str, file_id: str | None) -> str:
+    def _key(self, file: FileState) -> str:
         """Return the key of a file: its name, or its FaspFileID if another one has the name."""
+        name, file_id = file.name, file.fasp_file_id
         known = self._by_name.get(name)
-        if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
-            return file_id
-        return name
+        other = known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id
+        return file_id if other and file_id else name
 
     def _has_room(self) -> bool:
         """Whether one more name can be registered, after the oldest other registry has given up its names if needed."""
         budget = self._budget
+        if self.full:
+            return False
         if not self._by_name:
             budget.registries[self] = None
         if budget.left <= 0:
             oldest = next((registry for registry in budget.registries if registry is not self), None)
             if oldest is None:
-                self._full = True
+                self.full = True
                 return False
             oldest.close()
         return True
@@ -253,6 +239,12 @@ class SharedFile:
         merged = _merged([*self._left, file.span])
         if len(merged) <= MAX_SPANS:
             self._left = merged
+
+
+def _counts_alone(file: FileState, besides: FileSums) -> bool:
+    """Whether a file is counted for another session, which has not dropped it nor left the transfer."""
+    owner = file.owner
+    return owner is not None and owner is not besides and file.totals is owner.exclusive
 
 
 def _has_failed(file: FileState) -> bool:

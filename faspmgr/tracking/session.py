@@ -23,6 +23,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
+
 from faspmgr.protocol.events import (
     ArgStopEvent,
     DoneEvent,
@@ -39,9 +41,9 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.redaction import redact_urls, redact_words
-from faspmgr.tracking.figures import ENDED as ENDED
 from faspmgr.tracking.figures import STATES, Figures, SessionState, kbps
-from faspmgr.tracking.files import FileState, KeepFiles, SessionFiles
+from faspmgr.tracking.file_state import FileState
+from faspmgr.tracking.files import KeepFiles, SessionFiles
 from faspmgr.tracking.registry import FileRegistry
 from faspmgr.verdicts import Failure
 
@@ -77,83 +79,85 @@ _FILE_EVENTS = frozenset({StatsEvent, StopEvent, SkipEvent, FileErrorEvent})
 _sequence = itertools.count(1)
 
 
+@attrs.define(init=False, eq=False, repr=False)  # its slots make each event a tenth cheaper
 class Session(Figures):
     """One run of ascp, as far as its messages show. What is None was not reported.
 
     Args:
         id: SessionId; empty if the stream has none.
         keep_files: which files to keep by name: "unfinished", "all", or a number; see Tracker.
-        registry: of the transfer that it belongs to; None for a session by itself.
     """
 
-    def __init__(
-        self, id: str, keep_files: KeepFiles = "unfinished", registry: FileRegistry | None = None
-    ) -> None:
-        self.id: str = id
-        """SessionId as on the wire; empty if the stream has none."""
-        self.state: SessionState = "connecting"
-        self.error: Failure | None = None
-        self.event_count: int = 0
-        """Count of the events so far."""
+    id: str
+    """SessionId as on the wire; empty if the stream has none."""
+    state: SessionState = "connecting"
+    error: Failure | None = None
+    event_count: int = 0
+    """Count of the events so far."""
 
-        # Sequence numbers that order sessions: when it began, and when it last ended; None before that.
-        self.start_seq: int = next(_sequence)
-        self.end_seq: int | None = None
+    # Sequence numbers that order sessions: when it began, and when it last ended; None before that.
+    start_seq: int = attrs.Factory(lambda: next(_sequence))
+    end_seq: int | None = None
 
-        # What Tracker.expect() said: which part of its transfer it is, and which attempt at it.
-        self.known_part: int | None = None
-        self.attempt: int | None = None
+    # What Tracker.expect() said: which part of its transfer it is, and which attempt at it.
+    known_part: int | None = None
+    attempt: int | None = None
 
-        self.init: InitEvent | None = None
-        """The latest INIT."""
-        self.negotiated: SessionEvent | None = None
-        """The latest SESSION."""
-        self.end: EndEvent | None = None
-        """The latest DONE or ERROR."""
+    init: InitEvent | None = None
+    """The latest INIT."""
+    negotiated: SessionEvent | None = None
+    """The latest SESSION."""
+    end: EndEvent | None = None
+    """The latest DONE or ERROR."""
 
-        self.target_rate_kbps: int | str | None = None
-        """Kilobits per second, or text for a percentage; the latest."""
-        self.min_rate_kbps: int | str | None = None
-        """Kilobits per second, or text for a percentage; the latest."""
-        self.policy: str | None = None
-        """Adaptive, Fixed or Trickle; the latest."""
-        self.priority: int | None = None
-        """1 high, 2 regular; the latest."""
-        self.bandwidth_kbps: int | None = None
-        """Kilobits per second, as measured."""
-        self.path_mtu: int | None = None
-        """Bytes."""
+    target_rate_kbps: int | str | None = None
+    """Kilobits per second, or text for a percentage; the latest."""
+    min_rate_kbps: int | str | None = None
+    """Kilobits per second, or text for a percentage; the latest."""
+    policy: str | None = None
+    """Adaptive, Fixed or Trickle; the latest."""
+    priority: int | None = None
+    """1 high, 2 regular; the latest."""
+    bandwidth_kbps: int | None = None
+    """Kilobits per second, as measured."""
+    path_mtu: int | None = None
+    """Bytes."""
 
-        self.bytes_transferred: int = 0
-        self.bytes_written: int = 0
-        self.bytes_lost: int = 0
-        self.rtt_ms: int | None = None
-        self.elapsed_usec: int | None = None
-        self.transferred_usec: int | None = None
-        """Microseconds on the session's clock when bytes_transferred last grew; None if never."""
-        self.written_usec: int | None = None
-        """Microseconds on the session's clock when bytes_written last grew; None if never."""
+    bytes_transferred: int = 0
+    bytes_written: int = 0
+    bytes_lost: int = 0
+    rtt_ms: int | None = None
+    elapsed_usec: int | None = None
+    transferred_usec: int | None = None
+    """Microseconds on the session's clock when bytes_transferred last grew; None if never."""
+    written_usec: int | None = None
+    """Microseconds on the session's clock when bytes_written last grew; None if never."""
 
-        self.job_bytes: int | None = None
-        """Size of the job in bytes, as it was calculated beforehand."""
-        self.job_files: int | None = None
-        """Count of the files of the job, as they were counted beforehand."""
+    job_bytes: int | None = None
+    """Size of the job in bytes, as it was calculated beforehand."""
+    job_files: int | None = None
+    """Count of the files of the job, as they were counted beforehand."""
 
-        self.all_files: SessionFiles = SessionFiles(self, FileRegistry() if registry is None else registry, keep_files)
-        # Files that DONE or ERROR counted beyond those that were seen: done, skipped, failed.
-        self.end_counts: tuple[int, int, int] = (0, 0, 0)
-        # Bytes at the destination at least, by DONE or ERROR.
-        self._end_bytes = 0
+    all_files: SessionFiles = attrs.field(init=False)
+    """Its files and their sums, for the transfer. ``files`` is for users."""
+    # Files that DONE or ERROR counted beyond those that were seen: done, skipped, failed.
+    end_counts: tuple[int, int, int] = (0, 0, 0)
+    # Bytes at the destination at least, by DONE or ERROR.
+    _end_bytes: int = 0
 
-        # Measurements: places on the session's clock, and bytes that had moved by then. Whether they are of TransferBytes.
-        self._samples: deque[tuple[int, int]] = deque()
-        self._by_network = False
-        # Microseconds: the place of the latest measurement, and from where on one is kept.
-        self._measured_usec = 0
-        self._next_sample_usec = 0
-        # The figures that were computed last, and after how many events; see Figures.
-        self._computed: dict[str, Any] = {}
-        self._computed_at = -1
+    # Measurements: places on the session's clock, and bytes that had moved by then. Whether they are of TransferBytes.
+    _samples: deque[tuple[int, int]] = attrs.Factory(deque)
+    _by_network: bool = False
+    # Microseconds: the place of the latest measurement, and from where on one is kept.
+    _measured_usec: int = 0
+    _next_sample_usec: int = 0
+    # The figures that were computed last, and after how many events; see Figures.
+    _computed: dict[str, Any] = attrs.Factory(dict)
+    _computed_at: int = -1
+
+    def __init__(self, id: str, keep_files: KeepFiles = "unfinished") -> None:
+        self.__attrs_init__(id)
+        self.all_files = SessionFiles(self, FileRegistry(), keep_files)
 
     # -- what changes it
 
@@ -210,7 +214,7 @@ class Session(Figures):
             self.rtt_ms = delay
 
         # Measure the rate.
-        if timed and (sent is not None or (written is not None and not self._by_network)):
+        if timed and usec is not None and (sent is not None or (written is not None and not self._by_network)):
             self._measured_usec = usec
             if usec >= self._next_sample_usec or (sent is not None) is not self._by_network:
                 self._measure(usec, sent is not None)
@@ -283,16 +287,15 @@ class Session(Figures):
         failed = max(files.failed + self.end_counts[2], event.transfers_failed or 0)
         done = max(files.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
         self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
-        self._end_bytes = self._bytes_at_the_end(files.estimate - files.bytes, files.before, failed)
+        self._end_bytes = self._bytes_at_the_end(files.before, failed)
 
-    def _bytes_at_the_end(self, missing: int, before: int, failed: int) -> int:
+    def _bytes_at_the_end(self, before: int, failed: int) -> int:
         """Return the bytes at the destination at least, as the end of the session shows.
 
         FileBytes counts what was written, perhaps more than once, so it is not believed beyond the size of the job, less
-        what is missing of the files that were seen. What was written of a part says nothing of the other parts.
+        what is missing of failed files. What was written of a part says nothing of the other parts.
 
         Args:
-            missing: bytes that are missing of the files seen.
             before: bytes that were there before, in files seen.
             failed: count of the failed files.
         """
@@ -302,7 +305,7 @@ class Session(Figures):
         if self.state == "done" and job is not None:
             if files.unknown_sizes and not failed:
                 return job  # DONE without a failure, and what was skipped is there
-            return min(max(0, job - missing), self.bytes_written + before)
+            return min(max(0, job - files.bytes_missing), self.bytes_written + before)
         if self.negotiated is None:
             return self.bytes_written if job is None else min(job, self.bytes_written)
         return 0

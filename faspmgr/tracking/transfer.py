@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from faspmgr.redaction import redact_words
 from faspmgr.tracking.figures import ENDED, Figures, SessionState, Totals, kbps
+from faspmgr.tracking.file_state import FileState
 from faspmgr.tracking.registry import Budget, FileRegistry
 from faspmgr.tracking.session import Session
 from faspmgr.verdicts import Failure, Outcome, Verdict, severity
@@ -127,17 +128,36 @@ class Transfer(Figures):
 
     # -- which sessions count
 
-    current: list[Session]
-    """The sessions that count: the latest attempt at each part."""
-    attempts: int
-    """How many times it was begun: 1, and 1 for each session that another one has replaced."""
-    reason: str
-    """Why it is lost, if parts were not seen: ``1 of 2 parts seen``; otherwise empty."""
+    @property
+    def current(self) -> list[Session]:
+        """The sessions that count: the latest attempt at each part."""
+        return list(self._compute()["current"])
+
+    @property
+    def attempts(self) -> int:
+        """How many times it was begun: 1, and 1 for each session that another one has replaced."""
+        return 1 + len(self.sessions) - len(self._compute()["current"])
+
+    @property
+    def reason(self) -> str:
+        """Why it is lost, if parts were not seen: ``1 of 2 parts seen``; otherwise empty."""
+        return str(self._compute()["reason"])
 
     @property
     def outcome(self) -> Outcome | None:
         """How it ended; None while it is in progress."""
         return Outcome(cast(Verdict, self.state), self.error, self.reason) if self.ended else None
+
+    @property
+    def failures(self) -> list[FileState]:
+        """Failed files that no later attempt has come to; up to 1,000 of each session."""
+        current = set(self.current)
+        return [
+            file
+            for session in self.sessions
+            for file in session.failures
+            if file.shared or session in current or file.totals is session.all_files.exclusive
+        ]
 
     def _attempts_by_part(self) -> list[Attempts]:
         """Return the attempts at each part."""
@@ -209,7 +229,6 @@ class Transfer(Figures):
         elapsed_usec = max(times, default=None)
         return {
             "current": current,
-            "attempts": 1 + len(self.sessions) - len(current),
             "state": state,
             "error": error,
             "reason": reason,
@@ -257,7 +276,11 @@ class Transfer(Figures):
         for attempts in parts:
             for session in attempts:
                 sums.add(session.all_files.exclusive)
-            sums.add(max((session.all_files.overflow for session in attempts), key=lambda files: files.done + files.skipped))
+            overflow = [session.all_files.overflow for session in attempts]
+            furthest = max(overflow, key=lambda files: files.done + files.skipped)
+            sums.add(furthest)
+            sums.bytes += max(files.bytes for files in overflow) - furthest.bytes
+            sums.estimate += max(files.estimate for files in overflow) - furthest.estimate
             beyond += max(session.bytes_beyond for session in attempts)
             ended, skipped, failed = attempts[0].end_counts
             sums.done, sums.skipped, sums.failed = sums.done + ended, sums.skipped + skipped, sums.failed + failed
@@ -305,10 +328,6 @@ class Transfer(Figures):
             "reason": self.reason,
         }
         return {**about, **self.figures_to_dict(), "sessions": [session.to_dict() for session in self.sessions]}
-
-    def __getattr__(self, name: str) -> Any:
-        # As in Figures, and for the figures that only a transfer has.
-        return self._compute()[name] if name in Transfer.__annotations__ else super().__getattr__(name)
 
     def __repr__(self) -> str:
         return f"<Transfer {self.id!r} {self.state}, {self.progress:.0%}>"

@@ -102,7 +102,7 @@ class Facts:
     @property
     def files(self) -> list[FileFacts]:
         """All files with a tracker that keeps all, else those in progress."""
-        return [FileFacts(self, file) for file in self.session.history or self.session.files.values()]
+        return [FileFacts(self, file) for file in self.session.files.values()]
 
     def at(self, usec: int | None) -> datetime | None:
         """The time, in UTC, at these microseconds of the session; None where it is not known, or in no year from 1 to

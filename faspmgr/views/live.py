@@ -56,8 +56,8 @@ class StreamClock:
         """Note the time of a session; to be called after each event, with the session that the event belongs to."""
         began = self._began.get(session)
         if began is None:
-            began = self._began[session] = max(0, self.usec - session.elapsed_usec)
-        self.usec = max(self.usec, began + session.elapsed_usec)
+            began = self._began[session] = max(0, self.usec - (session.elapsed_usec or 0))
+        self.usec = max(self.usec, began + (session.elapsed_usec or 0))
 
     def start_of(self, session: Session) -> datetime | None:
         """When the session began; None without a start time, for a session not seen, and beyond the year 9999."""
@@ -169,7 +169,7 @@ class ViewWriter:
     def _start_of(self, session: Session) -> datetime:
         """When the session began: the time at which it was first seen, less what its own clock had counted by then."""
         if session not in self._starts:
-            self._starts[session] = self._now() - timedelta(microseconds=min(session.elapsed_usec, _LONGEST_USEC))
+            self._starts[session] = self._now() - timedelta(microseconds=min(session.elapsed_usec or 0, _LONGEST_USEC))
         return self._starts[session]
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
 from faspmgr.redaction import redact_urls
+from faspmgr.tracking.figures import rounded
 from faspmgr.views.facts import (
     STATUS_OF_CODE,
     ChannelFileStatus,
@@ -54,6 +55,7 @@ NO_DIRECTION = "without Direction"
 NO_START = "without a start time"
 NO_ASCP = "without ascp -A"
 NEVER = "never"
+NO_RATE = "before the second measurement"
 NO_BUFFERS = "no message carries the sizes of socket buffers"
 NO_KEYS = "keys stay with SSH; no message carries one"
 NO_API = "ascp has no API of this kind; it reports to a manager"
@@ -185,8 +187,8 @@ LINK: list[Row[Facts]] = [
         lambda facts: facts.negotiated.port if facts.to_server is False else None,
         source="Port, the server's UDP port", null="unless the server sends"),
     NUMBER.nullable("sendRateAverage", "kilobits per second; average send rate over a slice of time.",
-        lambda facts: round(facts.session.rate_kbps, 1),
-        source="TransferBytes (else FileBytes) over Elapsedusec, in the session's last five seconds", null=NEVER),
+        lambda facts: rounded(facts.session.rate_kbps),
+        source="TransferBytes (else FileBytes) over Elapsedusec, in the session's last five seconds", null=NO_RATE),
     INTEGER.nullable("sendRateMax", "kilobits per second; highest send rate that is allowed.",
         lambda facts: facts.rate_limit,
         source="the lower of RateCap and ServiceLevel",
@@ -217,9 +219,9 @@ CONNECTION = Structure[Facts]("Connection", "A connection between a sender and a
         lambda facts: as_kbps(facts.session.target_rate_kbps), source="Rate, the latest", null=NO_NUMBER),
     NUMBER.nullable("sendRateAverageWindow",
         "kilobits per second; send rate within a short window, the performance right now.",
-        lambda facts: round(facts.session.latest_rate_kbps, 1),
+        lambda facts: rounded(facts.session.latest_rate_kbps),
         source="TransferBytes (else FileBytes) over Elapsedusec, in the last 0.25 to 0.5 seconds; where messages come"
-        " less often, since the one before", null=NEVER),
+        " less often, since the one before", null=NO_RATE),
     INTEGER.nullable("sendRateMin", "kilobits per second; the rate controller keeps the send rate at or above this.",
         lambda facts: as_kbps(facts.session.min_rate_kbps), source="MinRate, the latest", null=NO_NUMBER),
 ))

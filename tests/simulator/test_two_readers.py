@@ -53,7 +53,7 @@ def finished(session: Session) -> list[tuple[object, ...]]:
             file.state == "done" and file.start_byte,
             file.error and known(file.error.code),
         )
-        for file in session.history
+        for file in session.files.values()
         if file.state in ("done", "failed", "skipped") and not (file.state == "skipped" and file.start_byte is None)
     ]
 

@@ -6,11 +6,13 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from faspmgr.protocol.events import (
     Event,
 )
 from faspmgr.reading import read
-from faspmgr.tracking import Session, Tracker, Transfer, filelist
+from faspmgr.tracking import Session, Tracker, Transfer
 
 
 def tracked(path: Path, keep_files: Any = "unfinished") -> Tracker:
@@ -41,10 +43,8 @@ def session_of(*events: Event, keep_files: Any = "unfinished") -> Session:
 
 def containers(session: Session) -> dict[str, int]:
     """Size of every container in a session, and in what belongs to it alone."""
-    found = {}
-    inner = [value for value in vars(session).values() if isinstance(value, filelist.Files)]
-    for owner in (session, *inner):
-        found.update(
-            {name: len(value) for name, value in vars(owner).items() if isinstance(value, (dict, list, deque))}
-        )
-    return found
+    values = {
+        **{field.name: getattr(session, field.name) for field in attrs.fields(Session)},
+        **vars(session.all_files),
+    }
+    return {name: len(value) for name, value in values.items() if isinstance(value, (dict, list, deque))}

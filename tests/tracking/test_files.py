@@ -13,7 +13,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import FileState, Tracker, filelist
+from faspmgr.tracking import FileState, Tracker, files
 from tests.tracking.states import containers, session_of
 
 
@@ -86,12 +86,16 @@ def test_checksum_argument_and_id_of_a_file() -> None:
     assert (file.checksum, file.checksum_type, file.arg_index, file.fasp_file_id) == ("00ff", "md5", 3, "1-2")
 
 
-def test_two_files_of_one_name_in_progress_one_after_the_other() -> None:
-    """A persistent session may send a file anew; FaspFileID tells that it is another one."""
+def test_two_files_of_one_name_in_progress() -> None:
+    """A source may go to two destinations: FaspFileID tells the two apart."""
     tracker = Tracker("all")
     tracker.update(StatsEvent(file="a", size=100, written=60, fasp_file_id="1"))
     session = tracker.update(StatsEvent(file="a", size=50, written=5, fasp_file_id="2"))
-    assert (session.bytes_done, session.estimated_bytes, session.files_forgotten) == (5, 50, 1)
+    assert (session.bytes_done, session.estimated_bytes, session.files_active) == (65, 150, 2)
+    assert list(session.files) == ["a", "2"]
+    tracker.update(StopEvent(file="a", size=50, written=50, fasp_file_id="2"))
+    tracker.update(StopEvent(file="a", size=100, written=100, fasp_file_id="1"))
+    assert (session.bytes_done, session.files_done, session.files_active) == (150, 2, 0)
 
 
 def test_a_file_smaller_than_what_is_written() -> None:
@@ -128,20 +132,19 @@ def test_keep_files_says_how_many_files_that_are_through_stay(keep: Any, kept: i
 def test_failures_are_limited() -> None:
     session = session_of(*(FileErrorEvent(file=f"f{number}", code=5) for number in range(3000)))
     assert session.files_failed == 3000
-    assert len(session.failures) == filelist.MAX_FAILURES
-    assert max(containers(session).values()) == filelist.MAX_FAILURES
+    assert len(session.failures) == files.MAX_FAILURES
+    assert max(containers(session).values()) == files.MAX_FAILURES
 
 
 def test_files_in_progress_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filelist, "MAX_FILES_IN_PROGRESS", 10)
+    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}", size=2, written=1) for number in range(25)))
     assert list(session.files) == [f"f{number}" for number in range(15, 25)]
-    assert session.files_forgotten == 15
     assert (session.bytes_done, session.estimated_bytes, session.files_active) == (10, 20, 10)
 
 
 def test_with_all_files_kept_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filelist, "MAX_FILES_IN_PROGRESS", 10)
+    monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}") for number in range(25)), keep_files="all")
     assert len(session.files) == 25
 
@@ -166,7 +169,7 @@ def test_a_range_from_the_first_byte() -> None:
 def test_a_file_that_begins_at_its_first_byte_after_all() -> None:
     resumed = StatsEvent(file="a", size=100, start_byte=50)
     session = session_of(resumed, StatsEvent(file="a", size=100, start_byte=0, written=60))
-    assert (session.bytes_done, session.bytes_arrived, session.filelist.bytes_before) == (60, 60, 0)
+    assert (session.bytes_done, session.bytes_arrived, session.all_files.sums().before) == (60, 60, 0)
 
 
 def test_a_skipped_file_of_unknown_size() -> None:

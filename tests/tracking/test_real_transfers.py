@@ -146,16 +146,19 @@ def test_the_second_of_two_sessions_that_share_a_file(name: str | None, written:
     stats, stop = second_part(name) if written else map(without_written, second_part(name))
     session = tracker.update(stats)
     (transfer,) = tracker.transfers.values()
-    for state in (session, transfer):
-        assert figures(state) == (702_592, 0.33492)  # of 2097792: nothing was there before
-        assert counts(state) == (0, 0, 0, 1)
+    assert figures(session) == (702_592, 0.33492)  # of 2097792: nothing was there before
+    # Of 4194304, if SESSION announces a first part that was not seen.
+    assert figures(transfer) == (702_592, 0.33492 if nodes is None else 0.167511)
+    assert counts(session) == counts(transfer) == (0, 0, 0, 1)
     tracker.update(stop)
-    for state in (session, transfer):
-        assert figures(state) == (SECOND, 1.0)  # what was sent twice is there once
-        assert counts(state) == (1, 0, 0, 0)
+    assert figures(session) == (SECOND, 1.0)  # what was sent twice is there once
+    assert figures(transfer) == (SECOND, 1.0 if nodes is None else 0.500153)
+    assert counts(session) == (1, 0, 0, 0)
+    assert counts(transfer) == ((1, 0, 0, 0) if nodes is None else (0, 0, 0, 1))
     assert session.bytes_transferred == 2_100_608
     tracker.update(DoneEvent(transfer_bytes=2_100_608, file_bytes=2_100_608))
-    assert (session.bytes_done, transfer.bytes_done, transfer.state) == (SECOND, SECOND, "done")
+    assert (session.bytes_done, transfer.bytes_done, session.state) == (SECOND, SECOND, "done")
+    assert transfer.state == ("done" if nodes is None else "transferring")
 
 
 def node(session_id: str, number: int, of: int = 2) -> SessionEvent:
@@ -272,7 +275,7 @@ def test_two_files_that_are_there_already(names: tuple[str | None, ...], written
             assert figures(state) == (number * SIZE, 1.0)
             assert counts(state) == (0, number, 0, 0)
     tracker.update(DoneEvent())
-    assert transfer.state == "done"
+    assert transfer.state == ("transferring" if nodes == 2 else "done")  # the other part was not seen
     assert counts(transfer) == (0, 2, 0, 0)
     assert (transfer.bytes_done, transfer.bytes_transferred, transfer.bytes_arrived) == (2 * SIZE, 0, 0)
 
@@ -373,4 +376,4 @@ def test_what_an_earlier_attempt_brought_and_a_later_one_skips(job: int | None) 
 def test_of_names_that_come_again_the_latest_finished_stay(stops: list[str]) -> None:
     session = session_of(*(StopEvent(file=name, size=1) for name in stops), keep_files=2)
     assert list(session.files) == stops[-2:]
-    assert session.files_done == len(stops)
+    assert session.files_done == len(set(stops))

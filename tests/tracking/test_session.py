@@ -21,7 +21,7 @@ from faspmgr.protocol.events import (
 )
 from faspmgr.reading import read
 from faspmgr.tracking import TRANSITIONS, Session, Tracker
-from faspmgr.tracking.session import STATES
+from faspmgr.tracking.figures import STATES
 from faspmgr.verdicts import Failure
 from tests.tracking.states import containers, only, session_of, tracked
 
@@ -208,12 +208,66 @@ def test_the_rate_after_a_long_pause_leaves_the_pause_out() -> None:
     assert later.latest_rate_kbps == pytest.approx(2100 * 8 / 1100)  # since the place before the last
 
 
-def test_eta_of_a_pause_is_by_the_average() -> None:
-    events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 9_000_000)]
-    session = session_of(*events, StatsEvent(file="a", elapsed_usec=16_000_000))
+def test_eta_while_nothing_moves() -> None:
+    events = [StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=at) for at in (0, 8_000_000)]
+    session = session_of(*events, StatsEvent(file="a", elapsed_usec=60_000_000))
     assert session.rate_kbps == 0.0
-    assert session.average_rate_kbps == 0.05  # 800 bit in 16 s
-    assert session.eta_seconds == 32.0  # 1600 bit left
+    assert session.average_rate_kbps == 0.1  # 800 bit in 8 s: the last message measures nothing
+    assert session.eta_seconds is None
+
+
+def test_eta_of_one_measurement() -> None:
+    session = session_of(StatsEvent(file="a", size=300, written=100, transfer_bytes=100, elapsed_usec=8_000_000))
+    assert (session.rate_kbps, session.average_rate_kbps) == (None, 0.1)
+    assert session.eta_seconds == 16.0  # 1600 bit at 100 bit/s
+
+
+def test_rate_of_messages_without_counters() -> None:
+    """By hand: 711,697,536 bytes in 20.007 s, then 448,620,551 in 13.047 s; the STOP measures nothing."""
+    events = [
+        StatsEvent(file="a", size=1_651_097_607, transfer_bytes=490_779_520, elapsed_usec=14_180_000),
+        StatsEvent(file="a", size=1_651_097_607, transfer_bytes=1_202_477_056, elapsed_usec=34_187_000),
+        StopEvent(file="a", size=1_651_097_607, elapsed_usec=46_842_000),
+        DoneEvent(transfer_bytes=1_651_097_607, elapsed_usec=47_234_000),
+    ]
+    rates = [session_of(*events[:count]).rate_kbps for count in (1, 2, 3, 4)]
+    assert [rate and round(rate) for rate in rates] == [None, 284_579, 284_579, 275_080]
+    session = session_of(*events)
+    assert session.average_rate_kbps == pytest.approx(1_651_097_607 * 8 / 47_234)
+    assert session.elapsed_usec == 47_234_000
+
+
+def test_rate_without_times_or_counters() -> None:
+    for events in (
+        [StatsEvent(file="a", transfer_bytes=moved) for moved in (0, 1000)],
+        [StatsEvent(file="a", size=1000, written=moved, elapsed_usec=moved * 1000) for moved in (1, 1000)],
+        [InitEvent(), SessionEvent()],
+    ):
+        session = session_of(*events)
+        assert (session.rate_kbps, session.average_rate_kbps, session.latest_rate_kbps) == (None, None, None)
+        shown = session.to_dict()
+        assert (shown["rate_kbps"], shown["average_rate_kbps"], shown["eta_seconds"]) == (None, None, None)
+
+
+def test_elapsed_time_that_no_message_has() -> None:
+    session = session_of(InitEvent(), StatsEvent(file="a", size=10, written=5))
+    assert (session.elapsed_usec, session.to_dict()["elapsed_seconds"]) == (None, None)
+
+
+def test_rate_when_transfer_bytes_appear_late() -> None:
+    """FileBytes counts something else: the measurements begin again with the first TransferBytes."""
+    events = [StatsEvent(file="a", file_bytes=moved, elapsed_usec=moved * 1000) for moved in (0, 1000)]
+    later = [StatsEvent(file="a", transfer_bytes=moved, elapsed_usec=moved * 1000) for moved in (3000, 5000)]
+    assert session_of(*events).rate_kbps == 8.0  # 1,000 bytes in a second
+    assert session_of(*events, later[0]).rate_kbps is None
+    assert session_of(*events, *later).rate_kbps == 8.0
+
+
+@pytest.mark.parametrize("progress", [0.99996, 0.999951])
+def test_progress_in_json_is_one_only_at_the_end(progress: float) -> None:
+    size = 1_000_000
+    session = session_of(StatsEvent(file="a", size=size, written=int(size * progress)))
+    assert session.to_dict()["progress"] == 0.9999
 
 
 def test_no_eta_while_nothing_has_moved() -> None:
@@ -270,7 +324,7 @@ def test_more_files_than_were_counted() -> None:
 
 def test_zero_time() -> None:
     session = session_of(StatsEvent(file="a", size=10, written=5, transfer_bytes=5, elapsed_usec=0))
-    assert session.rate_kbps == session.average_rate_kbps == 0.0
+    assert session.rate_kbps is session.average_rate_kbps is None
     assert session.eta_seconds is None
 
 
@@ -374,7 +428,7 @@ def test_states(kind: type[Event] | None) -> None:
         session = Session("s")
         session.state = before
         if kind is None:
-            session.lose()
+            session.mark_lost()
         else:
             session.apply(kind())
         assert session.state == after, before
@@ -385,7 +439,7 @@ def test_what_a_session_keeps_of_its_messages() -> None:
     init, negotiated, end = InitEvent(direction="Send"), SessionEvent(user="u"), DoneEvent(elapsed_usec=7)
     session = session_of(init, negotiated, end)
     assert (session.init, session.negotiated, session.end) == (init, negotiated, end)
-    assert session.began < (session.ended_in or 0)
+    assert session.start_seq < (session.end_seq or 0)
 
 
 def test_a_session_as_json() -> None:
@@ -446,7 +500,7 @@ def test_a_session_as_json() -> None:
         "files_active": 1,
         "expected_files": 4,
         "elapsed_seconds": 2.0,
-        "rate_kbps": 1.7,
+        "rate_kbps": None,
         "average_rate_kbps": 1.7,
         "eta_seconds": 2.4,
         "rtt_ms": 30,
@@ -456,8 +510,6 @@ def test_a_session_as_json() -> None:
                 "state": "failed",
                 "size": 50,
                 "written": 0,
-                "started_usec": 0,
-                "elapsed_usec": 0,
                 "error": no_perms,
                 "progress": 0.0,
             }

@@ -44,7 +44,7 @@ def test_two_sessions_are_summed_as_one_transfer(fixtures: Path) -> None:
         "c02b94f7-d81e-4c63-95aa-e3f7061d2b48",
     ]
     assert [session.state for session in tracker.sessions] == ["done", "done"]
-    assert [session.node for session in tracker.sessions] == [0, 1]
+    assert [session.part for session in tracker.sessions] == [0, 1]
     assert [session.bytes_written for session in tracker.sessions] == [31457280, 19922944]
     assert list(tracker.transfers) == ["9a7c1b52-3e0d-4f6a-8b19-77d0c2e4a601"]
     transfer = transfer_of(tracker)
@@ -230,13 +230,13 @@ def test_a_job_size_that_one_session_has_not_told_is_no_sum() -> None:
 def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transfer of thousands of sessions is shown in time proportional to them: one pass, whatever is asked for."""
     passes: list[Transfer] = []
-    chains = Transfer._chains
+    chains = Transfer._attempts_by_part
 
     def counted(transfer: Transfer) -> list[list[Session]]:
         passes.append(transfer)
         return chains(transfer)
 
-    monkeypatch.setattr(Transfer, "_chains", counted)
+    monkeypatch.setattr(Transfer, "_attempts_by_part", counted)
     tracker = Tracker()
     for number in range(50):
         tracker.update(InitEvent(session_id=f"s{number}", user_str="job"))
@@ -258,7 +258,7 @@ def test_a_transfer_put_together_by_hand() -> None:
     assert transfer.current == [first, second]
     assert transfer.state == "connecting"
     second.apply(StatsEvent(file="f", transfer_bytes=10))
-    transfer.changed()
+    transfer.invalidate()
     assert (transfer.state, transfer.bytes_transferred) == ("transferring", 10)
     transfer.remove(second)
     assert (transfer.sessions, transfer.bytes_transferred) == ([first], 0)
@@ -287,7 +287,7 @@ def test_a_node_counts_where_there_are_several() -> None:
     (alone,) = transfer_after(SessionEvent(session_id="s", cluster_node_id=3)).sessions
     (one,) = transfer_after(*part("a", 0, of=1)).sessions
     (second,) = transfer_after(*part("b", 1)).sessions
-    assert (alone.node, one.node, second.node) == (None, None, 1)
+    assert (alone.part, one.part, second.part) == (None, None, 1)
 
 
 # -- how it ended, where the parts ended in different ways

@@ -129,7 +129,8 @@ def _files(transfer: Transfer) -> list[Row]:
 
 
 def _time(transfer: Transfer) -> list[Row]:
-    parts = [duration(transfer.elapsed_usec / 1_000_000), f"average {rate(transfer.average_rate_kbps)}"]
+    seconds = None if transfer.elapsed_usec is None else transfer.elapsed_usec / 1_000_000
+    parts = [duration(seconds), f"average {rate(transfer.average_rate_kbps)}"]
     targets = [session.target_rate_kbps for session in transfer.current]
     numbers = [target for target in targets if isinstance(target, int)]
     if numbers and len(numbers) == len(targets):
@@ -140,7 +141,7 @@ def _time(transfer: Transfer) -> list[Row]:
 
 
 def _failures(transfer: Transfer) -> list[Row]:
-    failures = [file for session in transfer.current for file in session.failures]
+    failures = transfer.failures
     rows = [("failed file", f"{file.name}: {file.error}") for file in failures[:MAX_FAILURES]]
     more = transfer.files_failed - len(rows)
     if rows and more > 0:

@@ -16,8 +16,7 @@ from typing import TextIO
 
 from faspmgr.cli.streams import READY_BYTES, writer_of
 from faspmgr.cli.text import duration, printable
-from faspmgr.tracking import Transfer
-from faspmgr.tracking.session import SessionState
+from faspmgr.tracking import SessionState, Transfer
 
 DRAW_SECONDS = 0.1
 """The shortest time between two drawings on a terminal."""

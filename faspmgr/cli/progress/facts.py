@@ -66,7 +66,9 @@ def overview(transfers: list[Transfer]) -> list[str]:
         parts.append(f"{len(in_progress):,} in progress")
     parts += [f"{states.count(state):,} {state}" for state in ("done", "failed", "lost") if state in states]
     if in_progress:
-        parts.append(rate(sum(transfer.rate_kbps for transfer in in_progress)))
+        rates = [transfer.rate_kbps for transfer in in_progress]
+        known = [each for each in rates if each is not None]
+        parts.append(rate(sum(known) if len(known) == len(rates) else None))
     done = sum(transfer.bytes_done for transfer in transfers)
     estimated = sum(transfer.estimated_bytes for transfer in transfers)
     return [*parts, f"{size(done)} of {size(estimated)}"]

@@ -21,7 +21,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.tracking import Tracker, Transfer, inventory
+from faspmgr.tracking import Tracker, Transfer, registry
 from tests.tracking.states import transfer_of
 
 
@@ -56,7 +56,7 @@ def test_what_an_attempt_brought_is_there_until_the_next_one_comes_to_it() -> No
     told(tracker, begin("1"), stats("1", written=600), stop("1", "b", size=50), failed("1"))
     transfer = told(tracker, begin("2"), stats("2", "c", size=30, written=10))
     assert (transfer.bytes_done, transfer.estimated_bytes, transfer.attempts) == (660, 1080, 2)
-    assert (transfer.files_done, transfer.files_active) == (1, 1)
+    assert (transfer.files_done, transfer.files_active) == (1, 2)
     told(tracker, stats("2", start_byte=600, written=600))
     assert (transfer.bytes_done, transfer.files_active) == (660, 2)
     told(tracker, stop("2", start_byte=600, written=1000), stop("2", "c", size=30), DoneEvent(session_id="2"))
@@ -92,10 +92,13 @@ def test_ten_attempts_at_one_file() -> None:
     assert (transfer.estimated_bytes, transfer.files_active) == (1000, 1)
 
 
-def test_a_session_that_names_a_file_twice_moves_it_twice() -> None:
-    """In a persistent session a file can be put again; within a session each counts, as its messages say."""
-    transfer = told(Tracker(), begin("1"), stop("1"), stop("1"), DoneEvent(session_id="1"))
-    assert (transfer.files_done, transfer.bytes_done) == (2, 2000)
+def test_file_that_is_sent_again_in_a_session() -> None:
+    """In a persistent session a file can be put again: it is still one file."""
+    tracker = Tracker()
+    transfer = told(tracker, begin("1"), stop("1", elapsed_usec=5), stats("1", written=10, elapsed_usec=6))
+    assert (transfer.files_done, transfer.files_active, transfer.bytes_done) == (0, 1, 1000)
+    told(tracker, stop("1", elapsed_usec=7), DoneEvent(session_id="1"))
+    assert (transfer.files_done, transfer.files_active, transfer.bytes_done) == (1, 0, 1000)
 
 
 def test_ranges_of_one_file_add_up() -> None:
@@ -144,7 +147,7 @@ def test_a_session_takes_its_files_along() -> None:
 
 def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: two names are listed; of the others each attempt counts by itself, and the highest counts."""
-    monkeypatch.setattr(inventory, "MAX_NAMES", 2)
+    monkeypatch.setattr(registry, "MAX_NAMES", 2)
     tracker = Tracker()
     told(tracker, begin("1"), *(stop("1", name, size=10) for name in "abcd"), failed("1"))
     transfer = told(tracker, begin("2"), *(SkipEvent(session_id="2", file=name, size=0) for name in "abcd"))
@@ -155,7 +158,7 @@ def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_oldest_transfer_gives_up_its_list_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "MAX_NAMES", 4)
+    monkeypatch.setattr(registry, "MAX_NAMES", 4)
     tracker = Tracker()
 
     def of(number: int, *events: Event) -> Transfer:
@@ -183,7 +186,7 @@ def test_many_sessions_on_one_file_take_no_time() -> None:
         tracker.update(stats(str(number), written=1))
     transfer = transfer_of(tracker)
     assert transfer.bytes_done <= transfer.estimated_bytes
-    assert transfer.bytes_done >= inventory.MAX_MEMBERS
+    assert transfer.bytes_done >= registry.MAX_MEMBERS
 
 
 def test_separate_pieces_of_a_file_are_limited() -> None:
@@ -192,7 +195,7 @@ def test_separate_pieces_of_a_file_are_limited() -> None:
         name = str(number)
         told(tracker, begin(name, 0, 2), stats(name, size=10**6, start_byte=100 * number + 1, written=1))
         transfer = told(tracker, failed(name))
-    assert transfer.bytes_done <= inventory.MAX_SPANS + 1
+    assert transfer.bytes_done <= registry.MAX_SPANS + 1
     assert transfer.attempts == 2000
 
 
