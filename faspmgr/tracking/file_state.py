@@ -140,7 +140,7 @@ class FileState:
             done, total, before = self.written, size, 0
             if size is not None and (done > size or self.state == "done"):
                 done = size
-        if done < self.bytes_done and before == self.bytes_before and self.is_part is was_part:
+        if done < self.bytes_done and before == self.bytes_before and (was_part or not self.is_part):
             done = self.bytes_done  # a count that goes back, or a file that shrinks
         if self.state == "skipped":
             before = done
