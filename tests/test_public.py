@@ -218,7 +218,7 @@ def test_a_tracker() -> None:
         assert isinstance(tracker.transfers["s"], faspmgr.Transfer)
         assert isinstance(session.files["a"], faspmgr.FileState)
         assert (session.id, session.state, session.error) == ("s", "transferring", None)
-        assert (session.progress, session.rate_kbps, session.average_rate_kbps) == (0.25, 0.0, 0.0)
+        assert (session.progress, session.rate_kbps, session.average_rate_kbps) == (0.25, None, None)
         assert (session.bytes_transferred, session.bytes_written, session.bytes_lost) == (0, 0, 0)
         assert (session.eta_seconds, session.rtt_ms) == (None, None)
         failed = tracker.update(faspmgr.ErrorEvent(session_id="s", code=25))

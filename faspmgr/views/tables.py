@@ -194,7 +194,7 @@ LINK: list[Row[Facts]] = [
         source="the lower of RateCap and ServiceLevel",
         null=f"without both; RateCap {CAP_NONE} is no cap, {CAP_UNKNOWN} not known"),
     TIME.nullable("snapshotTime", "when this information was recorded.",
-        lambda facts: facts.at(facts.session.elapsed_usec), source="start time + latest Elapsedusec", null=NO_START),
+        lambda facts: facts.at(facts.session.elapsed_usec or 0), source="start time + latest Elapsedusec", null=NO_START),
     RECEIVE_BUFFER,
     SEND_BUFFER,
 ]
@@ -401,7 +401,7 @@ SERVER = Structure[Facts]("ServerInformation", "What a server tells about itself
     TEXT.unknown("serverName", "friendly name of the server.", null="no message carries a name other than the host's"),
     PLATFORM.nullable("serverPlatform", "operating system of the server.", lambda facts: facts.platform,
         source="operating system that ascp -A prints", null=f"{NO_ASCP}, or another system"),
-    TIME.nullable("serverTime", "the current time at the server.", lambda facts: facts.at(facts.session.elapsed_usec),
+    TIME.nullable("serverTime", "the current time at the server.", lambda facts: facts.at(facts.session.elapsed_usec or 0),
         source="start time + latest Elapsedusec", null=NO_START),
     TEXT.nullable("serverUid", "this server; the same for all its instances.",
         lambda facts: facts.negotiated.server_node_id, source="ServerNodeId", null=NO_FIELD),

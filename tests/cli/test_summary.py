@@ -159,7 +159,7 @@ def test_files_of_several_transfers(fixtures: Path) -> None:
 def test_a_session_without_any_id() -> None:
     result = invoke("summary", stdin=b"FASPMGR 2\nType: INIT\n\nFASPMGR 2\nType: SESSION\n\nFASPMGR 2\nType: DONE\n\n")
     assert (result.status, result.lines[0]) == (0, "Transfer (no id)")
-    assert result.lines[-1] == "Completed: 0 B in 0.0 s, 0 files"
+    assert result.lines[-1] == "Completed: 0 B, 0 files"
 
 
 def test_no_session() -> None:

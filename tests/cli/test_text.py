@@ -121,7 +121,7 @@ OTHERS = [SkipEvent(file="b"), FileErrorEvent(file="c", code=5)]
     [
         ([WHOLE, DoneEvent()], False, COMPLETED, None),
         ([WHOLE, *OTHERS, DoneEvent()], False, f"{COMPLETED}, 1 skipped, 1 failed", None),
-        ([DoneEvent()], False, "Completed: 0 B in 0.0 s, 0 files", None),
+        ([DoneEvent()], False, "Completed: 0 B, 0 files", None),
         ([ErrorEvent(code=38, description="Server: no")], False, "Failed: 38 LIC_ILLEGAL: Server: no", "license"),
         ([ErrorEvent(code=19)], False, "Failed: 19 AUTH: the login was refused", ""),
         ([ErrorEvent(code=19, description="\x1b[2J\nOK")], False, "Failed: 19 AUTH: \\x1b[2J\\nOK", ""),
@@ -205,7 +205,7 @@ def test_ending_lines_of_several_transfers() -> None:
         DoneEvent(session_id="one"), ErrorEvent(session_id="two", code=19, description="no \x1b[31m"), closed=True
     )
     endings = [(transfer.outcome, transfer) for transfer in both]
-    assert ending_lines(endings[:1]) == ["Completed: 0 B in 0.0 s, 0 files"]
+    assert ending_lines(endings[:1]) == ["Completed: 0 B, 0 files"]
     lines = ending_lines(endings)
-    assert lines[:2] == ["Completed: 0 B in 0.0 s, 0 files [one]", "Failed: 19 AUTH: no \\x1b[31m [two]"]
+    assert lines[:2] == ["Completed: 0 B, 0 files [one]", "Failed: 19 AUTH: no \\x1b[31m [two]"]
     assert len(lines) == 3  # the advice

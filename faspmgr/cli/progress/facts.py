@@ -19,7 +19,7 @@ def facts(transfer: Transfer) -> list[str]:
         *([] if moving else [transfer.state]),
         percent(transfer.progress),
         amount(transfer),
-        *([rate(transfer.rate_kbps)] if moving else []),
+        *([] if not moving or transfer.rate_kbps is None else [rate(transfer.rate_kbps)]),
         *([f"ETA {eta}"] if moving and eta else []),
         *file_facts(transfer),
         *line_facts(transfer),
@@ -66,9 +66,8 @@ def overview(transfers: list[Transfer]) -> list[str]:
         parts.append(f"{len(in_progress):,} in progress")
     parts += [f"{states.count(state):,} {state}" for state in ("done", "failed", "lost") if state in states]
     if in_progress:
-        rates = [transfer.rate_kbps for transfer in in_progress]
-        known = [each for each in rates if each is not None]
-        parts.append(rate(sum(known) if len(known) == len(rates) else None))
+        rates = [transfer.rate_kbps for transfer in in_progress if transfer.rate_kbps is not None]
+        parts += [rate(sum(rates))] if len(rates) == len(in_progress) else []
     done = sum(transfer.bytes_done for transfer in transfers)
     estimated = sum(transfer.estimated_bytes for transfer in transfers)
     return [*parts, f"{size(done)} of {size(estimated)}"]
