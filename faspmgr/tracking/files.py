@@ -59,18 +59,17 @@ class SessionFiles(FileSums):
         self.unknown_sizes = 0
         self.bytes_missing = 0
 
-        # FileBytes and TransferBytes of the session that files were credited with so far.
-        self._file_bytes = 0
-        self._transfer_bytes = 0
+        # Bytes written and sent during the latest skips, which no file was credited with; None if there are none.
+        self._during_skip: tuple[int, int] | None = None
 
-    def apply(self, event: FileEvent, usec: int | None, file_bytes: int | None, transfer_bytes: int | None) -> None:
+    def apply(self, event: FileEvent, usec: int | None, written: int, sent: int | None) -> None:
         """Apply a message about a file.
 
         Args:
             event: STATS, STOP, SKIP or FILEERROR.
             usec: microseconds; the session's clock, None if unknown.
-            file_bytes: FileBytes of the event; None if it has none.
-            transfer_bytes: TransferBytes of the event; None if it has none.
+            written: bytes by which FileBytes of the session has grown.
+            sent: bytes by which TransferBytes of the session has grown; None if the message has none.
         """
         # Find the file. A FaspFileID other than the known one shows another file of the same name.
         name, file_id = event.file, event.fasp_file_id
@@ -86,23 +85,16 @@ class SessionFiles(FileSums):
                 if file is None:
                     return
 
-        # Credit it with what the session's counters have grown by.
-        written, sent = 0, None
-        if file_bytes is not None and file_bytes > self._file_bytes:
-            written = file_bytes - self._file_bytes
-            self._file_bytes = file_bytes
-        if transfer_bytes is not None:
-            sent = 0
-            if transfer_bytes > self._transfer_bytes:
-                sent = transfer_bytes - self._transfer_bytes
-                self._transfer_bytes = transfer_bytes
+        # Credit it with what the session's counters have grown by. What moved during a skip belongs to another file.
+        if self._during_skip is not None:
+            written, sent = written + self._during_skip[0], (sent or 0) + self._during_skip[1]
+            self._during_skip = None
         file.apply(event, usec, written, sent, self.clustered)
 
         # Count it.
         if file.state != "transferring":
-            if file.state == "skipped":  # what moved meanwhile belongs to another file
-                self._file_bytes -= written
-                self._transfer_bytes -= sent or 0
+            if file.state == "skipped" and (written or sent):
+                self._during_skip = written, sent or 0
             self._finish(file)
         if file.shared is not None:
             file.shared.update()
@@ -124,23 +116,23 @@ class SessionFiles(FileSums):
     def _begin(self, name: str, event: FileEvent, usec: int | None) -> FileState | None:
         """Begin a file, or one that was finished before again; return None for a message that comes too late."""
         file_id, registry = event.fasp_file_id, self.registry
-        known = registry.find(name, file_id) if name else None
+        known = registry.by_name.get(name) if name else None
         if known is not None:
-            for own in (known,) if isinstance(known, FileState) else known.members:
+            known = registry.find(name, file_id)
+            for own in (known,) if isinstance(known, FileState) else known.members if known else ():
                 if own.owner is self and own.totals in (self.exclusive, self.shared):
                     return None if _is_late(event, own) else self._reopen(own)
 
         # Make room.
         in_progress = self.in_progress
-        key = file_id if file_id and name in in_progress else name
-        old = in_progress.get(key)
         if len(in_progress) >= MAX_FILES_IN_PROGRESS and self._keep is not None:
-            old = old or next(iter(in_progress.values()))
-        if old is not None:
-            self._drop(old)
+            self._drop(next(iter(in_progress.values())))
 
         # Add it.
         self.has_begun = True
+        key, other = name, self.by_name.get(name)
+        if other is not None and file_id and other.fasp_file_id != file_id:
+            key = file_id
         file = FileState(name, started_usec=usec, arg_index=event.fasp_file_arg_index, fasp_file_id=file_id)
         file.key, file.owner = key, self
         if not name or (registry.full and known is None):

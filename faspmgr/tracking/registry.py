@@ -54,7 +54,8 @@ class FileRegistry:
         self.parts_share = False
         """Whether sessions that run side by side share a file."""
         self._budget = Budget() if budget is None else budget
-        self._by_name: dict[str, FileState | SharedFile] = {}
+        self.by_name: dict[str, FileState | SharedFile] = {}
+        """What is known of each file, by name, or by FaspFileID if another one has the name."""
         self.full = False
         """Whether no more files are registered: it was closed, or has all the budget."""
 
@@ -65,9 +66,9 @@ class FileRegistry:
             name: as the stream reports it.
             file_id: its FaspFileID, if the stream has one.
         """
-        known = self._by_name.get(name)
+        known = self.by_name.get(name)
         if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
-            known = self._by_name.get(file_id)  # another file has the name
+            known = self.by_name.get(file_id)  # another file has the name
         return known
 
     def register(self, file: FileState, owner: FileSums, known: FileState | SharedFile | None) -> Totals:
@@ -81,11 +82,15 @@ class FileRegistry:
         Returns:
             The sums of the session that it is to be counted in.
         """
-        if known is None and not self._has_room():
-            return owner.overflow
-        if known is None or (isinstance(known, FileState) and not _counts_alone(known, besides=owner)):
-            self._budget.left -= known is None
-            self._by_name[self._key(file)] = file
+        if known is None:
+            budget = self._budget
+            if (budget.left <= 0 or not self.by_name) and not self._make_room():
+                return owner.overflow
+            budget.left -= 1
+            self.by_name[self._key(file) if file.name in self.by_name else file.name] = file
+            return owner.exclusive
+        if isinstance(known, FileState) and not _counts_alone(known, besides=owner):
+            self.by_name[self._key(file)] = file
             return owner.exclusive
         if isinstance(known, FileState):
             known = self.share(known)
@@ -106,7 +111,7 @@ class FileRegistry:
         assert owner is not None
         shared = SharedFile(self)
         if file.name:
-            self._by_name[self._key(file)] = shared
+            self.by_name[self._key(file)] = shared
         if file.is_part:
             self.parts_share = True
         owner.move(file, owner.shared)
@@ -115,24 +120,24 @@ class FileRegistry:
 
     def close(self) -> None:
         """Forget the names. What was merged so far stays so."""
-        self._budget.left += len(self._by_name)
+        self._budget.left += len(self.by_name)
         self._budget.registries.pop(self, None)
-        self._by_name.clear()
+        self.by_name.clear()
         self.full = True
 
     def _key(self, file: FileState) -> str:
         """Return the key of a file: its name, or its FaspFileID if another one has the name."""
         name, file_id = file.name, file.fasp_file_id
-        known = self._by_name.get(name)
+        known = self.by_name.get(name)
         other = known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id
         return file_id if other and file_id else name
 
-    def _has_room(self) -> bool:
-        """Whether one more name can be registered, after the oldest other registry has given up its names if needed."""
+    def _make_room(self) -> bool:
+        """Let the oldest other registry give up its names if there is no budget left; return whether there is room."""
         budget = self._budget
         if self.full:
             return False
-        if not self._by_name:
+        if not self.by_name:
             budget.registries[self] = None
         if budget.left <= 0:
             oldest = next((registry for registry in budget.registries if registry is not self), None)

@@ -168,11 +168,10 @@ class Session(Figures):
             event: one that does not concern the state of a session, such as a command, is only counted.
         """
         self.event_count += 1
-        kind = event.__class__
 
         # Change the state. Nearly all messages are about a file of a session whose files move already.
-        if self.state != "transferring" or kind not in _FILE_EVENTS:
-            transitions = TRANSITIONS.get(kind)
+        if self.state != "transferring" or not isinstance(event, FileEvent):
+            transitions = TRANSITIONS.get(event.__class__)
             if transitions is None:
                 return
             if self.state in transitions:
@@ -180,50 +179,53 @@ class Session(Figures):
                 self.error = None
             if isinstance(event, EndEvent):
                 self.end = event
-            elif kind not in _FILE_EVENTS:
-                update = self._UPDATES.get(kind)
+            elif not isinstance(event, FileEvent):
+                update = self._UPDATES.get(event.__class__)
                 if update is not None:
                     update(self, event)
                 return
 
-        # Update the counters that messages about files and the end of a session have in common.
+        # Update the counters that messages about files and the end of a session have in common. By TransferBytes the rate
+        # is measured, or by FileBytes as long as the session has no TransferBytes.
         if TYPE_CHECKING:
             assert isinstance(event, (FileEvent, EndEvent))
-        clock = self.elapsed_usec
-        usec = event.elapsed_usec
-        timed = usec is not None and (clock is None or usec >= clock)
-        if timed:
-            self.elapsed_usec = usec
-        else:
-            usec = clock
-        sent = event.transfer_bytes
-        if sent is not None and sent > self.bytes_transferred:
-            self.bytes_transferred = sent
-            self.transferred_usec = usec or 0
-        written = event.file_bytes
-        if not isinstance(written, int):
-            written = None
-        elif written > self.bytes_written:
-            self.bytes_written = written
-            self.written_usec = usec or 0
-        lost = event.loss
+        usec, now = self.elapsed_usec, event.elapsed_usec
+        if now is not None:
+            if usec is None or now >= usec:
+                usec = self.elapsed_usec = now
+            else:
+                now = None  # the clock goes back: no measurement
+        sent, sent_more = event.transfer_bytes, None
+        if sent is not None:
+            sent_more = 0
+            if sent > self.bytes_transferred:
+                sent_more = sent - self.bytes_transferred
+                self.bytes_transferred = sent
+                self.transferred_usec = usec or 0
+            if now is not None:
+                self._measured_usec = now
+                if now >= self._next_sample_usec:
+                    self._measure(now, by_network=True)
+        written, written_more = event.file_bytes, 0
+        if isinstance(written, int):
+            if written > self.bytes_written:
+                written_more = written - self.bytes_written
+                self.bytes_written = written
+                self.written_usec = usec or 0
+            if sent is None and now is not None and not self._by_network:
+                self._measured_usec = now
+                self._measure(now, by_network=False)
+        lost, delay = event.loss, event.delay
         if lost is not None and lost > self.bytes_lost:
             self.bytes_lost = lost
-        delay = event.delay
         if delay is not None:
             self.rtt_ms = delay
 
-        # Measure the rate.
-        if timed and usec is not None and (sent is not None or (written is not None and not self._by_network)):
-            self._measured_usec = usec
-            if usec >= self._next_sample_usec or (sent is not None) is not self._by_network:
-                self._measure(usec, sent is not None)
-
         # Apply the rest to the file, or to the whole session at its end.
-        if isinstance(event, FileEvent):
-            self.all_files.apply(event, usec, written, sent)
-        else:
+        if event is self.end:
             self._apply_end(event)
+        else:
+            self.all_files.apply(event, usec, written_more, sent_more)  # type: ignore[arg-type]  # it is about a file
 
     def mark_lost(self, before: Session | None = None) -> None:
         """Mark the session as lost, unless it has ended.
@@ -310,17 +312,21 @@ class Session(Figures):
             return self.bytes_written if job is None else min(job, self.bytes_written)
         return 0
 
-    def _measure(self, usec: int, by_network: bool) -> None:
+    def _measure(self, usec: int, *, by_network: bool) -> None:
         """Keep a measurement, and drop those that the present rate does not need."""
         samples = self._samples
-        if by_network is not self._by_network:  # the first TransferBytes: FileBytes counted something else
-            self._by_network = by_network
+        if not by_network:
+            if samples and usec < samples[-1][0] + RATE_STEP_USEC:
+                return
+        elif not self._by_network:  # the first TransferBytes: FileBytes counted something else
+            self._by_network = True
             samples.clear()
         samples.append((usec, self._moved))
         start = usec - RATE_WINDOW_USEC
         while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()
-        self._next_sample_usec = usec + RATE_STEP_USEC
+        if by_network:
+            self._next_sample_usec = usec + RATE_STEP_USEC
 
     # -- what it is
 
