@@ -1,27 +1,127 @@
 """faspmgr reads the management stream of IBM Aspera's ascp, live or recorded: events, state, and commands back.
 
-Each public name is loaded from its home when it is first used, so that ``import faspmgr`` costs next to nothing and the
-command line starts quickly. Names and homes stand once: in ``__init__.pyi``, which type checkers read as well.
+Each public name is imported when it is first used: ``import faspmgr`` costs next to nothing, and the command line starts
+quickly.
 """
 
 import importlib
 
-with open(f"{__path__[0]}/__init__.pyi", encoding="utf-8") as _stub:
-    # "from HOME import NAME as NAME"
-    _HOMES = {words[3]: words[1] for words in map(str.split, _stub) if words[4:] == ["as", words[3]]}
+# Each public name and the module that defines it; those of faspmgr are modules themselves.
+_HOMES = {
+    "commands": "faspmgr",
+    "logs": "faspmgr",
+    "simulator": "faspmgr",
+    "views": "faspmgr",
+    "__version__": "faspmgr._version",
+    "TransferSpec": "faspmgr.ascp.spec",
+    "Recorder": "faspmgr.captures.recorder",
+    "AscpError": "faspmgr.errors",
+    "FaspmgrError": "faspmgr.errors",
+    "FileTransferError": "faspmgr.errors",
+    "ProtocolError": "faspmgr.errors",
+    "SpecError": "faspmgr.errors",
+    "TransferError": "faspmgr.errors",
+    "Attempt": "faspmgr.manager.attempt",
+    "FileHandle": "faspmgr.manager.handles",
+    "Job": "faspmgr.manager.job",
+    "Listener": "faspmgr.manager.listener",
+    "ManagementPort": "faspmgr.manager.port",
+    "Reply": "faspmgr.manager.replies",
+    "Result": "faspmgr.manager.result",
+    "run": "faspmgr.manager.running",
+    "run_sync": "faspmgr.manager.running",
+    "FileStream": "faspmgr.manager.streams",
+    "ErrorCode": "faspmgr.protocol.codes",
+    "explain": "faspmgr.protocol.codes",
+    "ArgStopEvent": "faspmgr.protocol.events",
+    "DoneEvent": "faspmgr.protocol.events",
+    "ErrorEvent": "faspmgr.protocol.events",
+    "Event": "faspmgr.protocol.events",
+    "FileErrorEvent": "faspmgr.protocol.events",
+    "InitEvent": "faspmgr.protocol.events",
+    "NotificationEvent": "faspmgr.protocol.events",
+    "OtherEvent": "faspmgr.protocol.events",
+    "SessionEvent": "faspmgr.protocol.events",
+    "SkipEvent": "faspmgr.protocol.events",
+    "StatsEvent": "faspmgr.protocol.events",
+    "StopEvent": "faspmgr.protocol.events",
+    "Frame": "faspmgr.protocol.frames",
+    "Parser": "faspmgr.protocol.parser",
+    "parse": "faspmgr.protocol.parser",
+    "Problem": "faspmgr.protocol.problems",
+    "Tokenizer": "faspmgr.protocol.tokenizer",
+    "read": "faspmgr.reading",
+    "FileState": "faspmgr.tracking.files",
+    "Session": "faspmgr.tracking.session",
+    "Tracker": "faspmgr.tracking.tracker",
+    "Transfer": "faspmgr.tracking.transfer",
+    "Failure": "faspmgr.verdicts",
+}
 
-__all__ = list(_HOMES)  # the list stands in the stub
+__all__ = list(_HOMES)
+
+# The same for type checkers, and for programs that look for imports, such as PyInstaller. Not from ``typing``, which
+# takes longer to import than all of this.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faspmgr import commands as commands
+    from faspmgr import logs as logs
+    from faspmgr import simulator as simulator
+    from faspmgr import views as views
+    from faspmgr._version import __version__ as __version__
+    from faspmgr.ascp.spec import TransferSpec as TransferSpec
+    from faspmgr.captures.recorder import Recorder as Recorder
+    from faspmgr.errors import AscpError as AscpError
+    from faspmgr.errors import FaspmgrError as FaspmgrError
+    from faspmgr.errors import FileTransferError as FileTransferError
+    from faspmgr.errors import ProtocolError as ProtocolError
+    from faspmgr.errors import SpecError as SpecError
+    from faspmgr.errors import TransferError as TransferError
+    from faspmgr.manager.attempt import Attempt as Attempt
+    from faspmgr.manager.handles import FileHandle as FileHandle
+    from faspmgr.manager.job import Job as Job
+    from faspmgr.manager.listener import Listener as Listener
+    from faspmgr.manager.port import ManagementPort as ManagementPort
+    from faspmgr.manager.replies import Reply as Reply
+    from faspmgr.manager.result import Result as Result
+    from faspmgr.manager.running import run as run
+    from faspmgr.manager.running import run_sync as run_sync
+    from faspmgr.manager.streams import FileStream as FileStream
+    from faspmgr.protocol.codes import ErrorCode as ErrorCode
+    from faspmgr.protocol.codes import explain as explain
+    from faspmgr.protocol.events import ArgStopEvent as ArgStopEvent
+    from faspmgr.protocol.events import DoneEvent as DoneEvent
+    from faspmgr.protocol.events import ErrorEvent as ErrorEvent
+    from faspmgr.protocol.events import Event as Event
+    from faspmgr.protocol.events import FileErrorEvent as FileErrorEvent
+    from faspmgr.protocol.events import InitEvent as InitEvent
+    from faspmgr.protocol.events import NotificationEvent as NotificationEvent
+    from faspmgr.protocol.events import OtherEvent as OtherEvent
+    from faspmgr.protocol.events import SessionEvent as SessionEvent
+    from faspmgr.protocol.events import SkipEvent as SkipEvent
+    from faspmgr.protocol.events import StatsEvent as StatsEvent
+    from faspmgr.protocol.events import StopEvent as StopEvent
+    from faspmgr.protocol.frames import Frame as Frame
+    from faspmgr.protocol.parser import Parser as Parser
+    from faspmgr.protocol.parser import parse as parse
+    from faspmgr.protocol.problems import Problem as Problem
+    from faspmgr.protocol.tokenizer import Tokenizer as Tokenizer
+    from faspmgr.reading import read as read
+    from faspmgr.tracking.files import FileState as FileState
+    from faspmgr.tracking.session import Session as Session
+    from faspmgr.tracking.tracker import Tracker as Tracker
+    from faspmgr.tracking.transfer import Transfer as Transfer
+    from faspmgr.verdicts import Failure as Failure
 
 
 def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'faspmgr' has no attribute {name!r}")
-    value = (
-        importlib.import_module(f"faspmgr.{name}")
-        if home == "faspmgr"
-        else getattr(importlib.import_module(home), name)
-    )
+    if home == "faspmgr":
+        value: object = importlib.import_module(f"faspmgr.{name}")
+    else:
+        value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 

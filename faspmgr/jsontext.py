@@ -1,8 +1,8 @@
 """JSON, CSV and tables for other programs: compact, and valid for the strictest reader.
 
-Text in Python is exact: a byte that is not valid UTF-8 is a surrogate, as ``surrogateescape`` decodes it. Strict readers
-(orjson, msgspec, jq, Arrow) reject surrogates, and their escapes in JSON too. So they are written as U+FFFD. The JSON of
-a message has the exact bytes too, percent-encoded, under ``undecodable``.
+Text in Python is exact: a byte that is not valid UTF-8 is a surrogate, as ``surrogateescape`` decodes it. Strict
+readers (orjson, msgspec, jq, Arrow) reject surrogates, and their escapes in JSON. So they are written as U+FFFD. The
+JSON of a message has the exact bytes besides, percent-encoded, under ``undecodable``.
 """
 
 from __future__ import annotations

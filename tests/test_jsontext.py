@@ -194,7 +194,5 @@ def test_messages_to_json_lines_with_hostile_names() -> None:
     """Every name of up to 3,000 underscores is there, and the first that is free is the next one."""
     message = {f"undecodable{'_' * count}": count for count in range(3_000)}
     line = messages_to_json_lines([message])
-    assert json.loads(line) == {
-        **{name: count for name, count in message.items() if count},
-        f"undecodable{'_' * 3_000}": 0,
-    }
+    del message["undecodable"]
+    assert json.loads(line) == {**message, f"undecodable{'_' * 3_000}": 0}

@@ -429,7 +429,8 @@ class Session:
     @property
     def latest_rate_kbps(self) -> float:
         """Kilobits per second over the network right now: in the last 0.25 to 0.5 seconds of the session's own clock,
-        or since the message before where they come less often."""
+        or since the message before where they come less often.
+        """
         if not self._samples:
             return 0.0
         usec, moved = self._samples[-2 if len(self._samples) > 1 else 0]
