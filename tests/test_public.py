@@ -122,7 +122,7 @@ import sys
 opened = []
 sys.addaudithook(lambda name, args: opened.append(args[0]) if name == "open" else None)
 import faspmgr
-imported = [path for path in opened if not str(path).endswith((".py", ".pyc", ".zip")) and "__pycache__" not in str(path)]
+imported = [path for path in opened if not str(path).endswith((".py", ".pyc", ".zip"))]
 for name in faspmgr.__all__:
     getattr(faspmgr, name)
 (event,) = faspmgr.parse(b"FASPMGR 2\\nType: DONE\\n\\n")
@@ -134,12 +134,12 @@ print(faspmgr.__file__, event.type, imported)
 def test_import_without_stubs(kind: str, tmp_path: Path) -> None:
     """From a zip, as zipimport does; and from byte code alone, as in a frozen program. Neither has a .pyi file."""
     source = Path(faspmgr.__file__).parent
-    copy = tmp_path / "faspmgr"
+    copy = tmp_path / "copy" / "faspmgr"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.pyi", "*.so", "*.pyd", "__pycache__"))
     if kind == "zip":
-        home = Path(shutil.make_archive(str(tmp_path / "package"), "zip", tmp_path, "faspmgr"))
+        home = Path(shutil.make_archive(str(tmp_path / "package"), "zip", copy.parent, "faspmgr"))
     else:
-        home = tmp_path
+        home = copy.parent
         assert compileall.compile_dir(copy, quiet=1, legacy=True)
         for path in copy.rglob("*.py"):
             path.unlink()
