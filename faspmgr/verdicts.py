@@ -54,7 +54,7 @@ class Failure:
 
     @property
     def meaning(self) -> str:
-        """The meaning of the code."""
+        """The meaning of this code and description."""
         return self._known.meaning
 
     @property
@@ -69,7 +69,7 @@ class Failure:
 
     @property
     def _known(self) -> ErrorCode:
-        return explain(self.code)
+        return explain(self.code, self.description)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as a JSON-ready dict, without secrets.
