@@ -1,7 +1,5 @@
 """How a transfer ended: its Outcome, from which headline, JSON and exit status are made."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 

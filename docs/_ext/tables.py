@@ -157,7 +157,6 @@ LIMITS = [
     ("faspmgr.logs.reader", "MAX_BLOCK_LINES", "lines of one of them"),
     ("faspmgr.logs.folding", "MAX_OPEN", "sessions of a log that are open, and processes"),
     ("faspmgr.logs.folding", "MAX_UNFINISHED", "files of them that have started and not stopped; all are counted"),
-    ("faspmgr.captures.connections", "MAX_CONNECTIONS", "connections in the notes on a recording"),
     ("faspmgr.captures.connections", "MAX_LINE_BYTES", "bytes of a line of them"),
     ("faspmgr.captures.connections", "MAX_FILE_BYTES", "bytes of all of them"),
     ("faspmgr.manager.port", "MAX_CONNECTIONS", "connections that a port serves at once; can be set"),
