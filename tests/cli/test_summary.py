@@ -141,7 +141,7 @@ def test_json(fixtures: Path) -> None:
 
 def test_reason_of_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = Outcome("lost", None, "1 of 2 parts seen")
-    monkeypatch.setattr(Transfer, "outcome", property(lambda transfer: outcome))
+    monkeypatch.setattr(Transfer, "outcome", property(lambda _: outcome))
     data = message("SESSION", SessionId="s") + message("NOTIFICATION", SessionId="s", PreTransferBytes=3000)
     data += message("STATS", SessionId="s", File="a", Size=3000, Written=1000)
     line = "Lost: ended without DONE or ERROR at 33%, 1.0 kB; 1 of 2 parts seen"

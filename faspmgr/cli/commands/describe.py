@@ -26,7 +26,6 @@ from faspmgr.views import describe_view
 
 WIDTH = 100
 _NUMBER = re.compile("-?[0-9]{1,20}")
-_PREFIX = re.compile("(?i)^err_")
 _COMMANDS = {row.type: row for row in (*COMMANDS.values(), *STREAM_COMMANDS.values())}
 
 TRANSFER = {
@@ -115,7 +114,7 @@ def _explain(name: str) -> list[str]:
         known = [*EVENT_CLASSES, *_COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
         known += [code.name for code in codes.CODES.values()]
         known += [*log_fields.KINDS, *(field.log for field in LOG_FIELDS), *(field.name for field in LOG_FIELDS)]
-        hint = did_you_mean(_PREFIX.sub("", name), known) or "; 'faspmgr describe' lists all names"
+        hint = did_you_mean(name.upper().removeprefix("ERR_"), known) or "; 'faspmgr describe' lists all names"
         raise CommandError(f"unknown name: {name!r}{hint}")
     return found
 
