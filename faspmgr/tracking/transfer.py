@@ -360,6 +360,7 @@ class Transfer:
             "id": self.id,
             "state": self.state,
             "error": self.error and self.error.to_dict(),
+            "reason": self.outcome.reason if self.outcome else "",
             "attempts": self.attempts,
         }
         return {**about, **figures(self), "sessions": [session.to_dict() for session in self.sessions]}

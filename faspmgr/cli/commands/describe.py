@@ -32,6 +32,7 @@ TRANSFER = {
     "id": "XferId, else UserStr, else SessionId",
     "state": "connecting, negotiated, transferring, done, failed or lost",
     "error": "null, or code, name, description, retryable, meaning and advice",
+    "reason": "what else there is to report of its end, such as the parts that were seen; else an empty text",
     "attempts": "how many times it was started, 1 at least",
     "progress": "share of the job that is at the destination, from 0 to 1",
     "bytes_done": "bytes at the destination, with those from before and from earlier attempts",
