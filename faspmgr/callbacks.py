@@ -1,5 +1,4 @@
-"""Callbacks: plain functions that are called where something happens, and whose result nobody waits for.
-A leaf: imports no room."""
+"""The check of callbacks: plain functions that are called when something happens, and whose result is ignored."""
 
 from __future__ import annotations
 
@@ -7,18 +6,18 @@ import inspect
 
 
 def check_callbacks(**callbacks: object) -> None:
-    """Refuse coroutine functions: called as a callback, they would never run.
+    """Reject coroutine functions: called as a callback, they would never run.
 
     Args:
-        callbacks: what was given, by the name of its parameter; None is no callback.
+        callbacks: each callback by the name of its parameter; None for no callback.
 
     Raises:
-        TypeError: one of them is a coroutine function, or an object whose ``__call__`` is one.
+        TypeError: if one is a coroutine function, or an object whose ``__call__`` is one.
     """
     for name, callback in callbacks.items():
         called = callback if isinstance(callback, type) else getattr(callback, "__call__", None)  # noqa: B004
         if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(called):
             raise TypeError(
-                f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
-                " in it for what has to wait"
+                f"{name} is a coroutine function, which would never be awaited: give a plain function, and start a task"
+                " in it for anything that waits"
             )

@@ -1,3 +1,3 @@
-"""The commands to ascp under their public name: ``from faspmgr.commands import SetRate``."""
+"""The commands to ascp by their public name: ``from faspmgr.commands import SetRate``."""
 
 from faspmgr.protocol.commands import *  # noqa: F403  # their list of names stands there

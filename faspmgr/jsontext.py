@@ -1,11 +1,8 @@
-"""What leaves as JSON, CSV or a table: compact, and valid for the strictest reader.
+"""JSON, CSV and tables for other programs: compact, and valid for the strictest reader.
 
-In Python text is exact: a byte that is no UTF-8 is held as a surrogate, as ``surrogateescape`` makes it. Strict readers
-(orjson, msgspec, jq, Arrow) refuse surrogates, and their escapes in JSON too. So they leave as U+FFFD. The JSON of a
-message has the exact bytes beside it, percent-encoded, under ``undecodable``.
-
-What may stand here: how values become text for other programs, whatever they say. Nearly all text is ASCII, and costs
-no more than a look.
+Text in Python is exact: a byte that is not valid UTF-8 is a surrogate, as ``surrogateescape`` decodes it. Strict
+readers (orjson, msgspec, jq, Arrow) reject surrogates, and their escapes in JSON. So they are written as U+FFFD. The
+JSON of a message has the exact bytes besides, percent-encoded, under ``undecodable``.
 """
 
 from __future__ import annotations
@@ -13,52 +10,28 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from json.encoder import encode_basestring
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 UNDECODABLE = "undecodable"
-"""The key in the JSON of a message under which the exact bytes stand."""
+"""The key for the exact bytes in the JSON of a message."""
 
-_READABLE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# A surrogate that stands for no byte: only an escape in Tags can make one.
-_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+# A surrogate that is not a byte: only an escape in Tags can make one.
+_NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 BATCH = 32
-"""So many lines are joined at a time. With more, memory is given back to the system and taken again for each piece of a
+"""Lines that are joined at a time. With more, memory is returned to the system and requested again for each piece of a
 file, which takes longer than the writing."""
-MAX_PREPARED = 64
-MAX_NAMES_CHARS = 3_000
-"""For so many sets of names, and for none that is longer, something is kept: a hostile stream cannot fill memory."""
-
-T = TypeVar("T")
-
-
-class Prepared(dict[tuple[str, ...], T]):
-    """What is made of the names of a message once, for all messages that have the same: looked up by the names.
-
-    Args:
-        prepare: makes it.
-    """
-
-    def __init__(self, prepare: Callable[[tuple[str, ...]], T]) -> None:
-        super().__init__()
-        self._prepare = prepare
-
-    def __missing__(self, names: tuple[str, ...]) -> T:
-        made = self._prepare(names)
-        if len(self) < MAX_PREPARED and sum(map(len, names)) <= MAX_NAMES_CHARS:
-            self[names] = made
-        return made
 
 
 def valid_text(text: str) -> str:
-    """Give text as valid Unicode: U+FFFD in place of each byte that is no UTF-8.
+    """Return text as valid Unicode: U+FFFD in place of each byte that is not valid UTF-8.
 
     Example:
         >>> valid_text(b"caf\\xe9.txt".decode("utf-8", "surrogateescape"))
@@ -68,56 +41,57 @@ def valid_text(text: str) -> str:
 
 
 def to_json(value: Any, *, ascii: bool = False) -> str:
-    """Give compact JSON on one line, with U+FFFD for what is no Unicode.
+    """Return compact JSON on one line, with U+FFFD in place of each surrogate.
 
     Args:
-        value: what JSON can say.
-        ascii: write any other character as an escape, for an output of whatever encoding.
+        value: of the types that JSON has.
+        ascii: whether other characters are written as escapes, for an output of unknown encoding.
 
     Raises:
-        ValueError: a number that is not finite.
+        ValueError: if a number is not finite.
     """
-    text = _READABLE.encode(value)
+    text = _ENCODER.encode(value)
     if text.isascii():
         return text
     if not _is_unicode(text):
-        text = _READABLE.encode(value := _valid(value))
-    return _ASCII.encode(value) if ascii else text
+        text = _ENCODER.encode(value := _valid(value))
+    return _ASCII_ENCODER.encode(value) if ascii else text
 
 
-def message_to_json(shown: Mapping[str, Any]) -> str:
-    """Give the JSON of a message, and with it the exact bytes of the fields that hold some that are no UTF-8.
+def message_to_json(message: dict[str, Any]) -> str:
+    """Return the JSON of a message, with the exact bytes of the fields that are not valid UTF-8.
 
     Args:
-        shown: the message as a dict, such as Event.to_dict gives; secrets are hidden in it, or they are shown.
+        message: the message as a dict, such as Event.to_dict returns.
 
     Returns:
-        As to_json. Where a field holds bytes that are no UTF-8, the last key is ``undecodable``: an object that has
-        these fields by their names, every text in them percent-encoded. A field of the stream that has that name itself
-        gets an underscore.
+        As to_json. If a field holds bytes that are not valid UTF-8, the last key is ``undecodable``: an object with
+        these fields by name, every text in them percent-encoded. A field of the stream that has this name gets an
+        underscore.
 
     Example:
         >>> message_to_json({"type": "STOP", "file": b"caf\\xe9.txt".decode("utf-8", "surrogateescape")})
         '{"type":"STOP","file":"caf�.txt","undecodable":{"file":"caf%E9.txt"}}'
     """
-    if UNDECODABLE in shown:
+    # The stream may have a field of this name: each underscore more takes a field that is as long.
+    if UNDECODABLE in message:
         free = UNDECODABLE
-        while free in shown:
+        while free in message:
             free += "_"
-        shown = {free if name == UNDECODABLE else name: value for name, value in shown.items()}
-    text = _compact(shown)
+        message = {free if name == UNDECODABLE else name: value for name, value in message.items()}
+    text = _ENCODER.encode(message)
     if text.isascii() or _is_unicode(text):
         return text
-    exact = {name: _percent(value) for name, value in shown.items() if _has_bytes(value)}
-    valid = _valid(shown)
-    return _READABLE.encode({**valid, UNDECODABLE: exact} if exact else valid)
+    exact = {name: _percent(value) for name, value in message.items() if _has_bytes(value)}
+    valid = _valid(message)
+    return _ENCODER.encode({**valid, UNDECODABLE: exact} if exact else valid)
 
 
-def messages_to_json_lines(messages: Iterable[Mapping[str, Any]]) -> bytes:
-    """Give the JSON of many messages, a line for each: what message_to_json gives, faster where orjson is installed.
+def messages_to_json_lines(messages: Iterable[dict[str, Any]]) -> bytes:
+    """Return the JSON of many messages, one line each, as message_to_json; faster if orjson is installed.
 
     Args:
-        messages: dicts as for message_to_json. A float may only stand inside of a list or an object.
+        messages: dicts as for message_to_json. A float may occur only inside a list or an object.
 
     Example:
         >>> messages_to_json_lines([{"type": "INIT"}, {"type": "DONE", "loss": 0}])
@@ -127,26 +101,27 @@ def messages_to_json_lines(messages: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join([_batch_to_lines(batch) for batch in iter(lambda: list(islice(batches, BATCH)), [])])
 
 
-def _batch_to_lines(messages: list[Mapping[str, Any]]) -> bytes:
+def _batch_to_lines(messages: list[dict[str, Any]]) -> bytes:
     orjson = _orjson()
     if orjson is None:
-        return "".join([f"{message_to_json(shown)}\n" for shown in messages]).encode()
+        return "".join([f"{message_to_json(message)}\n" for message in messages]).encode()
+    options = orjson.OPT_APPEND_NEWLINE
     try:
-        lines = [orjson.dumps(shown, None, orjson.OPT_APPEND_NEWLINE) for shown in messages if UNDECODABLE not in shown]
+        lines = [orjson.dumps(message, None, options) for message in messages if UNDECODABLE not in message]
     except TypeError:  # a surrogate, or an integer of more than 64 bits
         lines = []
     text = b"".join(lines)
-    # Inside of a list or an object may be a float, which orjson writes in another way: 0.00001 for 1e-05.
+    # A list or an object may hold a float, which orjson writes in another way: 0.00001 for 1e-05.
     if len(lines) == len(messages) == text.count(b"{") and b"[" not in text:
         return text
     if len(messages) == 1:
         return message_to_json(messages[0]).encode() + b"\n"
-    return b"".join([_batch_to_lines([shown]) for shown in messages])
+    return b"".join([_batch_to_lines([message]) for message in messages])
 
 
 @functools.cache
 def _orjson() -> ModuleType | None:
-    """Give orjson if it is installed. Only what writes many messages has to wait for its import."""
+    """Return orjson if it is installed. Only the writing of many messages waits for its import."""
     try:
         import orjson
     except ImportError:
@@ -154,29 +129,8 @@ def _orjson() -> ModuleType | None:
     return orjson
 
 
-def _template(names: tuple[str, ...]) -> str:
-    """Give the JSON of an object with these names, with ``%s`` for each value."""
-    return f"{{{','.join([encode_basestring(name).replace('%', '%%') + ':%s' for name in names])}}}"
-
-
-_TEMPLATES = Prepared(_template)
-
-
-def _compact(shown: Mapping[str, Any]) -> str:
-    """Give compact JSON of an object, as the encoder does, but three times as fast for texts and integers."""
-    values = [
-        encode_basestring(value)
-        if value.__class__ is str
-        else value
-        if value.__class__ is int
-        else _READABLE.encode(value)
-        for value in shown.values()
-    ]
-    return _TEMPLATES[tuple(shown)] % tuple(values)
-
-
 def _valid(value: Any) -> Any:
-    """Copy a value with U+FFFD for each surrogate. Of keys that become the same the last one counts."""
+    """Copy a value with U+FFFD for each surrogate. Of keys that become equal the last one counts."""
     if isinstance(value, str):
         return valid_text(value)
     if isinstance(value, (list, tuple)):
@@ -187,7 +141,7 @@ def _valid(value: Any) -> Any:
 
 
 def _has_bytes(value: Any) -> bool:
-    return not _is_unicode(_NO_BYTE.sub("", _READABLE.encode(value)))
+    return not _is_unicode(_NOT_A_BYTE.sub("", _ENCODER.encode(value)))
 
 
 def _is_unicode(text: str) -> bool:
@@ -203,7 +157,7 @@ def _percent(value: Any) -> Any:
     from urllib.parse import quote  # few streams need it
 
     if isinstance(value, str):
-        return quote(_NO_BYTE.sub(_REPLACEMENT, value), errors="surrogateescape")
+        return quote(_NOT_A_BYTE.sub(_REPLACEMENT, value), errors="surrogateescape")
     if isinstance(value, (list, tuple)):
         return [_percent(item) for item in value]
     if isinstance(value, Mapping):

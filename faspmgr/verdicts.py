@@ -1,7 +1,5 @@
 """How a transfer ended: its Outcome, from which headline, JSON and exit status are made."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -54,7 +52,7 @@ class Failure:
 
     @property
     def meaning(self) -> str:
-        """The meaning of the code."""
+        """The meaning of this code and description."""
         return self._known.meaning
 
     @property
@@ -69,7 +67,7 @@ class Failure:
 
     @property
     def _known(self) -> ErrorCode:
-        return explain(self.code)
+        return explain(self.code, self.description)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as a JSON-ready dict, without secrets.

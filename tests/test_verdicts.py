@@ -88,6 +88,14 @@ def test_failure_to_dict_without_login() -> None:
     }
 
 
+def test_failure_with_a_description_of_its_own() -> None:
+    failure = Failure(38, "Server aborted session: Deprecated peer license")
+    assert "newer ascp" in failure.advice
+    assert failure.to_dict()["advice"] == failure.advice
+    assert failure.to_dict()["meaning"] == failure.meaning == "the license of one side is too old for the other"
+    assert str(failure) == "38 LIC_ILLEGAL: Server aborted session: Deprecated peer license"
+
+
 @pytest.mark.parametrize(
     ("outcome", "text", "json"),
     [

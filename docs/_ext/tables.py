@@ -63,6 +63,12 @@ def code_table() -> Table:
     return Table(["code", "name", "retry", "meaning, and what to check first"], [1, 6, 1, 14], rows, anchors)
 
 
+def description_table() -> Table:
+    """Every description with a meaning of its own."""
+    rows = [[str(row[0]), row[1], f"{row[2]}. {row[3]}"] for row in codes.BY_DESCRIPTION]
+    return Table(["code", "words in Description", "meaning, and what to check first"], [1, 7, 14], rows)
+
+
 def log_kind_table() -> Table:
     """Every kind of line of ascp's log."""
     rows = [
@@ -151,7 +157,6 @@ LIMITS = [
     ("faspmgr.logs.reader", "MAX_BLOCK_LINES", "lines of one of them"),
     ("faspmgr.logs.folding", "MAX_OPEN", "sessions of a log that are open, and processes"),
     ("faspmgr.logs.folding", "MAX_UNFINISHED", "files of them that have started and not stopped; all are counted"),
-    ("faspmgr.captures.connections", "MAX_CONNECTIONS", "connections in the notes on a recording"),
     ("faspmgr.captures.connections", "MAX_LINE_BYTES", "bytes of a line of them"),
     ("faspmgr.captures.connections", "MAX_FILE_BYTES", "bytes of all of them"),
     ("faspmgr.manager.port", "MAX_CONNECTIONS", "connections that a port serves at once; can be set"),
@@ -222,6 +227,7 @@ def first_sentence(cls: type) -> str:
 TABLES: dict[str, Callable[[], Table]] = {
     "fields": field_table,
     "codes": code_table,
+    "descriptions": description_table,
     "log-kinds": log_kind_table,
     "log-fields": log_field_table,
     "log-codes": log_code_table,

@@ -46,8 +46,6 @@ SUFFIX = ".connections"
 
 MAX_LINE_BYTES = 1 << 16
 """Bytes of a line. A limit for security: it bounds memory."""
-MAX_CONNECTIONS = 100_000
-"""Connections of a recording. A limit for security."""
 MAX_FILE_BYTES = 1 << 26
 """Bytes of the file. A limit for security: it bounds memory and time."""
 MAX_TEXT_CHARS = 2_500
@@ -279,8 +277,6 @@ class Connections:
     def _begin(self, connection: int, offset: int, about: dict[str, Any]) -> Begin:
         if connection in self._begun:
             raise ValueError(f"connection {connection} begins twice")
-        if len(self._begun) >= MAX_CONNECTIONS:
-            raise ValueError(f"more than {MAX_CONNECTIONS:,} connections")
         file = about.get("file", "")
         if self._in_directory:
             if not _is_plain_name(file) or file in self._files:

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from faspmgr.jsontext import Prepared, valid_text
 from faspmgr.jsontext import message_to_json as message_to_json
 from faspmgr.jsontext import to_json as to_json
+from faspmgr.jsontext import valid_text
 from faspmgr.protocol.problems import printable
 
 
@@ -60,6 +60,10 @@ def _word(value: Any) -> str:
     return text if text.isprintable() else json.dumps(value, separators=(",", ":"))
 
 
+MAX_PLANS = 64
+MAX_NAMES_CHARS = 3_000
+"""Sets of names that a table keeps a plan for, and the length of one: a hostile stream cannot fill memory."""
+
 _TSV_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\r": r"\r", "\n": r"\n"})
 
 
@@ -82,14 +86,21 @@ class Table:
         self._cell, self._separator, self._empty = (_csv_cell, ",", '""') if form == "csv" else (_tsv_cell, "\t", "")
         self._columns = dict.fromkeys(columns)
         self._rest = rest is not None
-        self._plans = Prepared(self._plan)
+        # The cells of messages with the same names.
+        self._plans: dict[tuple[str, ...], tuple[str, list[str], list[str]]] = {}
         header = [*columns] if rest is None else [*columns, rest]
         # What was not taken yet.
         self._rows = [self._separator.join(map(self._cell, header))]
 
     def add(self, shown: Mapping[str, Any]) -> None:
         """Add a row for a message."""
-        row, placed, left = self._plans[tuple(shown)]
+        names = tuple(shown)
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plan(names)
+            if len(self._plans) < MAX_PLANS and sum(map(len, names)) <= MAX_NAMES_CHARS:
+                self._plans[names] = plan
+        row, placed, left = plan
         cell = self._cell
         cells = [
             cell(value) if value.__class__ is str else value if value.__class__ is int else cell(to_json(value))

@@ -1,15 +1,16 @@
 """The error codes of ascp: the only place that knows a code.
 
-A code arrives in the field ``Code`` of ERROR (the session failed) and FILEERROR (a file failed). ``explain`` says what
-a code means, whether the same transfer is worth another try, and what to check first.
+A code arrives in the field ``Code`` of ERROR (the session failed) and FILEERROR (a file failed). ``explain`` returns
+what a code means, whether the same transfer is worth another attempt, and what to check first.
 
-Where the facts come from:
+Sources of the facts:
 
-- name and meaning: the vendor's documents and public clients. 67 to 69 turn up with newer releases of ascp; what they
-  are called is not known here.
-- retryable: what the vendor's own client does. The protocol says nothing about it. That client waits 2 s before the
-  first retry, doubles the wait each time up to 60 s, and gives up after 7 retries.
-- advice: what follows from the meaning. Options are spelled as ``ascp -h`` of 3.9.0 spells them.
+- name and meaning: the vendor's documents and public clients. 67 to 69 occur in newer releases of ascp; their names are
+  not known here.
+- retryable: what the vendor's own client does; the protocol does not define it. That client waits 2 s before the first
+  retry, doubles the wait each time up to 60 s, and gives up after 7 retries.
+- advice: it follows from the meaning. Options are spelled as in ``ascp -h`` of 3.9.0.
+- what the words of a description add: public reports of users, and what a real ascp wrote.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CODES", "SOME_FILE_ERRS", "USER_CANCEL", "ErrorCode", "explain", "find"]
+__all__ = ["BY_DESCRIPTION", "CODES", "SOME_FILE_ERRS", "USER_CANCEL", "ErrorCode", "explain", "find"]
 
 
 @attrs.frozen
 class ErrorCode:
-    """What is known about one error code.
+    """An error code, with what is known about it.
 
     Attributes:
         code: the number in the field ``Code``.
@@ -42,13 +43,17 @@ class ErrorCode:
 
 
 SOME_FILE_ERRS = 27
-"""The code of a session that came to its end, but not with all files."""
+"""The code of a session that ended, but not with all files."""
 USER_CANCEL = 28
 """The code that ascp reports after the command CANCEL."""
 
 _RETRY, _FINAL = True, False
 _NEWER = "used by newer releases; its name is not known here"
 _LOOK_UP = "Read Description in the message and look the code up in the documentation of the ascp release that sent it."
+_LIST = (
+    "the token is for other files",
+    "Compare the sources and destinations of the transfer with those that the token was requested for.",
+)
 
 # One row per code: code, name, retryable, meaning; below them the advice. Kept by hand: the formatter would give every
 # value a line of its own.
@@ -93,7 +98,8 @@ _ROWS: tuple[tuple[int, str, bool, str, str], ...] = (
     (18, "RCVR_RECV_ERROR", _RETRY, "the receiver cannot receive data packets",
      "Check on the receiving side that its firewall lets packets in on the FASP port (UDP 33001, option -O)."),
     (19, "AUTH", _FINAL, "the login was refused",
-     "Check the user name, and the private key (-i, ASPERA_SCP_KEY) or password (ASPERA_SCP_PASS) the server wants."),
+     "Check user, password and key (-i, ASPERA_SCP_KEY): the key may have a passphrase (ASPERA_SCP_PASS opens it), its "
+     "server may have retired it, or ascp may be too old for it."),
     (20, "NOTHING", _FINAL, "there was nothing to transfer",
      "Check that the sources or the file list name existing files and that the filters (-E, -N) leave some of them."),
     (21, "NOT_REGULAR", _FINAL, "not a regular file",
@@ -192,7 +198,19 @@ _ROWS: tuple[tuple[int, str, bool, str, str], ...] = (
     (68, "UNKNOWN", _FINAL, _NEWER, _LOOK_UP),
     (69, "UNKNOWN", _RETRY, _NEWER, _LOOK_UP),
 )
+
+BY_DESCRIPTION: tuple[tuple[int, str, str, str], ...] = (
+    (4, "private key file not found", "the file with the SSH key does not exist",
+     "Check that the file with the SSH key (-i) exists and that the user ascp runs as may read it."),
+    (34, "match file-list", *_LIST),
+    (37, "match file-list", *_LIST),
+    (38, "deprecated peer license", "the license of one side is too old for the other",
+     "Install a newer ascp with its license on the older side, usually the client."),
+    (41, "failed to authenticate", "the storage behind the docroot refused the login",
+     "Renew the credentials of the storage behind the docroot, such as a refresh token, on the side that reports it."),
+)
 # fmt: on
+"""Descriptions that mean something else than their code: the code, words in the description, meaning, advice."""
 
 CODES: Mapping[int, ErrorCode] = MappingProxyType({row[0]: ErrorCode(*row) for row in _ROWS})
 """Every known code, in ascending order."""
@@ -200,37 +218,45 @@ CODES: Mapping[int, ErrorCode] = MappingProxyType({row[0]: ErrorCode(*row) for r
 _BY_NAME = {row[1]: CODES[row[0]] for row in reversed(_ROWS)}  # reversed: of codes that share a name, the lowest stays
 
 
-def explain(code: int) -> ErrorCode:
-    """Say what an error code means.
+def explain(code: int, description: str | None = None) -> ErrorCode:
+    """Return what an error code means.
 
     Args:
         code: the value of the field ``Code``; any int.
+        description: the value of the field ``Description``. Some descriptions have a meaning and an advice of their
+            own, whatever the case of their letters and the text around them.
 
     Returns:
-        The row of the table. A code that is not in it gives the name ``UNKNOWN``, not retryable, and a meaning that
-        says so; no int raises.
+        The row of the table. For a code that is not in it the name is ``UNKNOWN``, and it is not retryable; no int
+        raises.
 
     Example:
         >>> explain(25).advice
         "Free disk space at the destination, check the user's quota there, and start again with -k 1 to resume."
+        >>> explain(38, "Failure processing peer license: Deprecated peer license").meaning
+        'the license of one side is too old for the other'
     """
     known = CODES.get(code)
     if known is not None:
+        text = description.casefold() if description else ""
+        for row, words, meaning, advice in BY_DESCRIPTION:
+            if row == code and words in text:
+                return attrs.evolve(known, meaning=meaning, advice=advice)
         return known
     try:
         number = str(code)
-    except ValueError:  # more digits than the interpreter is willing to write in decimal; hexadecimal has no limit
+    except ValueError:  # more digits than the interpreter writes in decimal; hexadecimal has no limit
         number = hex(code)
     return ErrorCode(code, "UNKNOWN", False, f"error code {number} is unknown", _LOOK_UP)
 
 
 def find(name: str) -> ErrorCode | None:
-    """Look an error code up by its name.
+    """Return an error code by its name.
 
     Args:
-        name: such as ``NO_PERMS``, in upper or lower case.
+        name: such as ``NO_PERMS``, in upper or lower case, also with the vendor's prefix ``ERR_``.
 
     Returns:
-        The row of the table, or None where no code has that name. ``UNKNOWN`` is code 0, the one that is called so.
+        The row of the table, or None if no code has that name. ``UNKNOWN`` is code 0.
     """
-    return _BY_NAME.get(name.upper())
+    return _BY_NAME.get(name.upper().removeprefix("ERR_"))

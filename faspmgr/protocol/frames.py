@@ -72,7 +72,8 @@ class Frame:
     @property
     def announced_bytes(self) -> int | None:
         """How many bytes of data a WRITE says that follow it; None for any other message, and for no number that can be
-        believed."""
+        believed.
+        """
         size = self.fields.get("Size", "")
         if self.version != STREAM_VERSION or self.type != "WRITE" or not (size.isascii() and size.isdigit()):
             return None

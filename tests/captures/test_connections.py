@@ -207,7 +207,6 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "words"),
     [
-        ("MAX_CONNECTIONS", 3, "line 4: more than 3 connections"),
         ("MAX_FILE_BYTES", 100, "more than 100 bytes"),
         ("MAX_LINE_BYTES", 20, "line 1: too long"),
     ],

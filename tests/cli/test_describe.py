@@ -102,6 +102,38 @@ def test_an_error_code_by_number_and_by_name(code: ErrorCode) -> None:
         assert of_stream in described(code.name.lower())
 
 
+@pytest.mark.parametrize("name", ["ERR_AUTH", "err_auth", "AUTH"])
+def test_an_error_code_with_the_vendors_prefix(name: str) -> None:
+    assert described(name).startswith("19 AUTH  (error code of the stream, no retry)\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["38", "Deprecated", "peer", "license"],
+        ["38 Deprecated peer license"],
+        ["ERR_LIC_ILLEGAL", "Deprecated peer license"],
+        ["lic_illegal", "deprecated peer license"],
+        ["38", "LIC_ILLEGAL: Failure processing peer license: Deprecated peer license"],  # as summary prints it
+    ],
+)
+def test_an_error_code_with_a_description(arguments: list[str]) -> None:
+    result = invoke("describe", *arguments)
+    assert (result.status, result.err) == (0, "")
+    assert result.text.startswith("38 LIC_ILLEGAL  (error code of the stream, no retry)\n")
+    assert "Install a newer ascp" in words(result.text)
+
+
+def test_an_error_code_with_a_description_that_adds_nothing() -> None:
+    assert (
+        invoke("describe", "19", "Failed to authenticate").text == described("19").partition("\n\n")[0].rstrip() + "\n"
+    )
+
+
+def test_a_name_of_several_words() -> None:
+    assert invoke("describe", "User", "aborted", "session").text == described("User aborted session")
+
+
 def test_44() -> None:
     text = described("44")
     assert "44 PMTU_BRTT_ERROR  (error code of the stream, worth a retry)" in text
@@ -207,6 +239,8 @@ def test_the_keys_of_a_transfer_are_those_of_its_json() -> None:
         ("no_perm", "NO_PERMS"),
         ("noize", "noise"),
         ("CANCLE", "CANCEL"),
+        ("ERR_AUHT", "AUTH"),
+        ("Pre Transfer Byte", "PreTransferBytes"),
     ],
 )
 def test_a_slip_gets_a_hint(name: str, hint: str) -> None:
@@ -215,7 +249,11 @@ def test_a_slip_gets_a_hint(name: str, hint: str) -> None:
     assert result.errors == [f"faspmgr: unknown name: '{name}'; did you mean '{hint}'?"]
 
 
-@pytest.mark.parametrize("name", ["", "zzzzzz", "--5", "9" * 5000, "٤٤", "\x1b[31m", "\udcff"])
+@pytest.mark.parametrize(
+    "name",
+    # The last ones are far from all names, although difflib offers SKIP, USAGE, keepalive and userid for them.
+    ["", "zzzzzz", "foo bar", "--5", "9" * 5000, "٤٤", "\x1b[31m", "\udcff", "ip", "message", "receive", "paused"],
+)
 def test_what_is_not_there(name: str) -> None:
     result = invoke("describe", "--", name)
     assert (result.status, result.out) == (2, b"")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from faspmgr.tracking import Transfer
+from faspmgr.verdicts import Outcome
 from tests.cli.terminal import Result, invoke
 from tests.launcher import run
 from tests.live import message
@@ -135,6 +137,30 @@ def test_json(fixtures: Path) -> None:
     assert (session["direction"], session["source"]) == ("Send", ["/data/in/clip_0001.mov", "/data/in/docs"])
     (failure,) = session["failures"]
     assert (failure["name"], failure["error"]["name"]) == ("/data/in/docs/locked.bin", "NO_PERMS")
+
+
+def test_reason_of_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = Outcome("lost", None, "1 of 2 parts seen")
+    monkeypatch.setattr(Transfer, "outcome", property(lambda _: outcome))
+    data = message("SESSION", SessionId="s") + message("NOTIFICATION", SessionId="s", PreTransferBytes=3000)
+    data += message("STATS", SessionId="s", File="a", Size=3000, Written=1000)
+    line = "Lost: ended without DONE or ERROR at 33%, 1.0 kB; 1 of 2 parts seen"
+    result = invoke("summary", stdin=data)
+    assert (result.status, result.lines[-1]) == (3, line)
+    assert invoke("watch", "--progress", "none", stdin=data).lines[0] == line
+    report = summary_of(invoke("summary", "--json", stdin=data))
+    assert report["status"] == 3
+    (transfer,) = report["transfers"]
+    assert list(transfer)[:4] == ["id", "state", "error", "reason"]
+    assert (transfer["error"], transfer["reason"]) == (None, "1 of 2 parts seen")
+
+
+def test_advice_for_a_description() -> None:
+    data = message("ERROR", SessionId="s", Code=38, Description="Server aborted session: Deprecated peer license")
+    assert "newer ascp" in rows(invoke("summary", stdin=data))["advice"]
+    (transfer,) = summary_of(invoke("summary", "--json", stdin=data))["transfers"]
+    assert "newer ascp" in transfer["error"]["advice"]
+    assert transfer["reason"] == ""
 
 
 def test_a_session_that_continues_in_the_next_file(fixtures: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faspmgr.cli import output
 from faspmgr.protocol.events import EVENT_CLASSES
 from faspmgr.protocol.fields import BY_NAME, FIELDS
 from tests.cli.terminal import Result, invoke
@@ -179,3 +180,14 @@ def test_messages_with_the_same_names_have_values_of_their_own(form: str, row: b
     result = invoke("decode", "--format", form, "--fields", "file,size,session_id,user_str", stdin=(first + other) * 5)
     second = [b"c", b"many", b"", b"3"]
     assert result.out.split(b"\n")[1:] == [row, (b"," if form == "csv" else b"\t").join(second)] * 5 + [b""]
+
+
+def test_table_plans_of_a_hostile_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "MAX_PLANS", 3)
+    monkeypatch.setattr(output, "MAX_NAMES_CHARS", 5)
+    rows = output.Table("csv", ["a", "b"], "extra")
+    names = [("a", "bcdef"), ("abcde",), ("a", "b"), ("f",), ("g",)]
+    for some in names:
+        rows.add(dict.fromkeys(some, 1))
+    assert list(rows._plans) == names[1:4]
+    assert rows.take_bytes().decode().splitlines()[1] == '1,,"{""bcdef"":1}"'

@@ -149,8 +149,8 @@ MISTAKE = "Start the transfer again if the cancel was a mistake, with -k 1 to re
         (Outcome("not started", None, "no such file"), "Not started: no such file", None),
         # An ascp that was asked to stop was neither killed nor did it fail.
         (
-            Outcome("lost", None, "interrupted by SIGINT", True),
-            "Interrupted: at 50%, 1.0 MB; interrupted by SIGINT",
+            Outcome("lost", None, "by SIGINT", True),
+            "Interrupted: at 50%, 1.0 MB; by SIGINT",
             MISTAKE,
         ),
         (Outcome("failed", CANCEL, "cancelled", True), "Interrupted: 28 USER_CANCEL: cancelled; cancelled", MISTAKE),

@@ -57,6 +57,62 @@ def test_advice_differs_from_code_to_code() -> None:
     assert len(set(advice)) == 67
 
 
+# By hand from the descriptions, and words that the advice must and must not have.
+DESCRIBED = [
+    (38, "Failure processing peer license: Deprecated peer license", "newer ascp", "client's license"),
+    (38, "Server aborted session: DEPRECATED PEER LICENSE", "newer ascp", "client's license"),
+    (4, "Private key file not found", "SSH key (-i)", "docroot"),
+    (41, "Failed to authenticate with delegated refresh token", "credentials of the storage", "aspera.conf"),
+    (34, "Token doesn't match file-list", "sources and destinations", "authorization service"),
+    (37, "Token does not match file-list", "sources and destinations", "expired"),
+]
+
+
+@pytest.mark.parametrize(("code", "description", "has", "has_not"), DESCRIBED)
+def test_explain_with_a_description(code: int, description: str, has: str, has_not: str) -> None:
+    general, special = codes.explain(code), codes.explain(code, description)
+    assert has in special.advice
+    assert has_not in general.advice
+    assert has_not not in special.advice
+    assert special.meaning != general.meaning
+    assert (special.code, special.name, special.retryable) == (code, general.name, general.retryable)
+
+
+@pytest.mark.parametrize(
+    ("code", "description"),
+    [
+        (
+            38,
+            "Server aborted session: Server has only a client license",
+        ),  # (fixtures/ascp-3.9.0/peer-client-license.fasp)
+        (38, ""),
+        (38, None),
+        (19, "Failed to authenticate"),  # the words of another code
+        (41, "Source: Access is denied."),
+        (4, "No such file or directory"),
+    ],
+)
+def test_explain_with_a_description_that_adds_nothing(code: int, description: str | None) -> None:
+    assert codes.explain(code, description) is codes.explain(code)
+
+
+def test_explain_an_unknown_code_with_a_description() -> None:
+    assert codes.explain(70, "Deprecated peer license") == codes.explain(70)
+
+
+def test_by_description_finds_each_row() -> None:
+    for code, words, meaning, advice in codes.BY_DESCRIPTION:
+        error = codes.explain(code, f"Error: {words.upper()} (1)")
+        assert (error.meaning, error.advice) == (meaning, advice)
+        assert re.fullmatch(r"[A-Z](?:[^.!?]|\.(?=\w))+\.", advice), advice
+        assert words == words.casefold()
+
+
+def test_explain_a_login_that_was_refused() -> None:
+    advice = codes.explain(19).advice
+    assert all(words in advice for words in ("passphrase (ASPERA_SCP_PASS", "retired", "too old"))
+
+
 @pytest.mark.parametrize("code", [70, -1, 2**70])
 def test_unknown_code_explains_itself(code: int) -> None:
     error = codes.explain(code)
@@ -73,8 +129,13 @@ def test_find_ignores_case() -> None:
     assert codes.find("Lic_NoLic") is codes.explain(29)
 
 
-@pytest.mark.parametrize("name", ["", "5", "NO_SUCH_CODE", "ERR_NO_PERMS", " NO_PERMS"])
-def test_find_gives_none_for_what_is_no_name(name: str) -> None:
+@pytest.mark.parametrize("name", ["ERR_NO_PERMS", "err_no_perms", "Err_No_Perms"])
+def test_find_with_the_vendors_prefix(name: str) -> None:
+    assert codes.find(name) is codes.explain(5)
+
+
+@pytest.mark.parametrize("name", ["", "5", "NO_SUCH_CODE", "ERR_", "ERR_ERR_NO_PERMS", "ERRNO_PERMS", " NO_PERMS"])
+def test_find_an_unknown_name(name: str) -> None:
     assert codes.find(name) is None
 
 

@@ -279,7 +279,7 @@ def test_a_part_that_has_ended_adds_no_rate_while_the_others_run() -> None:
 
 def test_a_transfer_as_json() -> None:
     shown = transfer_after(*part("a", 0), *part("b", 1)).to_dict()
-    assert list(shown)[:4] == ["id", "state", "error", "attempts"]
+    assert list(shown)[:5] == ["id", "state", "error", "attempts", "reason"]
     assert [session["id"] for session in shown["sessions"]] == ["a", "b"]
 
 

@@ -32,6 +32,7 @@ TRANSFER = {
     "id": "XferId, else UserStr, else SessionId",
     "state": "connecting, negotiated, transferring, done, failed or lost",
     "error": "null, or code, name, description, retryable, meaning and advice",
+    "reason": "what else there is to report of its end, such as the parts that were seen; else an empty text",
     "attempts": "how many times it was started, 1 at least",
     "progress": "share of the job that is at the destination, from 0 to 1",
     "bytes_done": "bytes at the destination, with those from before and from earlier attempts",
@@ -56,8 +57,8 @@ TRANSFER = {
 
 
 @click.command("describe")
-@click.argument("name", required=False)
-def command(name: str | None) -> int:
+@click.argument("words", nargs=-1, metavar="[NAME] [DESCRIPTION]...")
+def command(words: tuple[str, ...]) -> int:
     """Explain NAME. Without NAME: an overview of all names.
 
     NAME is a message type, a field by either of its names, an error code or its name, a kind of problem, a view
@@ -65,19 +66,23 @@ def command(name: str | None) -> int:
     transfer in JSON). Of ascp's log it is a kind of line, a field or a code; a number that is a code of both the stream
     and the log means two things.
 
+    DESCRIPTION is what ascp reported with an error code. Some descriptions have an advice of their own.
+
     \b
     Example:
       faspmgr describe STATS
       faspmgr describe Bytescont
       faspmgr describe 44
+      faspmgr describe ERR_NO_PERMS
+      faspmgr describe 38 Deprecated peer license
       faspmgr describe session_stop
     """
-    output.write([_overview() if name is None else "\n\n".join(_explain(name))])
+    output.write(["\n\n".join(_explain(" ".join(words))) if words else _overview()])
     return ExitStatus.DONE
 
 
 def _explain(name: str) -> list[str]:
-    """Give everything of this name: DONE is a message and a command."""
+    """Return everything with this name: DONE is a message and a command."""
     found = _number(int(name)) if _NUMBER.fullmatch(name) else []
     if name.upper() in EVENT_CLASSES:
         found.append(_type(EVENT_CLASSES[name.upper()]))
@@ -102,11 +107,15 @@ def _explain(name: str) -> list[str]:
         found.append(f"Properties of a transfer spec\n{_rows(properties)}")
     if name == "transfer":
         found.append(f"transfer  (JSON of summary, watch and run)\n{_rows(TRANSFER.items())}")
+    first, _, description = name.partition(" ")
+    if not found and description:
+        code = codes.explain(int(first), description) if _NUMBER.fullmatch(first) else codes.find(first)
+        found = [_code(codes.explain(code.code, description))] if code else []
     if not found:
         known = [*EVENT_CLASSES, *_COMMANDS, *fields.FIELDS, *fields.BY_NAME, *problems.KINDS]
         known += [code.name for code in codes.CODES.values()]
         known += [*log_fields.KINDS, *(field.log for field in LOG_FIELDS), *(field.name for field in LOG_FIELDS)]
-        hint = did_you_mean(name, known) or "; 'faspmgr describe' lists all names"
+        hint = did_you_mean(name.upper().removeprefix("ERR_"), known) or "; 'faspmgr describe' lists all names"
         raise CommandError(f"unknown name: {name!r}{hint}")
     return found
 

@@ -12,7 +12,6 @@ from faspmgr.cli.retold import Retold
 from faspmgr.cli.text import Ending, advice_lines, count, duration, headline, printable, rate, size
 from faspmgr.exit_status import ExitStatus
 from faspmgr.tracking import Session, Transfer
-from faspmgr.verdicts import Outcome
 
 MAX_FAILURES = 10
 """Failed files that are shown by name; the rest is counted."""
@@ -61,18 +60,7 @@ def _report(retold: Retold, status: ExitStatus) -> dict[str, Any]:
     outcome = retold.recorded_outcome()
     if outcome:
         report |= outcome.to_dict()
-    return {**report, "transfers": [_transfer(*ending) for ending in retold.endings() if ending[1]]}
-
-
-def _transfer(outcome: Outcome | None, transfer: Transfer | None) -> dict[str, Any]:
-    """Return the JSON of a transfer, with the reason of its outcome beside its error."""
-    assert transfer
-    shown: dict[str, Any] = {}
-    for name, value in transfer.to_dict().items():
-        shown[name] = value
-        if name == "error":
-            shown["reason"] = outcome.reason if outcome else ""
-    return shown
+    return {**report, "transfers": [transfer.to_dict() for transfer in retold.tracker.transfers.values()]}
 
 
 def _text(ending: Ending) -> str:
