@@ -129,7 +129,11 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 # ---------------------------------------------------------------------------------------------------------------------
 # Free text
 
-_SEPARATOR = re.compile(r"[ :={\[]")
+HARMLESS: set[str] = set()
+"""Texts that redact_words found to hold no secret, as the same ones come in message after message."""
+_MAX_TEXTS = 1_000
+_MAX_CHARS = 100
+
 _PAIR = re.compile(r"""(?<![^\s(\[{,;?&"'])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
 # A sentence is not a value: "token: is missing".
 _PAIR_VALUE = re.compile(
@@ -147,9 +151,19 @@ def redact_words(text: str) -> str:
         >>> redact_words("FASP: login failed, token=ATM2_ACsD of s3://key:pass@bucket/")
         'FASP: login failed, token=*** of s3://***@bucket/'
     """
-    text = hide_registered(text)
-    if not _SEPARATOR.search(text):
+    if text in HARMLESS:
         return text
+    # Without any of these characters there is no URL, no JSON, no pair and no sentence.
+    shown = _redact_words(text) if registered or ":" in text or "=" in text or " " in text or "\\" in text else text
+    if shown == text and len(text) <= _MAX_CHARS:
+        if len(HARMLESS) >= _MAX_TEXTS:
+            HARMLESS.clear()
+        HARMLESS.add(text)
+    return shown
+
+
+def _redact_words(text: str) -> str:
+    text = hide_registered(text)
     if not _may_hold_secret(text):
         return redact_urls(text)
     parts, end = [], 0
@@ -260,7 +274,8 @@ def _is_secret_in_url(name: str) -> bool:
 
 _lock = threading.Lock()
 _registered: Counter[str] = Counter()
-_spellings: tuple[str, ...] = ()  # the longest first: a text may be a part of another
+registered: tuple[str, ...] = ()
+"""The spellings of the registered texts, the longest first: a text may be a part of another."""
 
 
 class Hidden:
@@ -297,14 +312,15 @@ def hide(texts: Iterable[str]) -> Hidden:
 
 
 def _register(texts: Counter[str], sign: int) -> None:
-    global _spellings
+    global registered
     with _lock:
         for text in texts:
             _registered[text] += sign
         for text in [text for text, count in _registered.items() if not count]:
             del _registered[text]
         found = {spelling for text in _registered for spelling in _spell(text)}
-        _spellings = tuple(sorted(found, key=len, reverse=True))
+        registered = tuple(sorted(found, key=len, reverse=True))
+        HARMLESS.clear()
 
 
 def _spell(text: str) -> set[str]:
@@ -318,10 +334,10 @@ def _spell(text: str) -> set[str]:
 
 def hide_registered(value: Any) -> Any:
     """Return a value, which may be text or JSON, with ``***`` in place of each registered text."""
-    if not _spellings:
+    if not registered:
         return value
     if isinstance(value, str):
-        for spelling in _spellings:
+        for spelling in registered:
             value = value.replace(spelling, REDACTED)
         return value
     if isinstance(value, dict):
@@ -333,7 +349,7 @@ def hide_registered(value: Any) -> Any:
 
 def _hide_cut_off(text: str) -> str:
     """Hide the start of a registered text at the end of a text that was cut off."""
-    for spelling in _spellings:
+    for spelling in registered:
         for length in range(min(len(spelling), len(text)), MIN_CHARS - 1, -1):
             if text.endswith(spelling[:length]):
                 return text[:-length] + REDACTED

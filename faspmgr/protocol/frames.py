@@ -111,7 +111,7 @@ class Frame:
             raise ValueError("a message needs a type")
         for name in self.fields:
             if name == "Type" or (name not in FIELDS and not NAME.fullmatch(name)):
-                raise ValueError(f"not a field name: {name!r}")
+                raise ValueError(f"not a field name: {redact_words(name)!r}")
         lines = [f"FASPMGR {self.version}", f"Type: {self.type}"]
         lines += [f"{name}: {text}" for name, text in self.fields.items()]
         message = "\n".join([*lines, "", ""])

@@ -42,7 +42,7 @@ class Failure:
     """
 
     code: int
-    description: str = ""
+    description: str = attrs.field(default="", repr=lambda text: repr(redact_words(text)))
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class Failure:
         return {name: getattr(self, name) for name in names} | {"description": redact_words(self.description)}
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}: {self.description or self.meaning}"
+        return f"{self.code} {self.name}: {redact_words(self.description) or self.meaning}"
 
 
 @attrs.define(init=False)
@@ -94,7 +94,7 @@ class FileState:
         fasp_file_id: hash of argument index, source and destination path.
     """
 
-    name: str
+    name: str = attrs.field(repr=lambda name: repr(redact_urls(name)))
     state: FileStatus
     size: int | None
     written: int

@@ -455,18 +455,18 @@ class Session:
     def to_dict(self) -> dict[str, Any]:
         """The state, ready for JSON; None where the stream has no value; without secrets."""
         negotiated = self.negotiated or SessionEvent()
-        texts = {"user_str": self.user_str, "cookie": self.cookie}
         about = {
-            "id": self.id,
+            "id": redact_words(self.id),
             "state": self.state,
             "error": self.error and self.error.to_dict(),
             "direction": self.direction,
-            "user": negotiated.user,
-            "host": negotiated.host,
+            "user": negotiated.user and redact_words(negotiated.user),
+            "host": negotiated.host and redact_words(negotiated.host),
             "source": negotiated.source and [redact_urls(path) for path in negotiated.source],
             "destination": negotiated.destination and redact_urls(negotiated.destination),
-            **{name: text and redact_words(text) for name, text in texts.items()},
-            "xfer_id": self.xfer_id,
+            "user_str": self.user_str and redact_words(self.user_str),
+            "cookie": self.cookie and redact_words(self.cookie),
+            "xfer_id": self.xfer_id and redact_words(self.xfer_id),
             "target_rate_kbps": self.target_rate_kbps,
             "min_rate_kbps": self.min_rate_kbps,
             "policy": self.policy,
@@ -474,7 +474,7 @@ class Session:
         return {**about, **figures(self), "failures": [file.to_dict() for file in self.failures]}
 
     def __repr__(self) -> str:
-        return f"<Session {self.id!r} {self.state}, {self.progress:.0%}>"
+        return f"<Session {redact_words(self.id)!r} {self.state}, {self.progress:.0%}>"
 
 
 def _latest(new: Any, old: Any) -> Any:

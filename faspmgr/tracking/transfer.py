@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from faspmgr.protocol.codes import USER_CANCEL
+from faspmgr.redaction import redact_words
 from faspmgr.tracking.figures import Totals, eta, figures, kbps, progress
 from faspmgr.tracking.files import Failure
 from faspmgr.tracking.inventory import Inventory, Names
@@ -354,7 +355,7 @@ class Transfer:
     def to_dict(self) -> dict[str, Any]:
         """The state with all sessions, ready for JSON; without secrets."""
         about = {
-            "id": self.id,
+            "id": redact_words(self.id),
             "state": self.state,
             "error": self.error and self.error.to_dict(),
             "attempts": self.attempts,
@@ -362,7 +363,7 @@ class Transfer:
         return {**about, **figures(self), "sessions": [session.to_dict() for session in self.sessions]}
 
     def __repr__(self) -> str:
-        return f"<Transfer {self.id!r} {self.state}, {self.progress:.0%}>"
+        return f"<Transfer {redact_words(self.id)!r} {self.state}, {self.progress:.0%}>"
 
 
 def _add_unlisted(sums: Totals, chain: list[Session]) -> None:
