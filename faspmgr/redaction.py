@@ -30,7 +30,7 @@ MIN_CHARS = 4
 # "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass.
 _NAME = re.compile(
     r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!high)(?<!low)(?<!band)pass"
-    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_. ]{1,3}[a-z]))"
+    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_.]{1,3}[a-z]))"
     r"|pwd|token|secret|credential|authorization|bearer|(?:api|private)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
 )
 _NAME_IN_URL = re.compile(r"(?i)signature|\bsig\b")
@@ -134,7 +134,7 @@ HARMLESS: set[str] = set()
 _MAX_TEXTS = 1_000
 _MAX_CHARS = 100
 
-_PAIR = re.compile(r"""(?<![^\s(\[{,;?&"'])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
+_PAIR = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
 # A sentence is not a value: "token: is missing".
 _PAIR_VALUE = re.compile(
     r"""(?!(?:-|\(none\)|none|NONE)(?:\s|\Z)|(?<=: )[a-z]+ [a-z])"""
@@ -213,8 +213,8 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
     line = _hide_cut_off(hide_registered(line))
     name = _LINE_NAME.match(line)
     is_path = name is not None and kind_of(name[1]) in ("path", "paths")
-    # Any letter of a name is spelt \\u00…; other escapes may be a path of Windows.
-    if not is_path and (is_secret(line) or "\\u00" in line):
+    # Any letter of a name is spelt \\u00…, and a URL :\\/; other escapes may be a path of Windows.
+    if not is_path and (is_secret(line) or "\\u00" in line or ":\\/" in line):
         return (name[0] if name else "") + REDACTED
     return _LOGIN_CUT_OFF.sub(rf"\1{REDACTED}", redact_urls(line))
 
@@ -230,6 +230,7 @@ _LOGIN = re.compile(
     r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:[^?#]*@|[^@]*@(?:[^/?#@]*@)*)"
     r"|[^/?#]*@"
 )
+_ENCODED_URL = re.compile(r"(?i)%(?:25){0,2}3A%(?:25){0,2}2F%(?:25){0,2}2F[^&]*")
 _PARAMETER = re.compile(r"[?&#;]([^=&?#;]+)=")
 _QUERY = re.compile(r"[?#]")
 _PATH_VALUE = re.compile(r"[^&;]*")
@@ -248,7 +249,16 @@ def redact_urls(text: str) -> str:
 
 
 def _redact_url(match: re.Match[str]) -> str:
-    return "://".join(map(_redact_location, match[0].split("://")))
+    return _ENCODED_URL.sub(_redact_encoded_url, _redact_locations(match[0]))
+
+
+def _redact_encoded_url(match: re.Match[str]) -> str:
+    decoded = unquote(unquote(unquote(match[0])))
+    return match[0] if _redact_locations(decoded) == decoded else REDACTED
+
+
+def _redact_locations(url: str) -> str:
+    return "://".join(map(_redact_location, url.split("://")))
 
 
 def _redact_location(text: str) -> str:
