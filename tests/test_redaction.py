@@ -237,7 +237,7 @@ def log_outputs(text: str) -> Iterator[tuple[str, str]]:
     for record in records:
         yield "record", f"{record!r} {record.to_dict()}"
     for session in logs.sessions(records):
-        yield "log session", f"{session.to_dict()}"
+        yield "log session", f"{session!r} {session.files!r} {session.to_dict()}"
     for args in (*COMMANDS, ["log"], ["log", "--json"], ["log", "--records", "--json"]):
         result = invoke(*args, stdin=log)
         yield " ".join(args), result.text + result.err
@@ -430,8 +430,8 @@ def test_excerpt_cut_off_in_a_secret() -> None:
     [
         "://", "://a:", "://a:b", "://a@", "://a:b/c", "@", "?a=", "?token=", ";token=", "#a", "%3A%2F%2F", "%25", "{",
         '{"a":', '["', "[ ", "token", "token=", "token ", 'token="', "token='", "pass", "pass_", "pass_word",
-        "a=", "a.", "a: ", " ", "1:", '{"token":1} ', "\\u", '"{\\"', "bearer ", "://[", "://1:2:", "-", "= ", "token=,",
-        "token=,a", "\ud800",
+        "a=", "a.", "a: ", " ", "1:", '{"token":1} ', "\\u", '"{\\"', "bearer ", "://[", "://1:2:", "-", "= ",
+        "token=,", "token=,a", "\ud800",
     ],
 )  # fmt: skip
 def test_redact_words_of_a_long_text(part: str) -> None:
