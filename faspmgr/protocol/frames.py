@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from faspmgr.protocol.fields import FIELDS, kind_of
-from faspmgr.redaction import redact_text, redact_words
+from faspmgr.redaction import hide_registered, redact_text, redact_words
 
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""
@@ -127,7 +127,7 @@ class Frame:
 
     def redacted(self) -> Frame:
         """Return the same message with ``***`` in place of secrets; data stay as they are."""
-        shown = {name: redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
+        shown = {hide_registered(name): redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
         return Frame(redact_words(self.type), shown, self.version, data=self.data)
 
     def __eq__(self, other: object) -> bool:
