@@ -137,14 +137,14 @@ HARMLESS: set[str] = set()
 _MAX_TEXTS = 1_000
 _MAX_CHARS = 100
 
-_PAIR = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
+_PAIR = re.compile(r"""(?<![\w.-])((?:(?i:api|private|pass|iam) )?[A-Za-z_][\w.-]*)["']?\s?(?:[=:]?>|:?=|:)\s?""")
 # A sentence is not a value: "token: is missing".
 _PAIR_VALUE = re.compile(
     r"""(?!(?:-|\(none\)|none|NONE)(?:\s|\Z)|(?<=: )[a-z]+ [a-z])"""
     r"""(?:"[^"]*"?|'[^']*'?|(?:(?i:bearer|basic|digest|negotiate|token) )?"""
     r"""(?:[^\s,;&)\]}]|[,;)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
 )
-_WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?![a-z]+\b))\S+")
+_WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?:(?:is|was) )?(?![a-z]+\b|[=:>-]))\S+")
 
 
 def redact_words(text: str) -> str:

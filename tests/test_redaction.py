@@ -312,6 +312,11 @@ def test_redact_urls(url: str, shown: str) -> None:
         ("Authorization: Bearer a.b-c next", "Authorization: *** next"),
         ('x {"token": "a", "b": "c"} y pwd=d', 'x {"token":"***","b":"c"} y pwd=***'),
         ('x {"token": "a" y', "x ***"),
+        (
+            "token => a, token := b, <token>c</token>, private key: d",
+            "token => ***, token := ***, <token>***, private key: ***",
+        ),
+        ("the password is 'a1' but the password is wrong", "the password is *** but the password is wrong"),
         ("token: is missing", "token: is missing"),
         ("token=- pass=none", "token=- pass=none"),
         ("token verification failed", "token verification failed"),
