@@ -172,6 +172,7 @@ WORDS = [
     f"'pass': '{SECRET}'",
     f'api_key = "x {SECRET}"',
     f"user_str=app:token={SECRET}",
+    f"caf\udce9 token={SECRET}",
 ]
 JSONS = [
     f'{{"a":{{"token":"{SECRET}"}},"a":1}}',
@@ -227,12 +228,12 @@ def outputs(fields: dict[str, str]) -> Iterator[tuple[str, str]]:
     for wire in (stream, stream.replace(b": ", b":"), stream.replace(b"\n", b"\r\n"), stream[10:].replace(b": ", b" ")):
         for args in COMMANDS:
             result = invoke(*args, stdin=wire)
-            yield " ".join(args), result.text + result.err
+            yield " ".join(args), f"{result.out!r} {result.err}"
 
 
 def log_outputs(text: str) -> Iterator[tuple[str, str]]:
     """Yield everything that shows a log with this text in each place."""
-    log = LOG.format(text, text if "://" in text[:10] else "/in").encode()
+    log = LOG.format(text, text if "://" in text[:10] else "/in").encode("utf-8", "surrogateescape")
     records = list(logs.read(io.BytesIO(log)))
     for record in records:
         yield "record", f"{record!r} {record.to_dict()}"
@@ -240,7 +241,7 @@ def log_outputs(text: str) -> Iterator[tuple[str, str]]:
         yield "log session", f"{session!r} {session.files!r} {session.to_dict()}"
     for args in (*COMMANDS, ["log"], ["log", "--json"], ["log", "--records", "--json"]):
         result = invoke(*args, stdin=log)
-        yield " ".join(args), result.text + result.err
+        yield " ".join(args), f"{result.out!r} {result.err}"
 
 
 def command_outputs(path: str) -> Iterator[tuple[str, str]]:
@@ -268,7 +269,15 @@ def test_redaction_of_every_output_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x hunt/er~2 y", "x hunt%2Fer~2 y", "x hunt%2fer~2 y", '{"a":"hunt/er~2"}', "s3://b/hunt/er~2?a=hunt/er~2"]
+    "text",
+    [
+        "x hunt/er~2 y",
+        "x hunt%2Fer~2 y",
+        "x hunt%2fer~2 y",
+        "caf\udce9 hunt/er~2",
+        '{"a":"hunt/er~2"}',
+        "s3://b/hunt/er~2?a=hunt/er~2",
+    ],
 )
 def test_redaction_of_every_output_of_a_registered_text(text: str) -> None:
     fields = dict.fromkeys([*TEXTS, *NOT_THEIRS, *PATHS], text)

@@ -26,8 +26,7 @@ MAX_ERROR_CHARS = 300
 
 
 def printable(text: str) -> str:
-    """Make text from a stream safe for a terminal and for whoever looks at it: as ``problems.printable``, and without
-    what logs in in a URL."""
+    """Return text as it may be shown on a terminal: as ``problems.printable``, and without secrets."""
     return problems.printable(redact_words(text))
 
 
