@@ -188,7 +188,7 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
             {
                 "time": time,
                 "connection": each.connection,
-                "session_id": redact_words(each.session.id) or None,
+                "session_id": (redact_words(each.session.id) if redact else each.session.id) or None,
                 **each.event.to_dict(redact=redact),
             }
         )
