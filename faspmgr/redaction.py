@@ -32,7 +32,7 @@ MIN_CHARS = 4
 _NAME = re.compile(
     r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!high)(?<!low)(?<!band)pass"
     r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_.]{1,3}[a-z]))"
-    r"|pwd|token|secret|credential|authorization|bearer|(?:api|private)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
+    r"|pwd|token|secret|credential|authorization|bearer|(?:api|private|scp)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
 )
 # Names of signatures in the URLs of cloud storage.
 _NAME_IN_URL = re.compile(r"(?i)signature|\bsig\b")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr import Parser, Tracker, logs, read
+from faspmgr.ascp.spec import SECRET_VARIABLES, SPEC_PROPERTIES
 from faspmgr.commands import Close, Put, SetRate, StartFile, StopFile, Write
 from faspmgr.errors import ProtocolError
 from faspmgr.jsontext import message_to_json
@@ -35,6 +36,11 @@ HARMLESS = """Tags Cookie UserStr key tok compass apiary bypass Bypass ByPass su
 @pytest.mark.parametrize("name", [*NAMES.split(), "pass word"])
 def test_is_secret(name: str) -> None:
     assert is_secret(name)
+
+
+def test_is_secret_of_what_ascp_is_given() -> None:
+    secret = [name for name, row in SPEC_PROPERTIES.items() if row.secret and name != "proxy"]
+    assert [name for name in (*SECRET_VARIABLES, *secret) if not is_secret(name)] == []
 
 
 @pytest.mark.parametrize("name", ["", *HARMLESS.split()])

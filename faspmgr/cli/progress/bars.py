@@ -170,7 +170,7 @@ def _in_progress(transfer: Transfer) -> Iterator[FileState]:
 
 def shorten(name: str, cells: int) -> str:
     """Give a name in exactly so many cells; of a long one the end, which says more than the start."""
-    name = redact_urls(name)  # of a part, a login could not be seen
+    name = redact_urls(name)  # before it is cut: a part of a login is not recognised
     text = printable(name[-2 * cells :])
     if len(text) >= len(name) and cell_len(text) <= cells:
         return set_cell_size(text, cells)
