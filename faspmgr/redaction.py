@@ -142,7 +142,7 @@ _PAIR = re.compile(r"""(?<![\w.-])((?:(?i:api|private|pass|iam) )?[A-Za-z_][\w.-
 _PAIR_VALUE = re.compile(
     r"""(?!(?:-|\(none\)|none|NONE)(?:\s|\Z)|(?<=: )[a-z]+ [a-z])"""
     r"""(?:"[^"]*"?|'[^']*'?|(?:(?i:bearer|basic|digest|negotiate|token) )?"""
-    r"""(?:[^\s,;&)\]}]|[,;)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
+    r"""(?:[^\s,;&)\]}]|[,;&)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
 )
 _WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?:(?:is|was) )?(?![a-z]+\b|[=:>-]))\S+")
 
@@ -230,7 +230,7 @@ _URL = re.compile(r'://[^\s"]*')
 # login are host and port, an IPv6 address, a drive of Windows, and an @ in a path.
 _LOGIN = re.compile(
     r"(?!\[|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%\w*)?(?:[/?#]|\Z)|[A-Za-z]:[/\\])"
-    r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:[^?#]*@|[^@]*@(?:[^/?#@]*@)*)"
+    r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:(?>[^?#]*@)(?=[\w.-]+(?::\d*)?(?:[/?#]|\Z)|\[)|.*@)"
     r"|[^/?#]*@"
 )
 _ENCODED_URL = re.compile(r"(?i)%(?:25){0,2}3A%(?:25){0,2}2F%(?:25){0,2}2F[^&]*")
