@@ -18,6 +18,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -30,9 +31,10 @@ MIN_CHARS = 4
 # "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass.
 _NAME = re.compile(
     r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!high)(?<!low)(?<!band)pass"
-    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_. ]{1,3}[a-z]))"
-    r"|pwd|token|secret|credential|authorization|bearer|(?:api|private)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
+    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_.]{1,3}[a-z]))"
+    r"|pwd|token|secret|credential|authorization|bearer|(?:api|private|scp)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
 )
+# Names of signatures in the URLs of cloud storage.
 _NAME_IN_URL = re.compile(r"(?i)signature|\bsig\b")
 
 
@@ -66,8 +68,9 @@ def redact_text(name: str, text: str, kind: str | None = None) -> str:
     if kind in ("path", "paths"):
         return redact_urls(text)
     if kind == "json" and _may_hold_secret(text):
-        shown, end = _redact_json(hide_registered(text).strip())
-        return shown if end == len(text.strip()) else REDACTED
+        text = hide_registered(text).strip()
+        shown, end = _redact_json(text)
+        return shown if end == len(text) else REDACTED
     return redact_words(text)
 
 
@@ -129,15 +132,19 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 # ---------------------------------------------------------------------------------------------------------------------
 # Free text
 
-_SEPARATOR = re.compile(r"[ :={\[]")
-_PAIR = re.compile(r"""(?<![^\s(\[{,;?&"'])([A-Za-z_][\w.-]*)["']?\s?[=:]\s?""")
+HARMLESS: set[str] = set()
+"""Texts that redact_words found to hold no secret, as the same ones come in message after message."""
+_MAX_TEXTS = 1_000
+_MAX_CHARS = 100
+
+_PAIR = re.compile(r"""(?<![\w.-])((?:(?i:api|private|pass|iam) )?[A-Za-z_][\w.-]*)["']?\s?(?:[=:]?>|:?=|:)\s?""")
 # A sentence is not a value: "token: is missing".
 _PAIR_VALUE = re.compile(
     r"""(?!(?:-|\(none\)|none|NONE)(?:\s|\Z)|(?<=: )[a-z]+ [a-z])"""
     r"""(?:"[^"]*"?|'[^']*'?|(?:(?i:bearer|basic|digest|negotiate|token) )?"""
-    r"""(?:[^\s,;&)\]}]|[,;)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
+    r"""(?:[^\s,;&)\]}]|[,;&)\]}](?!\s|\Z|["']?[\w.-]+["']?[=:]))+)"""
 )
-_WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?![a-z]+\b))\S+")
+_WORD = re.compile(r"\b((?i:bearer) |(?i:token|password|passphrase|secret) (?:(?:is|was) )?(?![a-z]+\b|[=:>-]))\S+")
 
 
 def redact_words(text: str) -> str:
@@ -147,9 +154,19 @@ def redact_words(text: str) -> str:
         >>> redact_words("FASP: login failed, token=ATM2_ACsD of s3://key:pass@bucket/")
         'FASP: login failed, token=*** of s3://***@bucket/'
     """
-    text = hide_registered(text)
-    if not _SEPARATOR.search(text):
+    if text in HARMLESS and not registered:
         return text
+    # Without any of these characters there is no URL, no JSON, no pair and no sentence.
+    shown = _redact_words(text) if registered or ":" in text or "=" in text or " " in text or "\\" in text else text
+    if shown == text and len(text) <= _MAX_CHARS:
+        if len(HARMLESS) >= _MAX_TEXTS:
+            HARMLESS.clear()
+        HARMLESS.add(text)
+    return shown
+
+
+def _redact_words(text: str) -> str:
+    text = hide_registered(text)
     if not _may_hold_secret(text):
         return redact_urls(text)
     parts, end = [], 0
@@ -199,8 +216,8 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
     line = _hide_cut_off(hide_registered(line))
     name = _LINE_NAME.match(line)
     is_path = name is not None and kind_of(name[1]) in ("path", "paths")
-    # Any letter of a name is spelt \\u00…; other escapes may be a path of Windows.
-    if not is_path and (is_secret(line) or "\\u00" in line):
+    # Any letter of a name is spelt \\u00…, and a URL :\\/; other escapes may be a path of Windows.
+    if not is_path and (is_secret(line) or "\\u00" in line or ":\\/" in line):
         return (name[0] if name else "") + REDACTED
     return _LOGIN_CUT_OFF.sub(rf"\1{REDACTED}", redact_urls(line))
 
@@ -209,17 +226,17 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
 # URLs
 
 _URL = re.compile(r'://[^\s"]*')
-# Up to the last @: a password may have "/" and "@" that should have been escaped. No login are host and port, an IPv6
-# address, a drive of Windows, and a path with "@".
+# user:password@, or user@. A password may have "/" and "@" that should have been escaped: it ends at the last @. Not a
+# login are host and port, an IPv6 address, a drive of Windows, and an @ in a path.
 _LOGIN = re.compile(
     r"(?!\[|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%\w*)?(?:[/?#]|\Z)|[A-Za-z]:[/\\])"
-    r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:[^?#]*@|[^@]*@(?:[^/?#@]*@)*)"
+    r"[^/?#@:]*:(?!\d{1,5}(?:[/?#]|\Z))(?:(?>[^?#]*@)(?=[\w.-]+(?::\d*)?(?:[/?#]|\Z)|\[)|.*@)"
     r"|[^/?#]*@"
 )
+_ENCODED_URL = re.compile(r"(?i)%(?:25){0,2}3A%(?:25){0,2}2F%(?:25){0,2}2F[^&]*")
 _PARAMETER = re.compile(r"[?&#;]([^=&?#;]+)=")
 _QUERY = re.compile(r"[?#]")
-_PATH_VALUE = re.compile(r"[^&;]*")
-_QUERY_VALUE = re.compile(r"[^&]*")
+_PARAMETER_VALUE = re.compile(r"[^&]*")
 
 
 def redact_urls(text: str) -> str:
@@ -234,7 +251,16 @@ def redact_urls(text: str) -> str:
 
 
 def _redact_url(match: re.Match[str]) -> str:
-    return "://".join(map(_redact_location, match[0].split("://")))
+    return _ENCODED_URL.sub(_redact_encoded_url, _redact_locations(match[0]))
+
+
+def _redact_encoded_url(match: re.Match[str]) -> str:
+    decoded = unquote(unquote(unquote(match[0])))
+    return match[0] if _redact_locations(decoded) == decoded else REDACTED
+
+
+def _redact_locations(url: str) -> str:
+    return "://".join(map(_redact_location, url.split("://")))
 
 
 def _redact_location(text: str) -> str:
@@ -246,8 +272,8 @@ def _redact_location(text: str) -> str:
         return text
     query = _QUERY.search(text)
     start = query.start() if query else len(text)
-    path = _redact_values(text[:start], _PARAMETER, _is_secret_in_url, _PATH_VALUE)
-    return path + _redact_values(text[start:], _PARAMETER, _is_secret_in_url, _QUERY_VALUE)
+    parts = (text[:start], text[start:])
+    return "".join([_redact_values(part, _PARAMETER, _is_secret_in_url, _PARAMETER_VALUE) for part in parts])
 
 
 def _is_secret_in_url(name: str) -> bool:
@@ -259,52 +285,41 @@ def _is_secret_in_url(name: str) -> bool:
 # Texts that the program has given to ascp
 
 _lock = threading.Lock()
-_registered: Counter[str] = Counter()
-_spellings: tuple[str, ...] = ()  # the longest first: a text may be a part of another
+_counts: Counter[str] = Counter()
+registered: tuple[str, ...] = ()
+"""The spellings of the registered texts, the longest first: a text may be a part of another."""
 
 
-class Hidden:
-    """Texts that are hidden until ``close``, or the end of a ``with`` block. Made by ``hide``."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = Counter({text for text in texts if len(text) >= MIN_CHARS})
-        _register(self._texts, 1)
-
-    def close(self) -> None:
-        """Hide the texts no longer, unless they were registered by another call, too."""
-        texts, self._texts = self._texts, Counter()
-        _register(texts, -1)
-
-    def __enter__(self) -> Hidden:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-
-def hide(texts: Iterable[str]) -> Hidden:
-    """Hide texts wherever they come back, also where they are percent-encoded or escaped as in JSON.
+def hide(texts: Iterable[str]) -> ExitStack:
+    """Hide texts wherever they come back, also percent-encoded, escaped as in JSON, or line by line.
 
     Args:
         texts: at least MIN_CHARS characters each; shorter ones are not hidden.
+
+    Returns:
+        A context manager. Its end or its ``close()`` shows the texts again, unless another call hides them, too.
 
     Example:
         >>> with hide(["hunter2"]):
         ...     redact_words("the server said hunter2")
         'the server said ***'
     """
-    return Hidden(texts)
+    hidden = {text for text in texts if len(text) >= MIN_CHARS}
+    _register(hidden, 1)
+    stack = ExitStack()
+    stack.callback(_register, hidden, -1)
+    return stack
 
 
-def _register(texts: Counter[str], sign: int) -> None:
-    global _spellings
+def _register(texts: set[str], sign: int) -> None:
+    global registered
     with _lock:
-        for text in texts:
-            _registered[text] += sign
-        for text in [text for text, count in _registered.items() if not count]:
-            del _registered[text]
-        found = {spelling for text in _registered for spelling in _spell(text)}
-        _spellings = tuple(sorted(found, key=len, reverse=True))
+        _counts.update(dict.fromkeys(texts, sign))
+        found = {spelling for text in +_counts for spelling in _spell(text)}
+        registered = tuple(sorted(found, key=len, reverse=True))
+        HARMLESS.clear()
+        for text in texts - (+_counts).keys():
+            del _counts[text]
 
 
 def _spell(text: str) -> set[str]:
@@ -318,10 +333,10 @@ def _spell(text: str) -> set[str]:
 
 def hide_registered(value: Any) -> Any:
     """Return a value, which may be text or JSON, with ``***`` in place of each registered text."""
-    if not _spellings:
+    if not registered:
         return value
     if isinstance(value, str):
-        for spelling in _spellings:
+        for spelling in registered:
             value = value.replace(spelling, REDACTED)
         return value
     if isinstance(value, dict):
@@ -333,7 +348,7 @@ def hide_registered(value: Any) -> Any:
 
 def _hide_cut_off(text: str) -> str:
     """Hide the start of a registered text at the end of a text that was cut off."""
-    for spelling in _spellings:
+    for spelling in registered:
         for length in range(min(len(spelling), len(text)), MIN_CHARS - 1, -1):
             if text.endswith(spelling[:length]):
                 return text[:-length] + REDACTED

@@ -38,7 +38,7 @@ class Failure:
     """
 
     code: int
-    description: str = ""
+    description: str = attrs.field(default="", repr=lambda text: repr(redact_words(text)))
 
     @property
     def name(self) -> str:
@@ -82,7 +82,7 @@ class Failure:
         return {name: getattr(self, name) for name in names} | {"description": redact_words(self.description)}
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}: {self.description or self.meaning}"
+        return f"{self.code} {self.name}: {redact_words(self.description) or self.meaning}"
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ import attrs
 
 from faspmgr.ascp.options import option_words, url_password, without_url_password
 from faspmgr.errors import SpecError
-from faspmgr.redaction import REDACTED
+from faspmgr.redaction import REDACTED, redact_value
 
 MAX_TEXT = 65_535
 """Bytes: the longest text that ascp reads from its environment (seen, 3.9.0)."""
@@ -94,7 +94,7 @@ class Property:
         """The value with secrets replaced by ``***``."""
         if self.kind == "url":
             return without_url_password(value, REDACTED)
-        return REDACTED if self.secret and value else value
+        return REDACTED if self.secret and value else redact_value(value)
 
 
 def check_text(name: str, value: object, *, lines: bool = False, limit: int = MAX_TEXT) -> None:

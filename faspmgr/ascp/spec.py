@@ -24,6 +24,7 @@ from faspmgr.ascp.paths import PathPair, common_destination, path_pairs
 from faspmgr.ascp.properties import MAX_RATE, Property, choice, field, number, same, secret, shown_name, switch, text
 from faspmgr.ascp.specfile import IGNORED, decode_json, property_values
 from faspmgr.errors import SpecError
+from faspmgr.redaction import redact_value
 
 _CIPHERS = {f"aes-{bits}{mode}": f"aes{bits}{mode[1:]}" for mode in ("", "-cfb", "-gcm") for bits in (128, 192, 256)}
 _RESUME = {"none": "0", "attrs": "1", "sparse_csum": "2", "full_csum": "3"}
@@ -144,7 +145,7 @@ class TransferSpec:
         Property("tags", "data about the transfer; visible on the command line, so no secrets", "--tags64")
     )
 
-    ignored: Mapping[str, Any] = attrs.field(factory=dict)
+    ignored: Mapping[str, Any] = attrs.field(factory=dict, repr=lambda ignored: repr(redact_value(dict(ignored))))
     """Properties for the vendor's other clients, as they came: kept, and without effect here."""
 
     streaming: bool = False
@@ -253,7 +254,7 @@ class TransferSpec:
             if name == "paths":
                 value = [attrs.asdict(pair, filter=lambda _, part: part is not None) for pair in value]
             values[name] = row.shown(value) if redact else value
-        return {**values, **self.ignored}
+        return {**values, **(redact_value(dict(self.ignored)) if redact else self.ignored)}
 
     def to_json(self, *, redact: bool = True) -> str:
         """``to_dict`` as JSON text, in ASCII.

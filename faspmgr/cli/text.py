@@ -27,8 +27,7 @@ MAX_ERROR_CHARS = 300
 
 
 def printable(text: str) -> str:
-    """Return text from a stream so that a terminal can show it: without control characters, and without secrets, such as the logins in
-    URLs."""
+    """Return text as a terminal may show it: without control characters and secrets."""
     return problems.printable(redact_words(text))
 
 

@@ -21,7 +21,7 @@ LogFileStatus = Literal["done", "failed", "interrupted"]
 """done, failed: as its stop says. interrupted: it started, and its session ended before it did."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class LogFile:
     """One file of a session. What the log does not say is None.
 
@@ -86,8 +86,11 @@ class LogFile:
         """
         return _to_dict(self, _FILE_NAMES, redact)
 
+    def __repr__(self) -> str:
+        return _repr(self)
 
-@attrs.define(eq=False)
+
+@attrs.define(eq=False, repr=False)
 class LogSession:
     """One session. What the log does not say is None.
 
@@ -242,6 +245,9 @@ class LogSession:
         """
         return _to_dict(self, _SESSION_NAMES, redact)
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
 
 def _names(cls: type, **behind: str) -> tuple[str, ...]:
     """Attributes in their order, and each property behind the attribute that it follows from."""
@@ -265,6 +271,10 @@ _SENTENCES = frozenset({"reason", "detail", "peer_reason", "errors"})
 
 def _to_dict(told: LogFile | LogSession, names: tuple[str, ...], redact: bool) -> dict[str, Any]:
     return {name: _shown(name, getattr(told, name), redact) for name in names}
+
+
+def _repr(told: LogFile | LogSession) -> str:
+    return f"{told.__class__.__name__}({', '.join(f'{name}={value!r}' for name, value in told.to_dict().items())})"
 
 
 def _shown(name: str, value: Any, redact: bool) -> Any:

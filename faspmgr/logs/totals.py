@@ -91,7 +91,7 @@ class FailureTotal:
     """The log's own code; None where the log has none."""
     management_code: int | None
     """The code of the management stream that means the same, None where that is not known."""
-    reason: str | None
+    reason: str | None = attrs.field(repr=lambda reason: repr(reason and redact_message(reason)))
     """The words of the log, of the first such session."""
     sessions: int = 0
     """How many."""

@@ -30,6 +30,7 @@ from faspmgr.manager.result import Result
 from faspmgr.manager.streams import FileStream
 from faspmgr.protocol.commands import Command, Finish, StopFile, Write
 from faspmgr.protocol.events import ArgStopEvent, ErrorEvent, Event, FileEvent, NotificationEvent, SessionEvent
+from faspmgr.redaction import redact_urls
 from faspmgr.tracking import Session
 
 MAX_STARTED = 1_000
@@ -224,7 +225,7 @@ class Feed:
         else:
             streams = (other for other in self._unended if isinstance(other, FileStream))
             if any(other.destination == request.destination for other in streams):
-                raise ValueError(f"a stream to {request.destination!r} is open already")
+                raise ValueError(f"a stream to {redact_urls(request.destination)!r} is open already")
             self._pairing.add(request)
         self._unended[request] = None
         self._changed.set()

@@ -27,6 +27,7 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.protocol.fields import POLICIES
+from faspmgr.redaction import redact_urls, redact_words
 from faspmgr.tracking import Session
 from faspmgr.verdicts import Failure
 
@@ -118,7 +119,7 @@ def reply_to(command: Command, event: Event, session: Session) -> Reply | None:
     if isinstance(command, (StartFile, StopFile)):
         return _file_reply(command, event) if isinstance(event, FileEvent) else None
     if isinstance(command, Query) and isinstance(event, OtherEvent) and event.type == "QUERYRSP":
-        return Reply(True, event.extra.get("QueryResponse", ""))
+        return Reply(True, redact_words(event.extra.get("QueryResponse", "")))
     return None
 
 
@@ -155,13 +156,14 @@ def _kbps(value: int | str) -> str:
 def _file_reply(command: StartFile | StopFile, event: FileEvent) -> Reply | None:
     if not _is_about(command, event.file or ""):
         return None
+    file = redact_urls(event.file or "")
     if isinstance(event, FileErrorEvent):
         failure = Failure(event.code or 0, event.description or "")
-        return Reply(isinstance(command, StopFile), f"{event.file}: {failure}")
+        return Reply(isinstance(command, StopFile), f"{file}: {failure}")
     if isinstance(event, (StopEvent, SkipEvent)):
-        return Reply(True, f"{event.file}: {'skipped' if isinstance(event, SkipEvent) else 'complete'}")
+        return Reply(True, f"{file}: {'skipped' if isinstance(event, SkipEvent) else 'complete'}")
     if isinstance(command, StartFile) and isinstance(event, StatsEvent):
-        return Reply(True, f"{event.file}: started")
+        return Reply(True, f"{file}: started")
     return None
 
 

@@ -17,6 +17,7 @@ import attrs
 
 from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
 from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, Frame
+from faspmgr.redaction import redact_words
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,14 +32,18 @@ def _integer(low: int, high: int, *, optional: bool = True) -> _Validator:
         if value is None and optional:
             return
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {value!r}")
+            raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {_show(value)}")
 
     return check
 
 
+def _show(value: Any) -> str:
+    return repr(redact_words(value) if isinstance(value, str) else value)
+
+
 def _path(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"{attribute.name} must be a path, not {value!r}")
+        raise ValueError(f"{attribute.name} must be a path, not {_show(value)}")
 
 
 def _data(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -54,7 +59,7 @@ def _data(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and value not in POLICIES:
-        raise ValueError(f"{attribute.name} must be one of {', '.join(POLICIES)}, not {value!r}")
+        raise ValueError(f"{attribute.name} must be one of {', '.join(POLICIES)}, not {_show(value)}")
 
 
 @attrs.frozen
@@ -112,8 +117,8 @@ class StartFile(Command):
 
     type: ClassVar[str] = "START"
 
-    source: str = attrs.field(validator=_path)
-    destination: str = attrs.field(validator=_path)
+    source: str = attrs.field(validator=_path, repr=_show)
+    destination: str = attrs.field(validator=_path, repr=_show)
     start: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
     end: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
 
@@ -142,7 +147,7 @@ class StopFile(Command):
 
     type: ClassVar[str] = "STOP"
 
-    source: str = attrs.field(validator=_path)
+    source: str = attrs.field(validator=_path, repr=_show)
 
     def to_frame(self) -> Frame:
         return Frame(self.type, {"Source": escape_path(self.source)})
@@ -240,7 +245,7 @@ class Put(Command):
 
     type: ClassVar[str] = "PUT"
 
-    destination: str = attrs.field(validator=_path)
+    destination: str = attrs.field(validator=_path, repr=_show)
     size: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
 
     def to_frame(self) -> Frame:
@@ -270,7 +275,7 @@ class Write(Command):
 
     type: ClassVar[str] = "WRITE"
 
-    destination: str = attrs.field(validator=_path)
+    destination: str = attrs.field(validator=_path, repr=_show)
     offset: int = attrs.field(validator=_integer(0, MAX_INTEGER, optional=False))
     data: Buffer = attrs.field(validator=_data, repr=lambda data: f"<{memoryview(data).nbytes} bytes>")
 
@@ -313,7 +318,7 @@ class Close(Command):
 
     type: ClassVar[str] = "CLOSE"
 
-    destination: str = attrs.field(validator=_path)
+    destination: str = attrs.field(validator=_path, repr=_show)
 
     def to_frame(self) -> Frame:
         return Frame(self.type, {"Destination": escape_path(self.destination)}, STREAM_VERSION)

@@ -21,7 +21,6 @@ import attrs
 from faspmgr import redaction
 from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, kind_of, snake_case
 from faspmgr.protocol.frames import Frame
-from faspmgr.redaction import REDACTED, redact_text, redact_urls, redact_value, redact_words
 
 Report = Callable[[Frame, int, str, str], None]
 """Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""
@@ -107,16 +106,17 @@ class Event:
             surrogates, as surrogateescape makes them.
         """
         cls = self.__class__
-        show = _SHOW.get(cls)
+        shows = _SHOW[redact]
+        show = shows.get(cls)
         if show is None:
-            show = _SHOW[cls] = _make_show(cls)
-        shown = show(self, redact)
+            show = shows[cls] = _make_show(cls, redact)
+        shown = show(self)
         for wire, text in self.extra.items():
             name = snake_case(wire)
             while name in shown:
                 name += "_"
             shown[name] = _show_extra(wire, text, redact)
-        return redaction.hide_registered(shown) if redact else shown
+        return redaction.hide_registered(shown) if redact and redaction.registered else shown
 
     def __repr__(self) -> str:
         shown = self.to_dict()
@@ -503,14 +503,25 @@ def _says(wire: str, text: str, value: Any) -> bool:
     return bool(said == value)
 
 
-_SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {
-    "secret": lambda value, hide: REDACTED if hide else value,
-    "json": lambda value, hide: redact_value(value) if hide else value,
-    "path": lambda value, hide: redact_urls(value) if hide and "://" in value else value,
-    "paths": lambda value, hide: [redact_urls(path) for path in value] if hide else list(value),
-    "string": lambda value, hide: redact_words(value) if hide else value,
+# Code of to_dict for the value of a kind: with secrets shown, and with secrets hidden.
+_VALUE: tuple[dict[str, str], dict[str, str]] = (
+    {"paths": "list(value)"},
+    {
+        "secret": "REDACTED",
+        "json": "redact_value(value)",
+        "path": "redact_urls(value) if '://' in value else value",
+        "paths": "[redact_urls(path) for path in value]",
+        "string": "value if value in HARMLESS else redact_words(value)",
+    },
+)
+_SCOPE = {
+    "HARMLESS": redaction.HARMLESS,
+    "REDACTED": redaction.REDACTED,
+    "redact_urls": redaction.redact_urls,
+    "redact_value": redaction.redact_value,
+    "redact_words": redaction.redact_words,
 }
-"""Conversions of to_dict for the values of a kind, with and without secrets."""
+_SHOW_VALUE = [{kind: eval(f"lambda value: {code}", _SCOPE) for kind, code in codes.items()} for codes in _VALUE]
 
 
 def _show_extra(wire: str, text: str, hide: bool) -> Any:
@@ -521,31 +532,32 @@ def _show_extra(wire: str, text: str, hide: bool) -> Any:
         except ValueError:
             pass
         else:
-            show = _SHOW_KIND.get(FIELDS[wire].kind)
-            return show(value, hide) if show else value
-    return redact_text(wire, text, kind_of(wire)) if hide else text
+            show = _SHOW_VALUE[hide].get(FIELDS[wire].kind)
+            return show(value) if show else value
+    return redaction.redact_text(wire, text, kind_of(wire)) if hide else text
 
 
-_Show = Callable[[Event, bool], dict[str, Any]]
+_Show = Callable[[Event], dict[str, Any]]
 
 
-def _make_show(cls: type[Event]) -> _Show:
+def _make_show(cls: type[Event], hide: bool) -> _Show:
     """Make the function that does what to_dict does to the attributes of a class.
 
     It is written as attrs writes ``__init__``, a line of code for each attribute: that takes a third of the time of a
     loop over their names.
     """
-    lines = ["def show(event, hide):", "    shown = {'type': event.type}"]
+    code = _VALUE[hide]
+    kind = "string" if cls is OtherEvent else "token"
+    lines = ["def show(event):", "    value = event.type", f"    shown = {{'type': {code.get(kind, 'value')}}}"]
     for name in ATTRIBUTES[cls].values():
-        kind = BY_NAME[name].kind
-        value = f"show_{kind}(value, hide)" if kind in _SHOW_KIND else "value"
+        value = code.get(BY_NAME[name].kind, "value")
         lines += [f"    value = event.{name}", f"    if value is not None: shown['{name}'] = {value}"]
     lines += ["    return shown"]
-    scope: dict[str, Any] = {f"show_{kind}": show for kind, show in _SHOW_KIND.items()}
+    scope: dict[str, Any] = dict(_SCOPE)
     exec("\n".join(lines), scope)
     show: _Show = scope["show"]
     return show
 
 
-_SHOW: dict[type[Event], _Show] = {}
-"""By class; made when the first event of it is shown, so that starting a command does not wait for all."""
+_SHOW: tuple[dict[type[Event], _Show], ...] = ({}, {})
+"""By class, with secrets shown and hidden; made when the first event of a class is shown, to start quickly."""

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from faspmgr.protocol.fields import FIELDS, kind_of
-from faspmgr.redaction import redact_text, redact_words
+from faspmgr.redaction import hide_registered, redact_text, redact_words
 
 VERSION = 2
 """The version of the protocol that ascp speaks on its management port."""
@@ -112,7 +112,7 @@ class Frame:
             raise ValueError("a message needs a type")
         for name in self.fields:
             if name == "Type" or (name not in FIELDS and not NAME.fullmatch(name)):
-                raise ValueError(f"not a field name: {name!r}")
+                raise ValueError(f"not a field name: {redact_words(name)!r}")
         lines = [f"FASPMGR {self.version}", f"Type: {self.type}"]
         lines += [f"{name}: {text}" for name, text in self.fields.items()]
         message = "\n".join([*lines, "", ""])
@@ -128,7 +128,7 @@ class Frame:
 
     def redacted(self) -> Frame:
         """Return the same message with ``***`` in place of secrets; data stay as they are."""
-        shown = {name: redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
+        shown = {hide_registered(name): redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
         return Frame(redact_words(self.type), shown, self.version, data=self.data)
 
     def __eq__(self, other: object) -> bool:

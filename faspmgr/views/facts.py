@@ -227,7 +227,7 @@ class Facts:
     @property
     def error_message(self) -> str | None:
         error = self.session.error
-        return redact_words(error.description) or error.meaning if error else None
+        return error.description or error.meaning if error else None
 
     @property
     def files_waiting(self) -> int | None:

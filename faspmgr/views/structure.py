@@ -23,6 +23,8 @@ from uuid import UUID
 
 import attrs
 
+from faspmgr.redaction import redact_urls, redact_words
+
 F = TypeVar("F")
 """The facts that a structure is about."""
 T = TypeVar("T")
@@ -164,7 +166,8 @@ def _text(form: str, pattern: str) -> dict[str, Any]:
     return {"type": "string", "format": form, "pattern": f"^{pattern}$"}
 
 
-TEXT = JsonType[str]("string", {"type": "string"})
+TEXT = JsonType[str]("string", {"type": "string"}, redact_words)
+PATH = JsonType[str]("string", {"type": "string"}, redact_urls)
 BOOLEAN = JsonType[bool]("boolean", {"type": "boolean"})
 INTEGER = JsonType[int]("integer", {"type": "integer"})
 NUMBER = JsonType[float]("number", {"type": "number"})

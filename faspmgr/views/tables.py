@@ -14,7 +14,6 @@ of the documents has its row, also where FASP can never fill it.
 from __future__ import annotations
 
 from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN
-from faspmgr.redaction import redact_urls
 from faspmgr.tracking.figures import rounded
 from faspmgr.views.facts import (
     STATUS_OF_CODE,
@@ -33,6 +32,7 @@ from faspmgr.views.structure import (
     INTEGER,
     NUMBER,
     NUMBERS_BY_NAME,
+    PATH,
     TEXT,
     TEXTS,
     TIME,
@@ -82,7 +82,7 @@ def _statuses() -> str:
 CHANNEL_FILE = Structure[FileFacts]("ChannelFile", "A file of a channel.", [
     ID.known("id", "UUID of the file.", lambda file: file.id,
         source="a UUID (version 5) made of FaspFileID, else of SessionId and File"),
-    TEXT.known("name", "name of the file.", lambda file: redact_urls(file.state.name), source="File"),
+    PATH.known("name", "name of the file.", lambda file: file.state.name, source="File"),
     INTEGER.nullable("offset", "bytes; position in the file at which it was opened.",
         lambda file: file.state.start_byte, source="StartByte: where a resumed file or a range begins", null=NO_FIELD),
     INTEGER.nullable("direction", "1 from server to client, 2 from client to server.",

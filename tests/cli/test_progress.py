@@ -278,6 +278,7 @@ def test_names_are_cut_at_their_start() -> None:
     assert shorten("映像素材.mov", 8) == "…材.mov "  # a wide character takes two cells
     assert shorten("a\x1b[31mb", 12) == "a\\x1b[31mb  "
     assert shorten("x" * 1_000_000, 4) == "…xxx"
+    assert shorten("s3://AKIAIOSFODNN7EXAMPLE:hunter2@b/f", 12) == "s3://***@b/f"
 
 
 NAMES = st.text(max_size=60) | st.text("a/映像👩\u200d\u0301\ufe0f\x1b[\x00\r\n\udcff", max_size=60)

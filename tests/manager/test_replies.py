@@ -258,6 +258,17 @@ def test_the_reply_in_an_event(command: commands.Command, event: bytes, accepted
     assert (reply and reply.accepted) == accepted
 
 
+def test_reply_without_secrets() -> None:
+    file = "s3://AKIA:hunter2@bucket/a"
+    for type in ("STOP", "FILEERROR"):
+        reply = reply_after(commands.StopFile(file), message(type, SessionId="s", File=file, Code=4, Description=file))
+        assert reply is not None
+        assert "s3://***@bucket/a" in reply.message
+        assert "hunter2" not in reply.message
+    answer = message("QUERYRSP", SessionId="s", QueryResponse="token=hunter2")
+    assert reply_after(commands.Query(), answer) == Reply(True, "token=***")
+
+
 @pytest.mark.parametrize(("code", "accepted"), [(5, True), (4, False), (16, False)])
 def test_a_session_that_ends_with_the_code_of_its_files(code: int, accepted: bool) -> None:
     """5 NO_PERMS is about files. 16 CONNECTION_LOST is about the session, though files fail with it, too."""

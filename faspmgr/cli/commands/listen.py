@@ -26,6 +26,7 @@ from faspmgr.manager.listener import Listener, Received
 from faspmgr.manager.port import MAX_CONNECTIONS, Connection
 from faspmgr.manager.signals import SignalHandler
 from faspmgr.protocol.problems import Problem
+from faspmgr.redaction import redact_words
 from faspmgr.verdicts import combine
 
 UPDATE_SECONDS = 0.1
@@ -189,7 +190,7 @@ def _lines(received: list[Received], redact: bool) -> list[str]:
             {
                 "time": time,
                 "connection": each.connection,
-                "session_id": each.session.id or None,
+                "session_id": (redact_words(each.session.id) if redact else each.session.id) or None,
                 **each.event.to_dict(redact=redact),
             }
         )

@@ -11,6 +11,7 @@ from faspmgr.cli.reading import Reading
 from faspmgr.cli.retold import Retold
 from faspmgr.cli.text import Ending, advice_lines, count, duration, headline, printable, rate, size
 from faspmgr.exit_status import ExitStatus
+from faspmgr.redaction import redact_words
 from faspmgr.tracking import Session, Transfer
 
 MAX_FAILURES = 10
@@ -79,7 +80,7 @@ def _route(session: Session) -> list[Row]:
     event = session.negotiated
     if event is None:
         return [("direction", direction)] if session.direction else []
-    peer = "@".join(part for part in (event.user, event.host) if part)
+    peer = "@".join(redact_words(part) for part in (event.user, event.host) if part)
     preposition = {"Send": "to", "Receive": "from"}.get(direction, "with")
     rows = [("direction", f"{direction} {preposition} {peer}" if peer else direction)]
     if event.source:
@@ -95,7 +96,7 @@ def _sessions(transfer: Transfer) -> list[Row]:
     for session in transfer.sessions:
         replaced = "" if session in current else ", replaced by a later attempt"
         reason = f": {session.error}" if session.error else ""
-        rows.append(("session", f"{session.id or '(no id)'} {session.state}{reason}{replaced}"))
+        rows.append(("session", f"{redact_words(session.id) or '(no id)'} {session.state}{reason}{replaced}"))
     return rows
 
 

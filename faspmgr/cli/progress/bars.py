@@ -22,6 +22,7 @@ from rich.style import Style
 from faspmgr.cli.progress.base import DRAW_SECONDS, MAX_TRANSFERS, Output, Progress
 from faspmgr.cli.progress.facts import amount, eta_text, file_facts, fit, fold, line_facts, overview
 from faspmgr.cli.text import percent, printable, rate, size
+from faspmgr.redaction import redact_urls
 from faspmgr.tracking import FileState, Transfer
 
 MAX_FILE_BARS = 8
@@ -169,6 +170,7 @@ def _in_progress(transfer: Transfer) -> Iterator[FileState]:
 
 def shorten(name: str, cells: int) -> str:
     """Give a name in exactly so many cells; of a long one the end, which says more than the start."""
+    name = redact_urls(name)  # before it is cut: a part of a login is not recognised
     text = printable(name[-2 * cells :])
     if len(text) >= len(name) and cell_len(text) <= cells:
         return set_cell_size(text, cells)
