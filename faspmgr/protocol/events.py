@@ -78,7 +78,7 @@ class Event:
             value = getattr(self, names[wire]) if wire in names else None
             if value is not None:
                 text = spelt.get(wire)
-                texts[wire] = text if text is not None and _says(wire, text, value) else encode(FIELDS[wire], value)
+                texts[wire] = text if text is not None and _matches(wire, text, value) else encode(FIELDS[wire], value)
             elif wire in self.extra:
                 texts[wire] = self.extra[wire]
         for wire, name in names.items():
@@ -491,15 +491,15 @@ def make_event(frame: Frame, report: Report | None = None) -> Event:
 # Event to frame, event to dict
 
 
-def _says(wire: str, text: str, value: Any) -> bool:
-    """Is this text of the wire one for this value?"""
+def _matches(wire: str, text: str, value: Any) -> bool:
+    """Return whether ``text`` decodes to ``value``."""
     try:
-        said = _DECODERS[wire](text)
+        decoded = _DECODERS[wire](text)
     except ValueError:
         return False
     if FIELDS[wire].kind == "json":  # in Python 1 == True == 1.0, in JSON they are three values
-        return encode(FIELDS[wire], said) == encode(FIELDS[wire], value)
-    return bool(said == value)
+        return encode(FIELDS[wire], decoded) == encode(FIELDS[wire], value)
+    return bool(decoded == value)
 
 
 _SHOW_KIND: Mapping[str, Callable[[Any, bool], Any]] = {

@@ -427,7 +427,7 @@ def _encode_boolean(value: Any) -> str:
 
 def _encode_paths(value: Any) -> str:
     if any("\t" in path for path in value):
-        raise ValueError("a TAB in a path cannot be sent: it would make two paths of one")
+        raise ValueError("a TAB in a path cannot be sent: it would split the path in two")
     return "\t".join(map(escape_path, value))
 
 

@@ -127,7 +127,7 @@ class Grammar:
         line = raw[:-1] if whole and raw.endswith(b"\r") else raw
         if line.startswith(b"FASPMGR ") and whole and (header := _HEADER.fullmatch(line)):
             if self.message:
-                self._drop("interrupted", "a header interrupts this message, it is dropped")
+                self._drop("interrupted", "interrupted by a new header; dropped")
             self._begin(offset, number, int(header[1]), raw)
         elif self.message:
             return self._read_message_line(self.message, raw, offset, number)
@@ -135,25 +135,25 @@ class Grammar:
             pass
         elif line.startswith(b"Type:"):
             self._begin(offset, number, VERSION, b"")
-            self._report("no-header", offset, number, "a message without a header, read as version 2", raw)
+            self._report("no-header", offset, number, "no header; read as version 2", raw)
             if self.message:
                 self.message.clean = False
                 return self._read_message_line(self.message, raw, offset, number)
         elif line and self._run != "noise":
             self._run = "noise"
-            self._report("noise", offset, number, "no message here, skipped up to the next one", raw)
+            self._report("noise", offset, number, "data outside a message; skipped", raw)
         elif not self._run:
             self._run = "empty-lines"
-            self._report("empty-lines", offset, number, "more empty lines than the one that ends a message", b"")
+            self._report("empty-lines", offset, number, "extra empty line", b"")
         return None
 
     def skip_line(self, offset: int, number: int) -> None:
         """Note that a line of a log, at this place, was too long to be held: what stood in it is missing."""
         if self.message:
-            self._skip("a line of this message is too long to be held, skipped up to the next header")
+            self._skip("a line of this message is too long; dropped up to the next header")
         elif not self._skipping:
             self._skipping = True
-            self._report("oversized", offset, number, "a line too long to be held, skipped up to the next header", b"")
+            self._report("oversized", offset, number, "line too long; skipped", b"")
 
     def pass_clean(self) -> None:
         """Note that clean messages went by whose lines were not given: what was being skipped ended before them."""
@@ -163,9 +163,9 @@ class Grammar:
     def end(self, offset: int, number: int) -> None:
         """Report what the end of the stream, at this place, leaves unfinished."""
         if self.payload:
-            self._report("unfinished", offset, number, "the stream ends in the data of a WRITE", b"")
+            self._report("unfinished", offset, number, "the stream ends in the data of a WRITE; dropped", b"")
         if self.message:
-            self._drop("unfinished", "the stream ends in the middle of this message, it is dropped")
+            self._drop("unfinished", "the stream ends in this message; dropped")
 
     # -- the lines of a message
 
@@ -175,7 +175,7 @@ class Grammar:
         self._run = ""
         self.message = message = Message(offset, number, version, header)
         if len(header) >= self._max:
-            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            self._skip("longer than max_frame_bytes; dropped")
             return
         message.size = len(header) + 1 if header else 0
         if version not in (VERSION, STREAM_VERSION):
@@ -188,7 +188,7 @@ class Grammar:
         glued, message.glued = message.glued, None
         message.size += len(raw) + 1
         if raw and raw != b"\r" and message.size > self._max:
-            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            self._skip("longer than max_frame_bytes; dropped")
             return None
         line = raw
         if raw.endswith(b"\r"):
@@ -203,11 +203,11 @@ class Grammar:
         name = name_bytes.decode("latin-1")
         if not colon or (name not in FIELDS and not NAME.fullmatch(name)):
             message.clean = False
-            self._report("no-field", offset, number, "no field, the line is skipped", raw)
+            self._report("no-field", offset, number, "not a field; line skipped", raw)
             return None
         if name == "Type" and message.type is not None and glued:
             # A second Type, and a header at the end of the line before it: here began another message.
-            self._drop("interrupted", "a header interrupts this message, it is dropped")
+            self._drop("interrupted", "interrupted by a new header; dropped")
             self._begin(*glued)
             if self.message:
                 self.message.clean = False
@@ -218,19 +218,19 @@ class Grammar:
         else:
             message.clean = False
             if value:
-                self._report("no-space", offset, number, "no space after the colon, the value is accepted", raw)
+                self._report("no-space", offset, number, "no space after the colon; value accepted", raw)
 
         text = value.decode("utf-8", "surrogateescape")
         if message.type is not None if name == "Type" else name in message.fields:
             message.clean = False
-            self._report("repeated", offset, number, f"{name} a second time, the first one counts", raw)
+            self._report("repeated", offset, number, f"duplicate field {name}; first value kept", raw)
         elif name == "Type":
             message.type = text
             if message.version == STREAM_VERSION and text not in STREAM_TYPES:
                 self._report_version(message)
             message.clean = message.clean and not message.fields
         elif len(message.fields) == MAX_FIELDS:
-            self._skip(f"a message with more than {MAX_FIELDS} fields, skipped up to the next header")
+            self._skip(f"more than {MAX_FIELDS} fields; dropped")
         else:
             message.fields[name] = text
             message.places.append((offset, number))
@@ -238,7 +238,7 @@ class Grammar:
 
     def _finish(self, message: Message) -> Frame | None:
         if not message.type:
-            self._drop("no-type", "a message without a Type, it is dropped")
+            self._drop("no-type", "no Type; dropped")
             return None
         self.message = None
         self.clean = message.clean
@@ -247,7 +247,7 @@ class Grammar:
         if size is not None:
             self.payload = size + len(DATA_END)
             if 0 < self._max_data < size:
-                words = f"a WRITE with more than {self._max_data} bytes of data, it is dropped with them"
+                words = f"a WRITE with more than {self._max_data} bytes of data; dropped"
                 self._report("oversized", message.offset, message.line, words, b"Type: WRITE")
                 return None
         return frame
@@ -255,14 +255,14 @@ class Grammar:
     # -- problems
 
     def _report_version(self, message: Message) -> None:
-        words = f"version {message.version}, not {VERSION}; accepted all the same"
+        words = f"version {message.version} instead of {VERSION}; accepted"
         self._report("version", message.offset, message.line, words, message.header)
 
     def _note_crlf(self, message: Message, offset: int, number: int, raw: bytes) -> None:
         if not message.crlf:
             message.crlf = True
             message.clean = False
-            self._report("crlf", offset, number, "lines end in CR LF, read as LF", raw)
+            self._report("crlf", offset, number, "lines end in CR LF; read as LF", raw)
 
     def _skip(self, words: str) -> None:
         self._skipping = True

@@ -37,7 +37,7 @@ MAX_CANDIDATES = 256
 MAX_NAMES = 128
 MAX_TYPE_CHARS = 100
 """A message with more fields, or a longer type, is not learnt. A SESSION has some eighty fields."""
-SIGHTINGS = 3
+LEARN_AFTER = 3
 """A regular expression costs as much as some hundred matches gain: a layout must recur before it is learnt."""
 
 HEADER = "FASPMGR 2\n"
@@ -159,7 +159,7 @@ def _decode_exact(field: Field, text: str) -> Any:
     """Decode a text, and refuse also one which is not the one that its value has on the wire."""
     value = decoder(field)(text)
     if encode(field, value) != text:
-        raise ValueError("another spelling")
+        raise ValueError("non-canonical value")
     return value
 
 
@@ -176,8 +176,8 @@ class Layouts(Generic[T]):
     def __init__(self, make_layout: Callable[[str, tuple[str, ...]], Layout[T]]) -> None:
         self.known: list[Layout[T]] = []
         self._make_layout = make_layout
-        # How often each type and its names were seen, up to SIGHTINGS.
-        self._sightings: dict[tuple[str, ...], int] = {}
+        # How often each type and its names were seen, up to LEARN_AFTER.
+        self._counts: dict[tuple[str, ...], int] = {}
 
     def learn(self, type: str, fields: dict[str, str]) -> Layout[T] | None:
         """Note a message that was read line by line and was clean: version 2, no problem, its Type in front.
@@ -188,11 +188,11 @@ class Layouts(Generic[T]):
         if not 0 < len(fields) <= MAX_NAMES or len(type) > MAX_TYPE_CHARS or len(self.known) == MAX_LAYOUTS:
             return None
         key = (type, *fields)
-        count = self._sightings.get(key, 0) + 1
-        if count == 1 and len(self._sightings) == MAX_CANDIDATES:
+        count = self._counts.get(key, 0) + 1
+        if count == 1 and len(self._counts) == MAX_CANDIDATES:
             return None
-        self._sightings[key] = count
-        if count != SIGHTINGS:
+        self._counts[key] = count
+        if count != LEARN_AFTER:
             return None
         layout = self._make_layout(type, tuple(fields))
         self.known.append(layout)

@@ -47,7 +47,7 @@ class Parser(StreamReader[Event]):
     def _report_value(self, frame: Frame, index: int, wire: str, reason: str) -> None:
         offset, line = frame.place_of(index)
         raw = f"{wire}: {frame.fields[wire]}".encode("utf-8", "surrogateescape")
-        words = f"the value of {wire} is {reason}, kept as text"
+        words = f"invalid value of {wire}: {reason}; kept as text"
         self._report(Problem("value", offset, line, words, excerpt(raw[: self._max])))
 
 

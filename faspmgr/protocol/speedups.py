@@ -58,4 +58,4 @@ except ImportError:
 
 
 NAME = "compiled" if COMPILED else "pure Python"
-"""The twin that runs, as ``faspmgr --version`` shows it."""
+"""The reader that runs, as ``faspmgr --version`` shows it."""

@@ -112,7 +112,7 @@ def test_more_data_than_are_kept_are_skipped_and_reported(size: int) -> None:
     assert outcome.results == [nop(), write(b"12345"), nop()]
     # 21 bytes and 3 lines, then 31 and 4 of the first WRITE's head, and 7 and 2 of its data.
     assert shown(outcome.problems) == ["oversized 59 10 Type: WRITE"]
-    assert outcome.problems[0].message == "a WRITE with more than 5 bytes of data, it is dropped with them"
+    assert outcome.problems[0].message == "a WRITE with more than 5 bytes of data; dropped"
 
 
 def test_a_size_that_is_not_believed_announces_nothing() -> None:

@@ -171,7 +171,7 @@ def test_fixture_cut_at_each_place(capture: Path) -> None:
     ends = [match.end() for match in re.finditer(b"\n\n", data)]
     for cut in range(len(data)):
         done = sum(end <= cut for end in ends)
-        last = min(done + layouts.SIGHTINGS + 2, len(ends))
+        last = min(done + layouts.LEARN_AFTER + 2, len(ends))
         end = max(ends[last - 1], cut)
         near = max(0, cut - 3)
         before, rest = [data[:near], *single_bytes(data[near:cut])], data[cut:end]
@@ -493,7 +493,7 @@ OTHER = st.sampled_from(OTHERS)
 @settings(max_examples=500)
 def test_cr_and_empty_lines_read_as_line_by_line(data: bytes, cuts: list[int], sightings: int, limit: int) -> None:
     plain = read_by_line(data, limit)
-    with mock.patch.object(layouts, "SIGHTINGS", sightings):
+    with mock.patch.object(layouts, "LEARN_AFTER", sightings):
         assert read(Tokenizer(max_frame_bytes=limit), pieces(data, cuts)) == plain
         assert read(Tokenizer(max_frame_bytes=limit), single_bytes(data)) == plain
         with mock.patch.object(tokenizer, "WINDOW_BYTES", 100):
