@@ -21,6 +21,9 @@ STREAM_VERSION = 4
 STREAM_TYPES = ("PUT", "WRITE", "CLOSE")
 """All messages of that version."""
 
+FILE_TYPES = ("STATS", "STOP", "SKIP", "FILEERROR")
+"""Messages about one file: each has a File."""
+
 MAX_PAYLOAD_BYTES = 1 << 30
 """A WRITE that announces more may be a forgery that wants to hide what follows: none is sent, and no data skipped."""
 

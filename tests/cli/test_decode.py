@@ -327,9 +327,7 @@ def test_fasp_leaves_out_a_write_with_too_many_data(monkeypatch: pytest.MonkeyPa
     result = invoke("decode", "--format", "fasp", stdin=STOP_A + kept + dropped + STOP_A)
     assert (result.status, result.out) == (0, STOP_A + kept + STOP_A)
     # 4 lines of the STOP, 6 of the head of the other WRITE, 3 in its data, 2 behind them
-    assert result.errors == [
-        "<stdin>:16: a WRITE with more than 22 bytes of data; dropped: Type: WRITE"
-    ]
+    assert result.errors == ["<stdin>:16: a WRITE with more than 22 bytes of data; dropped: Type: WRITE"]
     strict = invoke("decode", "--format", "fasp", "--strict", stdin=STOP_A + kept + dropped + STOP_A)
     assert (strict.status, strict.out) == (4, STOP_A + kept)
 
