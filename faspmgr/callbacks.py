@@ -16,6 +16,8 @@ def check_callbacks(**callbacks: object) -> None:
         TypeError: one of them is a coroutine function, or an object whose ``__call__`` is one.
     """
     for name, callback in callbacks.items():
+        if callback is not None and not callable(callback):
+            raise TypeError(f"invalid {name}: {callback!r}: use a function, or None")
         called = callback if isinstance(callback, type) else getattr(callback, "__call__", None)  # noqa: B004
         if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(called):
             raise TypeError(

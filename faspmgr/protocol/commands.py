@@ -57,6 +57,11 @@ def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise ValueError(f"{attribute.name} must be one of {', '.join(POLICIES)}, not {value!r}")
 
 
+def _boolean(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{attribute.name} must be True or False, not {value!r}")
+
+
 @attrs.frozen
 class Command:
     """What is common to all commands.
@@ -206,7 +211,7 @@ class Finish(Command):
 
     type: ClassVar[str] = "DONE"
 
-    now: bool = False
+    now: bool = attrs.field(default=False, validator=_boolean)
 
     def to_frame(self) -> Frame:
         return Frame(self.type, {"Operation": "Shutdown" if self.now else "Linger"})

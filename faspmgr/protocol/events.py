@@ -102,7 +102,7 @@ class Event:
         Returns:
             "type", then what the stream said in the order of the field table, typed, by Python name; then what is in
             ``extra`` by its name in snake case: typed where the field table knows it and the value fits, else as text.
-            Where two names would be the same, the later one gets an underscore. Text that was no UTF-8 holds
+            Where two names would be the same, the later one gets an underscore. Text that is not UTF-8 holds
             surrogates, as surrogateescape makes them.
         """
         cls = self.__class__
@@ -110,10 +110,12 @@ class Event:
         if show is None:
             show = _SHOW[cls] = _make_show(cls)
         shown = show(self, redact)
+        counts: dict[str, int] = {}
         for wire, text in self.extra.items():
-            name = snake_case(wire)
+            name = plain = snake_case(wire)
             while name in shown:
-                name += "_"
+                counts[plain] = counts.get(plain, 0) + 1
+                name = plain + "_" * counts[plain]
             shown[name] = _show_extra(wire, text, redact)
         return shown
 

@@ -64,6 +64,8 @@ class Frame:
         places: tuple[int, int] | list[tuple[int, int]] | None = None,
         data: bytes | None = None,
     ) -> None:
+        if places is None:  # not made by a reader
+            _check(type, fields, version, data)
         self.type = type
         self.fields = fields
         self.version = version
@@ -152,3 +154,16 @@ class Frame:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frame, (self.type, self.fields, self.version, None, self.data)
+
+
+def _check(type: object, fields: object, version: object, data: object) -> None:
+    if not isinstance(type, str):
+        raise TypeError(f"invalid type: {type!r}: use text")
+    try:
+        "".join(fields), "".join(fields.values())  # type: ignore[attr-defined, call-overload]
+    except (TypeError, AttributeError):
+        raise TypeError(f"invalid fields: {fields!r}: use a dict of texts") from None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise TypeError(f"invalid version: {version!r}: use a whole number")
+    if data is not None and not isinstance(data, bytes):
+        raise TypeError(f"invalid data: {data!r}: use bytes, or None")

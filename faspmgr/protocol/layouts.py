@@ -266,23 +266,23 @@ def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
 # The compiled twin
 
 
-def compiled(layout: Layout[Any]) -> tuple[Any, ...]:
-    """Give a layout as the compiled twin wants it: the arguments of ``_speedups.Unread._learn``."""
+def accelerated(layout: Layout[Any]) -> tuple[Any, ...]:
+    """Return a layout as the arguments of ``_speedups.Unread._learn``."""
 
     def slot(attribute: str | None) -> Any:
         return None if attribute is None else getattr(layout.cls, attribute)
 
     names = [value.name for value in layout.values]
-    behind = [f"\n{name}: ".encode() for name in names[1:]] + [b"\n\n"]
+    after = [f"\n{name}: ".encode() for name in names[1:]] + [b"\n\n"]
     fields = tuple(
         (
             value.kind,
             value.name,
             slot(value.attribute),
             tuple((word.encode(), of_word) for word, of_word in value.words.items()) or value.convert,
-            bytes_behind,
+            bytes_after,
         )
-        for value, bytes_behind in zip(layout.values, behind)
+        for value, bytes_after in zip(layout.values, after)
     )
     head = f"{layout.start}\n{names[0]}: ".encode("utf-8", "surrogateescape")
     constants = tuple((slot(name), value) for name, value in layout.constants.items())

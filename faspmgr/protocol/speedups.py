@@ -8,9 +8,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-UNREAD = ("_buffer", "_offset", "_line", "_end_searched", "_max", "_ready", "_passed")
-"""The attributes of Unread."""
-
 try:
     if os.environ.get("FASPMGR_PURE"):
         raise ImportError("turned off")

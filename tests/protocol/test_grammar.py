@@ -218,8 +218,8 @@ def test_oversized_message_without_header() -> None:
         "no-header 0 1 Type: NOP",
         "no-header 11 3 Type: STATS",
         "oversized 11 3 Type: STATS",
-        "no-header 141 8 Type: QUERY",
-        "oversized 154 10 FASPMGR",
+        "no-header 140 8 Type: QUERY",
+        "oversized 153 10 FASPMGR",
     ]
     assert read(Tokenizer(max_frame_bytes=60), single_bytes(data)) == outcome
     assert read(Tokenizer(max_frame_bytes=60), [data]) == outcome
