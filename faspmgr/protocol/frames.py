@@ -156,11 +156,11 @@ class Frame:
         return Frame, (self.type, self.fields, self.version, None, self.data)
 
 
-def _check(type: object, fields: object, version: object, data: object) -> None:
+def _check(type: Any, fields: Any, version: Any, data: Any) -> None:
     if not isinstance(type, str):
         raise TypeError(f"invalid type: {type!r}: use text")
     try:
-        "".join(fields), "".join(fields.values())  # type: ignore[attr-defined, call-overload]
+        "".join([*fields, *fields.values()])
     except (TypeError, AttributeError):
         raise TypeError(f"invalid fields: {fields!r}: use a dict of texts") from None
     if not isinstance(version, int) or isinstance(version, bool):
