@@ -1,5 +1,4 @@
-"""Callbacks: plain functions that are called where something happens, and whose result nobody waits for.
-A leaf: imports no room."""
+"""Checks of arguments that many classes share: callbacks and limits. A leaf: imports no room."""
 
 from __future__ import annotations
 
@@ -7,13 +6,13 @@ import inspect
 
 
 def check_callbacks(**callbacks: object) -> None:
-    """Refuse coroutine functions: called as a callback, they would never run.
+    """Refuse callbacks that cannot be called, and coroutine functions, which would never run.
 
     Args:
-        callbacks: what was given, by the name of its parameter; None is no callback.
+        callbacks: each by the name of its parameter; None for no callback.
 
     Raises:
-        TypeError: one of them is a coroutine function, or an object whose ``__call__`` is one.
+        TypeError: a callback is not callable, or a coroutine function, or an object whose ``__call__`` is one.
     """
     for name, callback in callbacks.items():
         if callback is not None and not callable(callback):
@@ -24,3 +23,11 @@ def check_callbacks(**callbacks: object) -> None:
                 f"{name} is a coroutine function, and nothing would await it: give a plain function, and start a task"
                 " in it for what has to wait"
             )
+
+
+def check_limit(name: str, value: object, least: int) -> None:
+    """Refuse a limit that is not a whole number (TypeError), or less than `least` (ValueError)."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"invalid {name}: {value!r}: use a whole number")
+    if value < least:
+        raise ValueError(f"invalid {name}: {value}: use at least {least}")

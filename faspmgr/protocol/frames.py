@@ -1,8 +1,4 @@
-"""A message as the wire writes it: a type and named texts.
-
-What may stand here: the message as text. What its texts mean is said by fields.py and events.py, how it is found in a
-stream by grammar.py and tokenizer.py.
-"""
+"""A message as text, as the wire has it: a type and named texts. Their meaning is in fields.py and events.py."""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ MAX_PAYLOAD_BYTES = 1 << 30
 """A WRITE that announces more may be a forgery that wants to hide what follows: none is sent, and no data skipped."""
 
 DATA_END = b"\n\n"
-"""What stands behind the data of a WRITE."""
+"""The bytes after the data of a WRITE."""
 
 NAME = re.compile(r"[!-9;-~]{1,100}")
 """A field name: visible ASCII without a colon. Longer or other text before a colon is noise, not a field."""
@@ -47,7 +43,7 @@ class Frame:
         type: as given.
         fields: as given; texts are decoded from UTF-8 with surrogateescape, paths still escaped.
         version: as given.
-        data: bytes of a WRITE; None for any other message, and where a reader was not told to keep them.
+        data: data of a WRITE; None for any other message, and if the reader does not keep data.
 
     Example:
         >>> Frame("CANCEL", {}).encode()
@@ -70,21 +66,20 @@ class Frame:
         self.fields = fields
         self.version = version
         self.data = data
-        # The tokenizer's: byte and line of the header, where the fields follow line by line; or a list of those of the
-        # header and of each field; None for a frame that comes from no stream.
+        # Byte and line of the header, if the fields follow line by line; or a list of those of the header and of each
+        # field; None if the frame is not from a stream.
         self._places = places
 
     @property
     def announced_bytes(self) -> int | None:
-        """How many bytes of data a WRITE says that follow it; None for any other message, and for no number that can be
-        believed."""
+        """Length of the WRITE payload in bytes; None for any other message, and for an invalid number."""
         size = self.fields.get("Size", "")
         if self.version != STREAM_VERSION or self.type != "WRITE" or not (size.isascii() and size.isdigit()):
             return None
         return int(size) if len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES else None
 
     def place_of(self, index: int) -> tuple[int, int]:
-        """Where a field stands in the stream.
+        """Return the place of a field in the stream.
 
         Args:
             index: of the field among the fields, from 0.
@@ -102,10 +97,10 @@ class Frame:
         return offset + len("\n".join([*before, ""]).encode("utf-8", "surrogateescape")), line + len(before)
 
     def encode(self) -> bytes:
-        """Encode the message for the wire: header, Type, fields, empty line; and data and two LFs, where it has data.
+        """Encode the message for the wire: header, Type, fields, empty line; then data and two LFs, if it has data.
 
         Every message that was read can be written, and is the same when it is read again. Without its data, a WRITE is
-        only the start of one: what is written behind it is read as its data.
+        only the start of one: what is written after it is read as its data.
 
         Raises:
             ValueError: for a name, a type or a value that would end its line early and so forge a field, for text that
@@ -122,7 +117,7 @@ class Frame:
         message = "\n".join([*lines, "", ""])
         if message.count("\n") != len(lines) + 1:
             raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
-        # A CR ends no line, but readers count one in front of a LF as part of the line end: that one is written twice.
+        # A CR is not a line end, but readers count one before a LF as part of it: that one is written twice.
         head = message.replace("\r\n", "\r\r\n").encode("utf-8", "surrogateescape")
         if self.data is None:
             return head
@@ -131,7 +126,7 @@ class Frame:
         return b"".join((head, self.data, DATA_END))
 
     def redacted(self) -> Frame:
-        """Give the same message with the secrets in its fields replaced by ``***``; data stay as they are."""
+        """Return the same message with the secrets in its fields replaced by ``***``; data stay as they are."""
         shown = {name: redact_text(name, text) for name, text in self.fields.items()}
         return Frame(self.type, shown, self.version, data=self.data)
 

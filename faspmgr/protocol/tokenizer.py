@@ -14,8 +14,8 @@ Plan
     has a message open, and if there is no LF LF but a CR, which may be part of an end, or more bytes than a message may
     have. The data of a WRITE are skipped as they come, or, if they are kept, collected beside the buffer.
 
-    ``StreamReader._match_messages`` is the fast path, and _speedups.c accelerates it. Without it the results are the
-    same. It stops before the first message that is not clean.
+    The fast path is _speedups.c, or its fallback in speedups.py. Without it the results are the same. It stops before
+    the first message that is not clean.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from faspmgr.callbacks import check_callbacks
+from faspmgr.callbacks import check_callbacks, check_limit
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import DATA_END, Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar
-from faspmgr.protocol.layouts import HEADER, Layout, Layouts, Matcher, accelerated, frame_layout
+from faspmgr.protocol.layouts import Layout, Layouts, Matcher, accelerated, frame_layout
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.speedups import COMPILED, Unread, count_lines
 
@@ -64,9 +64,9 @@ class StreamReader(Unread, Generic[T]):
         super().__init__()
         if not isinstance(strict, bool):
             raise TypeError(f"invalid strict: {strict!r}: use True or False")
-        _check_limit("max_frame_bytes", max_frame_bytes, 1)
+        check_limit("max_frame_bytes", max_frame_bytes, 1)
         check_callbacks(on_problem=on_problem)
-        _check_limit("max_data_bytes", max_data_bytes, 0)
+        check_limit("max_data_bytes", max_data_bytes, 0)
         self._strict = strict
         self._max = min(max_frame_bytes, sys.maxsize)
         self._on_problem = on_problem
@@ -168,10 +168,7 @@ class StreamReader(Unread, Generic[T]):
             number: its line number there.
 
         Returns:
-            Results that are complete now.
-
-        Raises:
-            Exception: as feed().
+            Results that are complete now. Raises what feed() raises.
         """
         self._check_open()
         self._offset, self._line = offset, number
@@ -185,18 +182,7 @@ class StreamReader(Unread, Generic[T]):
         return self._deliver(read)
 
     def skip_line(self, offset: int, number: int) -> list[T]:
-        """Skip a line of another file that is too long to be held; the message that it is in is dropped as oversized.
-
-        Args:
-            offset: byte of that file where it starts.
-            number: its line number there.
-
-        Returns:
-            Results of an earlier call that raised; usually none.
-
-        Raises:
-            Exception: as feed().
-        """
+        """Skip a line, as of feed_line(), that is too long to be held; the message that it is in is dropped."""
         self._check_open()
         return self._deliver(lambda: self._grammar.skip_line(offset, number))
 
@@ -204,12 +190,8 @@ class StreamReader(Unread, Generic[T]):
         """Read to the end of the stream. Closing twice is harmless.
 
         Returns:
-            Results that are complete. An unfinished message is a problem, and never a result.
-
-        Raises:
-            ProtocolError: in strict mode.
-            RuntimeError: called from on_problem.
-            Exception: raised by on_problem; the next call of close() returns the results.
+            Results that are complete. An unfinished message is a problem, and never a result. Raises what feed()
+            raises; after an exception of on_problem the next close() returns the results.
         """
         if self._closed and not self._reading:
             return self._deliver(lambda: None)
@@ -414,7 +396,7 @@ class StreamReader(Unread, Generic[T]):
             first_end: index after the first LF LF.
         """
         if not COMPILED:
-            self._read_window(first_end)
+            self._read_window(first_end)  # type: ignore[attr-defined]  # the fallback has it
             return
         results = self._results
         made = len(results)
@@ -436,82 +418,6 @@ class StreamReader(Unread, Generic[T]):
         """Read all lines up to buffer[end], or up to the data of a WRITE."""
         while self._start < end and not self._grammar.payload:
             self._read_line_at(self._buffer.find(b"\n", self._start))
-
-    def _read_window(self, first_end: int) -> None:
-        """As _read_messages, without the accelerator."""
-        buffer, start = self._buffer, self._start
-        stop = max(first_end, buffer.rfind(b"\n\n", start, start + self._window) + 2)
-        text = buffer[start:stop].decode("utf-8", "surrogateescape")
-        one_to_one = len(text) == stop - start  # characters and bytes; the rule, as most streams are ASCII
-        at = 0
-        # No layout is used for a message that reaches beyond the next CR.
-        cr = text.find("\r") if self._last_cr >= self._offset + start else -1
-        while True:
-            at = self._match_messages(text, at, len(text) if cr < 0 else cr, one_to_one)
-            start = self._start
-            if start >= stop:
-                return
-            if text.startswith(("\n", "\r\n"), at):
-                # An extra empty line, and all that follow it; the message after them can match again.
-                self._read_line_at(buffer.find(b"\n", start))
-                at += self._start - start
-            else:
-                # Anything else goes by lines up to the next LF LF, after which no message is open.
-                end, at = buffer.find(b"\n\n", start, stop) + 2, text.find("\n\n", at) + 2
-                self._read_lines(end)
-                if self._grammar.payload:
-                    return
-                at += self._start - end  # empty lines after it were read with it
-            if 0 <= cr < at:
-                cr = text.find("\r", at)
-
-    def _match_messages(self, text: str, at: int, limit: int, one_to_one: bool) -> int:
-        """Read as many messages of cached layouts as follow one another in text[at:limit]. Hot loop.
-
-        Args:
-            text: decoded part of the buffer; text[at] is buffer[start].
-            at: index in the text.
-            limit: index in the text that no message may reach beyond.
-            one_to_one: whether each character of the text is one byte.
-
-        Returns:
-            Index in the text where it stopped.
-        """
-        matchers_of, results = self._matchers, self._results
-        begin = offset = self._offset + self._start
-        line, header, longest = self._line, len(HEADER), self._max
-        try:
-            while matchers := matchers_of.get(text[at : text.find("\n", at + header)]):
-                for matcher in matchers:
-                    match = matcher.pattern.match(text, at)
-                    if match:
-                        break
-                else:
-                    break
-                end = match.end()
-                size = end - at if one_to_one else len(text[at:end].encode("utf-8", "surrogateescape"))
-                if end > limit or size - 1 > longest:  # the empty line does not count
-                    break
-                result = matcher.make(match.groups(), offset, line)
-                if result is None:
-                    break
-                results.append(result)
-                offset += size
-                line += matcher.line_count
-                at = end
-        finally:
-            if offset > begin:
-                self._line = line
-                self._start += offset - begin
-                self._grammar.pass_clean()
-        return at
-
-
-def _check_limit(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"invalid {name}: {value!r}: use a whole number of bytes")
-    if value < least:
-        raise ValueError(f"invalid {name}: {value}: use at least {least}")
 
 
 class Tokenizer(StreamReader[Frame]):

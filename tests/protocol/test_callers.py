@@ -191,7 +191,7 @@ event_reader: Any = EventReader
         (lambda: ours.Frame("NOP", {5: "x"}), TypeError, "invalid fields: .*: use a dict of texts"),
         (lambda: ours.Frame("NOP", {}, "2"), TypeError, "invalid version: '2': use a whole number"),
         (lambda: ours.Frame("NOP", {}, data="x"), TypeError, "invalid data: 'x': use bytes, or None"),
-        (lambda: ours.commands.Finish(now="yes"), ValueError, "now must be True or False, not 'yes'"),
+        (lambda: ours.commands.Finish(now="yes"), TypeError, "'now' must be <class 'bool'> .got 'yes'"),
     ],
 )  # fmt: skip
 def test_invalid_argument(make: Callable[[], Any], error: type[Exception], message: str) -> None:
