@@ -56,6 +56,8 @@ from faspmgr.protocol.problems import Problem, excerpt
 
 MAX_FIELDS = 1000
 """A message with more is oversized. Real ones have a hundred at most; short fields take far more than their bytes."""
+MAX_GLUED = 8
+"""Headers at the ends of lines of one message, the latest, that may be headers: it bounds the time of hostile ones."""
 MAX_HEADER_BYTES = 35
 """The longest line with a header between messages: ``FASPMGR``, a space, nine digits; the same again; CR."""
 
@@ -119,11 +121,7 @@ class Message:
         if name == "Type":
             return next((glued for glued in self.glued if glued.typed), None)
         at = self.index.get(name, len(self.fields))
-        return (
-            next((glued for glued in self.glued if glued.field_count > at), None)
-            if self.glued[-1].field_count > at
-            else None
-        )
+        return next((glued for glued in self.glued if glued.field_count > at), None)
 
     def header_at_end(self) -> GluedHeader | None:
         """Return the glued header that is a header now that the message has ended."""
@@ -299,10 +297,7 @@ class Grammar:
             offset + header.start(), number, int(header[1]), header[0],
             count, message.type is not None, message.size, name == "File",
         )  # fmt: skip
-        # Without a field between two of them the later one is enough: this bounds their number.
-        if message.glued and (message.glued[-1].field_count, message.glued[-1].typed) == (count, glued.typed):
-            message.glued.pop()
-        message.glued.append(glued)
+        message.glued = [*message.glued[1 - MAX_GLUED :], glued]
 
     def _begin_again(self, message: Message, glued: GluedHeader) -> Message | None:
         """Drop what came before a glued header, and begin a message with what came after it; None if it is too long."""
