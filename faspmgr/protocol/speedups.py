@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from faspmgr.protocol.layouts import HEADER
+HEADER_CHARS = len("FASPMGR 2\n")
 
 try:
     if os.environ.get("FASPMGR_PURE"):
@@ -90,7 +90,7 @@ except ImportError:
             """
             matchers_of, results = self._matchers, self._results
             begin = offset = self._offset + self._start
-            line, header, longest = self._line, len(HEADER), self._max
+            line, header, longest = self._line, HEADER_CHARS, self._max
             try:
                 while matchers := matchers_of.get(text[at : text.find("\n", at + header)]):
                     for matcher in matchers:
