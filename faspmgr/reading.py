@@ -1,33 +1,35 @@
-"""The events of whatever was recorded, recognised by its content: a capture of the stream, or ascp's own log.
+"""The events of a recording, recognised by its content: a capture of the stream, or ascp's own log.
 
-A line of code may stand here if it chooses who reads a source, or hands on what that one made of it.
-
-How a source is recognised: the first line that only one of the two can have decides. A capture begins at once, with a
-message; what comes in front of one is kept until then, up to MAX_UNDECIDED_BYTES. A file of a syslog may have lines of
-other programs up to there. What is neither is read as a capture, so that its reader says what is wrong with it.
+The first line that only one of the two can have decides. A capture begins at once, with a message, with or without a
+header; what comes before one is kept until then, up to MAX_UNDECIDED_BYTES. A file of a syslog may have lines of other
+programs up to there. A source that is neither is read as a capture, whose reader reports what is wrong with it.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
-from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.feed import pump
 from faspmgr.captures.sources import Reader, Source, chunks
-from faspmgr.captures.unwrap import Unwrap
-from faspmgr.errors import CaptureError
+from faspmgr.captures.unwrap import Unwrap, Unwrapper
+from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
 
 MAX_UNDECIDED_BYTES = 1 << 16
-"""Bytes: what is kept of a source of which it is not known what it is."""
+"""Bytes that are kept of a source until it is recognised."""
 
 HEADER = b"FASPMGR"
-"""How every message of a capture begins."""
+"""Start of every message of a capture that has headers."""
+
+_CAPTURE_LINE = re.compile(r"FASPMGR|Type: ?[A-Z]+$|.{0,500}FASPMGR [0-9]{1,9}$")
+"""A line that no log has: a header, also at the end of a line that was cut, or the Type of a message without one."""
 
 Kind = Literal["capture", "log"]
 
@@ -37,8 +39,8 @@ class EventReader:
 
     Args:
         strict: stop at the first problem of a capture, as Parser does. A log has no problems.
-        on_problem: called for each problem of a capture.
-        max_data_bytes: as of Parser, for a capture.
+        on_problem: called with each problem of a capture, as Parser does.
+        max_data_bytes: as for Parser, for a capture.
 
     Example:
         >>> reader = EventReader()
@@ -54,97 +56,106 @@ class EventReader:
         on_problem: Callable[[Problem], None] | None = None,
         max_data_bytes: int = 0,
     ) -> None:
-        check_callbacks(on_problem=on_problem)
         self.kind: Kind | None = None
-        """What it is; None while that is not known."""
+        """Recognised kind of the source; None before."""
 
-        self._strict = strict
-        self._on_problem = on_problem
-        self._max_data_bytes = max_data_bytes
-        # What came before it was known.
-        self._start = bytearray()
-        # How much of that was looked at, and whether all lines there are those of a syslog.
-        self._seen = 0
-        self._prefixed = True
-        # Who reads it; None before.
+        # Reads a capture.
+        self._parser = Parser(strict=strict, on_problem=on_problem, max_data_bytes=max_data_bytes)
+        # Reads the source; None until its kind is known.
         self._reader: Reader[Event] | None = None
+        # The bytes before that, how many of them were checked, and whether all their lines are those of a syslog.
+        self._start = bytearray()
+        self._checked = 0
+        self._prefixed = True
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.
 
         Args:
-            data: cut anywhere; none where nothing comes for a while, so that what waits for more of a log is given.
+            data: cut anywhere; empty while nothing new comes, so that pending events of a log are returned.
 
         Returns:
-            The events that are complete now.
+            Events that are complete now.
 
         Raises:
             ProtocolError: in strict mode, at the first problem.
+            Exception: as Parser.feed().
         """
         if self._reader is not None:
             return self._reader.feed(data)
         self._start += data
         kind = self._recognise(ended=False)
-        return [] if kind is None else self._begin(kind)
+        return self._begin(kind).feed(self._taken()) if kind else []
 
     def close(self) -> list[Event]:
-        """No more comes.
+        """Read to the end of the source.
 
         Returns:
-            The events that this completes.
+            Events that this completes.
 
         Raises:
             ProtocolError: in strict mode, at the first problem.
+            Exception: as Parser.close().
         """
-        if self._reader is not None:
-            return self._reader.close()
-        results = self._begin(self._recognise(ended=True) or "capture")
-        assert self._reader
-        return results + self._reader.close()
+        results: list[Event] = []
+        if self._reader is None:
+            results = self._begin(self._recognise(ended=True) or "capture").feed(self._taken())
+        assert self._reader is not None
+        try:
+            return results + self._reader.close()
+        except ProtocolError as error:
+            error.results[:0] = results
+            raise
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle {type(self).__name__}: it is in the middle of a stream")
 
     def _recognise(self, ended: bool) -> Kind | None:
-        """Tell what it is by the lines that were not looked at before; None while that cannot be known."""
+        """Recognise the source by the lines that were not checked before; None while it cannot be known."""
         start = self._start
         if start.startswith(HEADER):
             return "capture"
         ended = ended or len(start) >= MAX_UNDECIDED_BYTES
         end = len(start) if ended else start.rfind(b"\n") + 1
-        if end > self._seen:
+        if end > self._checked:
             from faspmgr.logs.recognition import has_prefix, is_of_ascp  # most sources begin with a header
 
-            for line in start[self._seen : end].decode("utf-8", "replace").splitlines():
-                if line.startswith(HEADER.decode()):
+            for line in start[self._checked : end].decode("utf-8", "replace").splitlines():
+                if _CAPTURE_LINE.match(line):
                     return "capture"
                 if is_of_ascp(line):
                     return "log"
                 self._prefixed = self._prefixed and has_prefix(line)
-            self._seen = end
+            self._checked = end
         if not ended:
             return None
-        return "log" if self._seen and self._prefixed else "capture"
+        return "log" if self._checked and self._prefixed else "capture"
 
-    def _begin(self, kind: Kind) -> list[Event]:
+    def _begin(self, kind: Kind) -> Reader[Event]:
         self.kind = kind
         if kind == "capture":
-            self._reader = Parser(strict=self._strict, on_problem=self._on_problem, max_data_bytes=self._max_data_bytes)
+            self._reader = self._parser
         else:
-            from faspmgr.logs.conversion import LogParser  # most sources are none
+            from faspmgr.logs.conversion import LogParser  # most sources are captures
 
             self._reader = LogParser()
-        self.feed = self._reader.feed  # type: ignore[method-assign]  # one call less for each piece
+        return self._reader
+
+    def _taken(self) -> bytes:
+        """Return the bytes before the source was recognised, and forget them."""
         start = bytes(self._start)
         self._start.clear()
-        return self._reader.feed(start)
+        return start
 
 
 def recognise(path: str) -> Kind | None:
-    """Tell what a file is by its content.
+    """Return what a file is by its content.
 
     Args:
-        path: of a file, plain or gzip.
+        path: path of a file, plain or gzip.
 
     Returns:
-        None for one that cannot be read, or that is no regular file: what is read of a pipe is gone.
+        ``"capture"`` or ``"log"``; None if it cannot be read, or is not a regular file: a pipe cannot be read twice.
     """
     reader = EventReader()
     try:
@@ -163,8 +174,8 @@ def recognise(path: str) -> Kind | None:
 def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iterator[Event]:
     """Read the events of a recorded or live stream or of ascp's own log, as they come.
 
-    Problems are skipped without a word: to learn of them, use ``faspmgr.captures.pump`` with a Parser of your own. What
-    the events of a log are, ``faspmgr.logs.events`` says.
+    Problems are skipped silently: to see them, use ``faspmgr.captures.pump`` with a Parser of your own. For the events
+    of a log, see ``faspmgr.logs.events``. The arguments are checked at once; the source is opened at the first event.
 
     Args:
         source: a path, ``-`` for standard input, or a binary file; plain or gzip.
@@ -172,20 +183,31 @@ def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iter
         unwrap: None, or how to find messages inside of another log: ``"auto"``, ``"bullets"``, ``"brackets"``, or a
             regular expression; see ``faspmgr.captures.unwrap``.
 
-    Yields:
-        The events, each as soon as its message, or the record of a log, is complete.
+    Returns:
+        An iterator over the events, each as soon as its message, or the record of a log, is complete.
 
     Raises:
         OSError: the source cannot be opened or read.
-        CaptureError: the source is damaged. The events before the damage have been yielded.
+        CaptureError: the source is damaged. The events before the damage are returned first.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
+        TypeError: an argument of another type, or a text file instead of a binary one.
 
     Example:
         >>> import io
         >>> [event.type for event in read(io.BytesIO(b"FASPMGR 2\\nType: DONE\\n\\n"))]
         ['DONE']
     """
-    reader: Reader[Event] = EventReader() if unwrap in (None, False) else Parser()
+    is_path = isinstance(source, str) or (isinstance(source, os.PathLike) and isinstance(os.fspath(source), str))
+    if not is_path and (isinstance(source, io.TextIOBase) or not hasattr(source, "read")):
+        raise TypeError(f"invalid source: {source!r}: use a path, '-' or a file in binary mode")
+    if not isinstance(follow, bool):
+        raise TypeError(f"invalid follow: {follow!r}: use True or False")
+    parser = Parser()
+    if unwrap not in (None, False):
+        Unwrapper(parser, unwrap)  # checks it
+    return _events(source, EventReader() if unwrap in (None, False) else parser, follow, unwrap)
+
+
+def _events(source: Source, reader: Reader[Event], follow: bool, unwrap: Unwrap) -> Iterator[Event]:
     for events in pump(source, reader, follow=follow, unwrap=unwrap):
         yield from events

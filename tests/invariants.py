@@ -94,8 +94,8 @@ def check(data: bytes, cuts: Iterable[int], max_frame_bytes: int = 1 << 20, max_
 
     # The buffer and the fast path make no difference, and neither does where the stream was cut and what was learnt.
     assert read_by_line(data, **limits) == whole
-    for sightings in (1, layouts.SIGHTINGS, NEVER):
-        with mock.patch.object(layouts, "SIGHTINGS", sightings):
+    for sightings in (1, layouts.LEARN_AFTER, NEVER):
+        with mock.patch.object(layouts, "LEARN_AFTER", sightings):
             assert read(Tokenizer(**limits), parts) == whole
             assert read(Parser(**limits), parts) == typed
     assert read(Parser(**limits), single_bytes(data)) == typed

@@ -126,6 +126,42 @@ def test_a_capture_is_recognised_at_once() -> None:
     assert reader.kind == "capture"
 
 
+BARE = b"Type: STATS\nSize: 1\n\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"\n\r\n",
+        b"noise\n",
+        b"ize: 5\nLoss: 0\n\n",  # joined in the middle of a message
+        b"PMGR 2\n",
+        b"Written: 12FASPMGR 2\nLoss: 1\n",
+        SYSLOG + OTHER,
+    ],
+)
+def test_a_capture_without_headers_message_by_message(start: bytes) -> None:
+    reader = EventReader()
+    assert reader.feed(start) == []
+    for _ in range(3):
+        assert [reader.feed(BARE[at : at + 1]) for at in range(len(BARE) - 1)] == [[]] * (len(BARE) - 1)
+        assert sizes(reader.feed(BARE[-1:])) == [1]
+    assert reader.kind == "capture"
+
+
+def test_a_log_with_a_line_that_begins_like_a_type() -> None:
+    assert kind_of(b"Type: of transfer\n" + START, 1000) == "log"
+
+
+def test_results_of_what_is_fed_before_the_close_that_raises() -> None:
+    reader = EventReader(strict=True)
+    reader.feed(b"Type")
+    with pytest.raises(ProtocolError) as caught:
+        reader.close()
+    assert (caught.value.problem.kind, caught.value.results) == ("noise", [])
+
+
 def test_the_events_of_a_log(tmp_path: Path) -> None:
     expected = list(logs.events(logs.read(LOG)))
     assert list(read(LOG)) == expected

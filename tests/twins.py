@@ -94,7 +94,7 @@ def learn_after(sightings: int) -> Iterator[None]:
     """Have both learn a layout with this many messages of it."""
     with ExitStack() as stack:
         for twin in (FAST, PURE):
-            stack.enter_context(mock.patch.object(twin.layouts, "SIGHTINGS", sightings))
+            stack.enter_context(mock.patch.object(twin.layouts, "LEARN_AFTER", sightings))
         yield
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from faspmgr.errors import ProtocolError
@@ -82,6 +83,12 @@ class Unwrapper(Generic[T]):
         # Bytes of it that were dropped, because it is too long; 0 for any other line.
         self._dropped = 0
 
+        # Bytes that were fed and not read, because the reader raised, and results from before it did.
+        self._rest = b""
+        self._results: list[T] = []
+        # A call is in progress: on_problem of the reader must not make another one.
+        self._reading = False
+
         # Whether the reader has got lines of a message without its end.
         self._open = False
         # Whether the log shows the empty lines that end messages.
@@ -98,24 +105,10 @@ class Unwrapper(Generic[T]):
 
         Raises:
             ProtocolError: the first problem, if the reader is strict.
+            RuntimeError: called from on_problem of the reader.
+            Exception: raised by on_problem of the reader; the next call continues after that line.
         """
-        results: list[T] = []
-        start = 0
-        try:
-            while (end := data.find(b"\n", start)) >= 0:
-                results += self._add(data[start:end])
-                if not self._dropped:
-                    results += self._receive(bytes(self._line))
-                self._offset += self._dropped + len(self._line) + 1
-                self._number += 1
-                self._line.clear()
-                self._dropped = 0
-                start = end + 1
-            results += self._add(data[start:])
-        except ProtocolError as error:
-            error.results = results + error.results
-            raise
-        return results
+        return self._deliver(lambda: self._read(data))
 
     def close(self) -> list[T]:
         """End the log, and close the reader.
@@ -125,14 +118,55 @@ class Unwrapper(Generic[T]):
 
         Raises:
             ProtocolError: the first problem, if the reader is strict.
+            Exception: as feed(); the next call of close() continues.
         """
-        results: list[T] = []
-        if not self._line:
-            if self._kind == "bullets" or not self._ends_seen:
-                results = self._end_message()
-        elif not self._open:  # a message may begin in the unfinished line; that of an open one says nothing
-            results = self._receive(bytes(self._line))
-        return results + self._reader.close()
+        return self._deliver(self._read_end)
+
+    def _deliver(self, step: Callable[[], None]) -> list[T]:
+        """Run one step of reading, and return all results."""
+        if self._reading:
+            raise RuntimeError("on_problem must not call the reader that reports the problem")
+        self._reading = True
+        try:
+            step()
+        except ProtocolError as error:
+            error.results[:0], self._results = self._results, []
+            raise
+        finally:
+            self._reading = False
+        results, self._results = self._results, []
+        return results
+
+    def _read(self, data: bytes) -> None:
+        data, self._rest = self._rest + data, b""
+        start = 0
+        try:
+            while (end := data.find(b"\n", start)) >= 0:
+                piece, start = data[start:end], end + 1
+                try:
+                    self._results += self._add(piece)
+                    if not self._dropped:
+                        self._results += self._receive(bytes(self._line))
+                finally:
+                    self._offset += self._dropped + len(self._line) + 1
+                    self._number += 1
+                    self._line.clear()
+                    self._dropped = 0
+            piece, start = data[start:], len(data)
+            self._results += self._add(piece)
+        finally:
+            self._rest = data[start:]
+
+    def _read_end(self) -> None:
+        if self._rest:
+            self._read(b"")
+        line = bytes(self._line)
+        self._line.clear()
+        if line and not self._open:  # a message may begin in the unfinished line; that of an open one says nothing
+            self._results += self._receive(line)
+        elif not line and (self._kind == "bullets" or not self._ends_seen):
+            self._results += self._end_message()
+        self._results += self._reader.close()
 
     def _add(self, piece: bytes) -> list[T]:
         """Add a piece to the present line, unless the line is too long."""

@@ -1,8 +1,7 @@
-"""Commands to ascp: what a manager may send on the connection that ascp opened.
+"""Commands to ascp: messages that a manager sends on the connection that ascp opened.
 
-What may stand here: a class for each command, which cannot be made with values that would not reach ascp as they are
-meant, and the tables COMMANDS and STREAM_COMMANDS, where command line, control socket and ``faspmgr describe`` find
-them by name.
+A class for each command, which refuses values that would not reach ascp as they are meant. Command line, control socket
+and ``faspmgr describe`` find them by name in the tables COMMANDS and STREAM_COMMANDS.
 
 >>> SetRate(target_kbps=50_000, policy="fair").encode()
 b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
@@ -64,7 +63,7 @@ def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 @attrs.frozen
 class Command:
-    """What is common to all commands.
+    """Base class of all commands.
 
     Attributes:
         type: message type, as on the wire.
@@ -73,7 +72,7 @@ class Command:
     type: ClassVar[str] = ""
 
     def to_frame(self) -> Frame:
-        """Make the command's Frame."""
+        """Return the command as a Frame."""
         raise NotImplementedError
 
     def encode(self) -> bytes:
@@ -86,13 +85,13 @@ class Command:
         return b"".join(self.parts())
 
     def parts(self) -> tuple[Buffer, ...]:
-        """Give what ``encode`` would join: one piece, three of a WRITE. Raises ValueError, as ``encode`` does."""
+        """Return the pieces that ``encode`` joins: one, or three of a WRITE. Raises ValueError, as ``encode`` does."""
         return (_head(self.to_frame()),)
 
 
 def _head(frame: Frame) -> bytes:
     message = frame.encode()
-    if b"\r" in message:  # no line end where faspmgr reads; whether it is one for every ascp is not known
+    if b"\r" in message:  # not a line end for faspmgr; for every ascp is not known
         raise ValueError("a line break in a value cannot be sent: it would forge a field")
     return message
 
@@ -211,7 +210,7 @@ class Finish(Command):
 
     type: ClassVar[str] = "DONE"
 
-    now: bool = False
+    now: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
 
     def to_frame(self) -> Frame:
         return Frame(self.type, {"Operation": "Shutdown" if self.now else "Linger"})
@@ -233,7 +232,7 @@ class Put(Command):
 
     Args:
         destination: path where the file goes to.
-        size: bytes of the file, where they are known.
+        size: size of the file in bytes, if known.
 
     Raises:
         ValueError: for an empty path, and for an invalid size.
@@ -283,7 +282,7 @@ class Write(Command):
         return self._frame(bytes(self.data))
 
     def parts(self) -> tuple[bytes, Buffer, bytes]:
-        """Give header, data and end, for who writes them without joining them.
+        """Return header, data and end, to be written without joining them.
 
         Returns:
             The message up to its empty line, the data, not copied, and two LFs. What has a length has it in bytes.

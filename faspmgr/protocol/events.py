@@ -1,14 +1,8 @@
-"""Typed events: a class for each type of message that ascp sends.
+"""Typed events: a class for each type of message that ascp sends, and how events become frames and dicts.
 
-What may stand here: the classes, and how any frame becomes an event and an event a frame or a dict. Attributes have the
-names of the field table (fields.py), which also has kinds, units and meanings; a test holds the two together. An
-attribute is None where the stream did not say. What a class does not name, and texts that are no value of their field,
-are in ``extra`` by their name on the wire, so that nothing is lost.
-
-The attributes are spelt out for type checkers and editors, which makes the file long.
-
-Here a frame is decoded field by field. A transfer of many small files is a stream of little else than STATS and STOP:
-for messages of a learnt layout the parser has a faster way to the same event (layouts.py).
+Attributes have the names of the field table (fields.py), which also has kinds, units and meanings; a test compares the
+two. An attribute is None if the stream does not have it. Other fields, and invalid values, are in ``extra`` by their
+name on the wire, so that nothing is lost. The attributes are spelt out for type checkers, which makes the file long.
 """
 
 from __future__ import annotations
@@ -28,13 +22,13 @@ Report = Callable[[Frame, int, str, str], None]
 
 @attrs.define(repr=False)
 class Event:
-    """What is common to all events. They are compared by value, and can be changed with ``attrs.evolve``.
+    """Base class of all events. They are compared by value, and can be changed with ``attrs.evolve``.
 
     Attributes:
         type: message type, as on the wire.
         session_id: UUID of the session.
-        user_str: what the application gave with ``-u``.
-        extra: texts by their name on the wire: fields that the class does not name, and values that do not fit.
+        user_str: text that the application gave with ``-u``.
+        extra: texts by their name on the wire: fields that the class does not name, and invalid values.
     """
 
     type: ClassVar[str] = ""
@@ -42,30 +36,30 @@ class Event:
     session_id: str | None = None
     user_str: str | None = None
     extra: dict[str, str] = attrs.field(factory=dict)
-    # What to_frame needs beside the values: the frame that the event was made of, with its order and spelling. Only the
-    # names in the order of the wire where that tells all, see layouts.py; None for an event made by hand.
+    # For to_frame: the frame that the event was made of, or only its names in the order of the wire, if all values are
+    # canonical (layouts.py); None for an event made by hand.
     _origin: Frame | tuple[str, ...] | None = attrs.field(default=None, eq=False)
 
     @classmethod
     def from_frame(cls, frame: Frame) -> Event:
-        """Make the event of a frame. Never fails, and gives the same on each of the classes.
+        """Make the event of a frame. Never fails, and returns the same on each of the classes.
 
         Args:
             frame: any frame.
 
         Returns:
-            An event of the class for the frame's type, OtherEvent where there is none.
+            An event of the class for the frame's type, or OtherEvent.
         """
         return make_event(frame)
 
     def to_frame(self) -> Frame:
-        """Make the message that says what this event says.
+        """Make the message of this event.
 
         Returns:
-            The frame that the event came from, with its order and spelling, as far as it still says the same. An event
-            made by hand has its fields in the order of the field table, then those of ``extra``. The data of a WRITE
-            are those of that frame, as long as the event says that there are as many. Comparing events, and to_dict,
-            leave data out.
+            The frame that the event came from, with its order and spelling, as far as its values are still those of the
+            event. Of an event made by hand, the fields in the order of the field table, then those of ``extra``. The
+            data of a WRITE are those of that frame, if their length is still that of the event. Comparing events, and
+            to_dict, leave data out.
 
         Raises:
             ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
@@ -78,7 +72,7 @@ class Event:
             value = getattr(self, names[wire]) if wire in names else None
             if value is not None:
                 text = spelt.get(wire)
-                texts[wire] = text if text is not None and _says(wire, text, value) else encode(FIELDS[wire], value)
+                texts[wire] = text if text is not None and _matches(wire, text, value) else encode(FIELDS[wire], value)
             elif wire in self.extra:
                 texts[wire] = self.extra[wire]
         for wire, name in names.items():
@@ -94,15 +88,15 @@ class Event:
         return frame
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """Make a dict of the event that is ready for JSON.
+        """Make a dict of the event that is ready for JSON, such as ``{"type": "STOP", "file": "a.txt", "size": 42}``.
 
         Args:
             redact: show secrets, also those inside of tags, as ``***``.
 
         Returns:
-            "type", then what the stream said in the order of the field table, typed, by Python name; then what is in
-            ``extra`` by its name in snake case: typed where the field table knows it and the value fits, else as text.
-            Where two names would be the same, the later one gets an underscore. Text that was no UTF-8 holds
+            "type", then the attributes that are not None in the order of the field table; then ``extra``, by names in
+            snake case: typed if the field table has the field and the value is valid, else as text.
+            Where two names would be the same, the later one gets an underscore. Text that is not UTF-8 holds
             surrogates, as surrogateescape makes them.
         """
         cls = self.__class__
@@ -111,10 +105,12 @@ class Event:
         if show is None:
             show = shows[cls] = _make_show(cls, redact)
         shown = show(self)
+        counts: dict[str, int] = {}
         for wire, text in self.extra.items():
-            name = snake_case(wire)
+            name = plain = snake_case(wire)
             while name in shown:
-                name += "_"
+                counts[plain] = counts.get(plain, 0) + 1
+                name = plain + "_" * counts[plain]
             shown[name] = _show_extra(wire, text, redact)
         return redaction.hide_registered(shown) if redact and redaction.registered else shown
 
@@ -148,7 +144,7 @@ class SessionEvent(Event):
         rate: target rate, or text such as ``50%``.
         min_rate: minimum rate, or text such as ``50%``.
         source: one path for each source argument.
-        rate_cap: fields.CAP_NONE or fields.CAP_UNKNOWN where there is no limit to show.
+        rate_cap: fields.CAP_NONE or fields.CAP_UNKNOWN if there is no limit.
     """
 
     type: ClassVar[str] = "SESSION"
@@ -274,7 +270,7 @@ class NotificationEvent(Event):
 
 @attrs.define(repr=False)
 class FileEvent(Event):
-    """What is common to the events about one file.
+    """Base class of the events about one file.
 
     Attributes:
         file: path of the file.
@@ -368,7 +364,7 @@ class ArgStopEvent(Event):
 
 @attrs.define(repr=False)
 class EndEvent(Event):
-    """What is common to the two ends of a session: totals in bytes, microseconds, milliseconds, and counts."""
+    """Base class of DONE and ERROR: totals in bytes, microseconds, milliseconds, and counts."""
 
     loss: int | None = None
     elapsed_usec: int | None = None
@@ -418,7 +414,7 @@ class ErrorEvent(EndEvent):
 class OtherEvent(Event):
     """Any other type, known to the protocol or not: its fields are in ``extra``, as text."""
 
-    type: str = ""  # type: ignore[misc]  # here alone the type is no constant of the class
+    type: str = ""  # type: ignore[misc]  # the only class without a constant type
 
 
 EVENT_CLASSES: Mapping[str, type[Event]] = {
@@ -461,10 +457,10 @@ def make_event(frame: Frame, report: Report | None = None) -> Event:
 
     Args:
         frame: any frame.
-        report: called for each value that does not fit its field, in the order of the frame.
+        report: called with each invalid value, in the order of the frame.
 
     Returns:
-        An event of the class for the frame's type, OtherEvent where there is none.
+        An event of the class for the frame's type, or OtherEvent.
     """
     cls = EVENT_CLASSES.get(frame.type, OtherEvent)
     names = ATTRIBUTES[cls]
@@ -492,15 +488,15 @@ def make_event(frame: Frame, report: Report | None = None) -> Event:
 # Event to frame, event to dict
 
 
-def _says(wire: str, text: str, value: Any) -> bool:
-    """Is this text of the wire one for this value?"""
+def _matches(wire: str, text: str, value: Any) -> bool:
+    """Return whether ``text`` decodes to ``value``."""
     try:
-        said = _DECODERS[wire](text)
+        decoded = _DECODERS[wire](text)
     except ValueError:
         return False
     if FIELDS[wire].kind == "json":  # in Python 1 == True == 1.0, in JSON they are three values
-        return encode(FIELDS[wire], said) == encode(FIELDS[wire], value)
-    return bool(said == value)
+        return encode(FIELDS[wire], decoded) == encode(FIELDS[wire], value)
+    return bool(decoded == value)
 
 
 # Code of to_dict for the value of a kind: with secrets shown, and with secrets hidden.
@@ -525,7 +521,7 @@ _SHOW_VALUE = [{kind: eval(f"lambda value: {code}", _SCOPE) for kind, code in co
 
 
 def _show_extra(wire: str, text: str, hide: bool) -> Any:
-    """What to_dict shows for a text in extra."""
+    """Return a text of extra as to_dict shows it."""
     if wire in FIELDS:
         try:
             value = _DECODERS[wire](text)

@@ -22,9 +22,7 @@ secret     text                                          str, shown as ``***``
 string     text                                          str
 =========  ============================================  ======================================================
 
-A text that is no value of its kind is kept as it came by whoever decodes it; the decoders here only raise ValueError.
-
-What may stand here: facts about one field, and what can be done with one text by itself. The table makes the file long.
+The decoders raise ValueError for a text that is not a value of its kind. The table makes the file long.
 """
 
 from __future__ import annotations
@@ -42,9 +40,9 @@ MAX_JSON_DEPTH = 64
 """Deeper Tags are refused: a parser or printer that recurses must not be brought down by one value."""
 
 CAP_UNKNOWN = MAX_INTEGER // 1000
-"""RateCap and MinRateCap, Kbps, where no cap is known: 18446744073709551 (seen, 3.9.0)."""
+"""RateCap and MinRateCap, Kbps, if no cap is known: 18446744073709551 (fixtures/ascp-3.9.0/refused.fasp)."""
 CAP_NONE = 2**52 - 1
-"""RateCap and MinRateCap, Kbps, where the peer sets no cap: 4503599627370495 (seen, 3.9.0)."""
+"""RateCap and MinRateCap, Kbps, if the peer sets no cap: 4503599627370495 (fixtures/sessions/resumed-download.fasp)."""
 
 POLICIES: Mapping[str, tuple[str, int | None]] = {
     "fair": ("Adaptive", None),
@@ -57,7 +55,7 @@ POLICIES: Mapping[str, tuple[str, int | None]] = {
 }
 """Words for a transfer policy, those of ascp's command line and the wire's own: value of Adaptive, and of Priority."""
 WIRE_POLICIES = frozenset(word for word, _ in POLICIES.values())
-"""The words for a policy on the wire; ``Unset`` is seen beside them, where there is none."""
+"""The words for a policy on the wire; ``Unset`` is seen besides them (fixtures/ascp-3.9.0/no-remote-host.fasp)."""
 
 TOKENS: Mapping[str, frozenset[str]] = {
     "Direction": frozenset({"Send", "Receive"}),
@@ -262,7 +260,7 @@ def find(name: str) -> Field | None:
         name: on the wire or in Python, in upper or lower case.
 
     Returns:
-        The row of the table, or None where there is none.
+        The row of the table, or None.
     """
     folded = name.casefold()
     return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
@@ -284,7 +282,7 @@ def kind_of(name: str) -> str | None:
 
 
 def snake_case(wire: str) -> str:
-    """Give the Python name of a field: the table's, or for an unknown one its CamelCase parts joined by underscores.
+    """Return the Python name of a field: the table's, or if unknown its CamelCase parts joined by underscores.
 
     Example:
         >>> snake_case("RTTAutocorrect"), snake_case("NewThingID")
@@ -379,7 +377,7 @@ def _decode_whole(text: str) -> int:
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
-    """Has a JSON object or array more levels than limit? Level by level, so that the check itself does not recurse."""
+    """Whether a JSON object or array has more levels than limit. Level by level: the check itself does not recurse."""
     level = [value]
     for _ in range(limit):
         inner = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
@@ -392,11 +390,11 @@ def decode_json(text: str, make_object: Callable[[list[tuple[str, Any]]], Any] |
 
     Args:
         text: as on the wire.
-        make_object: makes an object of its keys and values, in the order of the text; a dict by default, where the
-            last one of a key counts.
+        make_object: makes an object of its keys and values, in the order of the text; a dict by default, with the
+            last value of a key.
 
     Raises:
-        ValueError: for a text that is no value of this kind.
+        ValueError: the text is not a value of this kind.
     """
     try:
         value = json.loads(
@@ -439,7 +437,7 @@ def _encode_boolean(value: Any) -> str:
 
 def _encode_paths(value: Any) -> str:
     if any("\t" in path for path in value):
-        raise ValueError("a TAB in a path cannot be sent: it would make two paths of one")
+        raise ValueError("a TAB in a path cannot be sent: it would split the path in two")
     return "\t".join(map(escape_path, value))
 
 
@@ -469,13 +467,13 @@ _ENCODERS: Mapping[str, Callable[[Any], str]] = {
 
 
 def decoder(field: Field) -> Callable[[str], Any]:
-    """Give the function that decodes the texts of a field.
+    """Return the function that decodes the texts of a field.
 
     Args:
         field: a row of the table.
 
     Returns:
-        A function from the wire's text to the value; it raises ValueError for a text that is no value of this field.
+        A function from the wire's text to the value; it raises ValueError for a text that is not a value of this field.
 
     Example:
         >>> decoder(FIELDS["Encryption"])("Yes")
@@ -486,7 +484,7 @@ def decoder(field: Field) -> Callable[[str], Any]:
 
 
 def words_of(field: Field) -> Mapping[str, Any]:
-    """Give the values of a field that has only a few, by their texts on the wire; empty for any other.
+    """Return the values of a field that has only a few, by their texts on the wire; empty for any other.
 
     Args:
         field: a row of the table.
@@ -502,14 +500,14 @@ def words_of(field: Field) -> Mapping[str, Any]:
 
 
 def encode(field: Field, value: Any) -> str:
-    """Give the wire's text for a value of a field.
+    """Encode a value of a field for the wire.
 
     Args:
         field: a row of the table.
         value: a value of its kind.
 
     Returns:
-        The text, with line breaks escaped where the kind has escapes.
+        The text, with line breaks escaped if the kind has escapes.
 
     Raises:
         ValueError: for a path with a TAB among paths that are joined by TAB.

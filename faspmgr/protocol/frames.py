@@ -1,8 +1,4 @@
-"""A message as the wire writes it: a type and named texts.
-
-What may stand here: the message as text. What its texts mean is said by fields.py and events.py, how it is found in a
-stream by grammar.py and tokenizer.py.
-"""
+"""A message as text, as the wire has it: a type and named texts. Their meaning is in fields.py and events.py."""
 
 from __future__ import annotations
 
@@ -21,11 +17,14 @@ STREAM_VERSION = 4
 STREAM_TYPES = ("PUT", "WRITE", "CLOSE")
 """All messages of that version."""
 
+FILE_TYPES = ("STATS", "STOP", "SKIP", "FILEERROR")
+"""Messages about one file: each has a File."""
+
 MAX_PAYLOAD_BYTES = 1 << 30
 """A WRITE that announces more may be a forgery that wants to hide what follows: none is sent, and no data skipped."""
 
 DATA_END = b"\n\n"
-"""What stands behind the data of a WRITE."""
+"""The bytes after the data of a WRITE."""
 
 NAME = re.compile(r"[!-9;-~]{1,100}")
 """A field name: visible ASCII without a colon. Longer or other text before a colon is noise, not a field."""
@@ -44,7 +43,7 @@ class Frame:
         type: as given.
         fields: as given; texts are decoded from UTF-8 with surrogateescape, paths still escaped.
         version: as given.
-        data: bytes of a WRITE; None for any other message, and where a reader was not told to keep them.
+        data: data of a WRITE; None for any other message, and if the reader does not keep data.
 
     Example:
         >>> Frame("CANCEL", {}).encode()
@@ -61,26 +60,26 @@ class Frame:
         places: tuple[int, int] | list[tuple[int, int]] | None = None,
         data: bytes | None = None,
     ) -> None:
+        if places is None:  # not made by a reader
+            _check(type, fields, version, data)
         self.type = type
         self.fields = fields
         self.version = version
         self.data = data
-        # The tokenizer's: byte and line of the header, where the fields follow line by line; or a list of those of the
-        # header and of each field; None for a frame that comes from no stream.
+        # Byte and line of the header, if the fields follow line by line; or a list of those of the header and of each
+        # field; None if the frame is not from a stream.
         self._places = places
 
     @property
     def announced_bytes(self) -> int | None:
-        """How many bytes of data a WRITE says that follow it; None for any other message, and for no number that can be
-        believed.
-        """
+        """Length of the WRITE payload in bytes; None for any other message, and for an invalid number."""
         size = self.fields.get("Size", "")
         if self.version != STREAM_VERSION or self.type != "WRITE" or not (size.isascii() and size.isdigit()):
             return None
         return int(size) if len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES else None
 
     def place_of(self, index: int) -> tuple[int, int]:
-        """Where a field stands in the stream.
+        """Return the place of a field in the stream.
 
         Args:
             index: of the field among the fields, from 0.
@@ -98,10 +97,10 @@ class Frame:
         return offset + len("\n".join([*before, ""]).encode("utf-8", "surrogateescape")), line + len(before)
 
     def encode(self) -> bytes:
-        """Encode the message for the wire: header, Type, fields, empty line; and data and two LFs, where it has data.
+        """Encode the message for the wire: header, Type, fields, empty line; then data and two LFs, if it has data.
 
         Every message that was read can be written, and is the same when it is read again. Without its data, a WRITE is
-        only the start of one: what is written behind it is read as its data.
+        only the start of one: what is written after it is read as its data.
 
         Raises:
             ValueError: for a name, a type or a value that would end its line early and so forge a field, for text that
@@ -118,7 +117,7 @@ class Frame:
         message = "\n".join([*lines, "", ""])
         if message.count("\n") != len(lines) + 1:
             raise ValueError("a line break in a name or value cannot be sent: it would forge a field")
-        # A CR ends no line, but readers count one in front of a LF as part of the line end: that one is written twice.
+        # A CR is not a line end, but readers count one before a LF as part of it: that one is written twice.
         head = message.replace("\r\n", "\r\r\n").encode("utf-8", "surrogateescape")
         if self.data is None:
             return head
@@ -151,3 +150,16 @@ class Frame:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frame, (self.type, self.fields, self.version, None, self.data)
+
+
+def _check(type: Any, fields: Any, version: Any, data: Any) -> None:
+    if not isinstance(type, str):
+        raise TypeError(f"invalid type: {type!r}: use text")
+    try:
+        "".join([*fields, *fields.values()])
+    except (TypeError, AttributeError):
+        raise TypeError(f"invalid fields: {fields!r}: use a dict of texts") from None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise TypeError(f"invalid version: {version!r}: use a whole number")
+    if data is not None and not isinstance(data, bytes):
+        raise TypeError(f"invalid data: {data!r}: use bytes, or None")

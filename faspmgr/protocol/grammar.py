@@ -1,102 +1,150 @@
 """Lines in, messages and problems out: the one authority on what is a message.
 
-What may stand here
-    All that decides what a line means, and nothing that knows where the lines come from. ``Grammar`` is given one line
-    after the other, each with its place; it returns a Frame with the line that ends a message, and reports every
-    deviation in the order in which it finds them. It has no buffer, takes no short cut and learns nothing: that is the
-    tokenizer's, which must give what this module gives for the same lines. Tests compare the two.
+``Grammar`` is given one line after the other, each with its place. It returns a Frame with the line that ends a
+message, and reports every deviation in the order of the stream. It has no buffer and caches nothing: the tokenizer
+does, and must return what this module returns for the same lines. Tests compare the two.
 
 The grammar
     A message starts with a header line, ``FASPMGR 2``, and ends with an empty line; between them are field lines,
-    ``Name: value``. Only the first colon splits, and one space behind it is removed. An empty value needs no space:
+    ``Name: value``. Only the first colon splits, and one space after it is removed. An empty value needs no space:
     that is legal and no problem. Field names are visible ASCII.
 
-The tolerance: what is done about each deviation (``problems.KINDS`` has the words)
+Deviations, and what is done about each (``problems.KINDS`` describes them)
     between messages    a line that starts with ``Type:`` begins a message without a header (no-header), version 2;
-                        an empty line more than the one that ends a message (empty-lines, once for the run);
+                        an extra empty line is skipped (empty-lines, once for a run of them);
                         any other line is skipped up to the next message (noise, once for the run).
-    header              another version is accepted (version); version 4 is none of another where the Type is PUT, WRITE
-                        or CLOSE. Behind such a WRITE, as many raw bytes as its Size says and two LFs belong to it: they
-                        are the data of a file. Nobody reads lines in them.
-    in a message        CR LF counts as LF (crlf, once for a message); a value right behind the colon is accepted
-                        (no-space); a line that is no field is skipped (no-field); the second value of a name is dropped
-                        (repeated). A header drops the message that it interrupts (interrupted): its last value may have
-                        been cut. The same if the header stands at the end of a line and the next line is a second Type:
-                        a writer died in the middle of a line and another one went on.
+    header              another version is accepted (version); 4 is right where the Type is PUT, WRITE or CLOSE. After
+                        such a WRITE come as many raw bytes as its Size says, and two LFs: the data of a file, which
+                        are not read as lines.
+    in a message        CR LF counts as LF (crlf, once for a message); a value right after the colon is accepted
+                        (no-space); a line that is not a field is skipped (no-field); the second value of a name is
+                        dropped (repeated). A header drops the message that it interrupts (interrupted): the last value
+                        may have been cut.
     end of a message    without a Type it is dropped (no-type).
-    too long            a message of more than max_frame_bytes, or of more than 1,000 fields, is dropped, with all lines
-                        up to the next header (oversized); where the data of a WRITE are to be kept, it is dropped with
-                        its data if there are more of them than max_data_bytes.
-    end of the stream   what is unfinished is dropped (unfinished), also if only the empty line is missing: nothing says
-                        that the last value is whole.
+    too long            a message of more than max_frame_bytes, or of more than 1,000 fields, is dropped with all lines
+                        up to the next header, or without a header up to its empty line (oversized); if the data of a
+                        WRITE are kept, it is dropped with its data if they are more than max_data_bytes.
+    end of the stream   an unfinished message is dropped (unfinished), also if only the empty line is missing: its last
+                        value may have been cut.
+
+A header at the end of a line
+    A writer died in the middle of a line, and another one continued the file: ``Written: 12FASPMGR 2``. Or a file is
+    named ``old FASPMGR 2``. Both readings are kept until one of these decides:
+
+    - A second Type, or a name that comes again after the header: it is a header. What came before it is dropped
+      (interrupted), what came after it belongs to the new message.
+    - The empty line, if the Type came before the header: it is a value. A new message would have a Type.
+    - The empty line, if the Type came after the header, as in streams that are sorted by name: it is a header, unless
+      it ends the File of a message about a file. A new message would have a File.
+
+    Between messages it is a header if only the start of another header stands before it on the line.
 
 Limits
-    One message is held at a time. Lines of any length are accepted, but whoever cuts the lines need not hold a longer
-    one than a message may be: the start of it is enough (``whole=False``).
+    One message is held at a time. Lines of any length are accepted, but the caller need not hold a longer one than a
+    message may be: the start of it is enough (``whole=False``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from faspmgr.protocol.fields import FIELDS
-from faspmgr.protocol.frames import DATA_END, NAME, STREAM_TYPES, STREAM_VERSION, VERSION, Frame
+from faspmgr.protocol.frames import DATA_END, FILE_TYPES, NAME, STREAM_TYPES, STREAM_VERSION, VERSION, Frame
 from faspmgr.protocol.problems import Problem, excerpt
 
 MAX_FIELDS = 1000
 """A message with more is oversized. Real ones have a hundred at most; short fields take far more than their bytes."""
-MAX_HEADER_BYTES = 20
-"""A header line is never longer: ``FASPMGR``, a space, nine digits, CR."""
+MAX_GLUED = 8
+"""Headers at the ends of lines of one message, the latest, that may be headers: it bounds the time of hostile ones."""
+MAX_HEADER_BYTES = 35
+"""The longest line with a header between messages: ``FASPMGR``, a space, nine digits; the same again; CR."""
 
 _HEADER = re.compile(rb"FASPMGR ([0-9]{1,9})")
 _HEADER_AT_END = re.compile(rb"FASPMGR ([0-9]{1,9})$")
+_CUT_HEADER = re.compile(rb"F(?:A(?:S(?:P(?:M(?:G(?:R(?: [0-9]{0,9})?)?)?)?)?)?)?(FASPMGR ([0-9]{1,9}))")
+
+# What Grammar skips between messages, beside "noise" and "empty-lines": the rest of an oversized message, which ends
+# with the next header, or if it had none with its empty line.
+_UP_TO_HEADER = "oversized"
+_UP_TO_EMPTY_LINE = "oversized without a header"
+
+
+class GluedHeader(NamedTuple):
+    """A header at the end of a line of a message, with which another message may begin."""
+
+    offset: int
+    line: int
+    version: int
+    header: bytes
+    # Of the message up to the end of that line: fields, whether they include the Type, and bytes.
+    field_count: int
+    typed: bool
+    size: int
+    # Whether the header ends the value of File.
+    ends_file: bool
 
 
 class Message:
     """A message that is being read line by line."""
-
-    __slots__ = ("clean", "crlf", "fields", "glued", "header", "line", "offset", "places", "size", "type", "version")
 
     def __init__(self, offset: int, line: int, version: int, header: bytes) -> None:
         # Place of the header in the stream: byte, from 0, and line, from 1.
         self.offset = offset
         self.line = line
         self.version = version
-        # Its line; empty when there is none.
+        # Line of the header; empty if there is none.
         self.header = header
         # Bytes from the header to the end of the latest line.
         self.size = 0
-        # None until the first Type line; an empty one is no type either.
+        # None until the first Type line; an empty type is invalid, too.
         self.type: str | None = None
         # Text by name, in the order of the stream, without Type.
         self.fields: dict[str, str] = {}
         # Byte and line of the header, then of each field.
         self.places = [(offset, line)]
-        # Fit to be learnt as a layout: version 2, no problem, Type in front, a space behind each colon.
+        # Its layout may be cached: version 2, no problem, Type first, a space after each colon.
         self.clean = version == VERSION
         # CR LF was reported: once for a message is enough.
         self.crlf = False
-        # A header at the end of the latest line, as the arguments of Grammar._begin: a second Type right behind it
-        # says that another message began there.
-        self.glued: tuple[int, int, int, bytes] | None = None
+        # Headers at the ends of lines that may still begin another message; with them the index of each field.
+        self.glued: list[GluedHeader] = []
+        self.index: dict[str, int] = {}
+
+    def header_before(self, name: str) -> GluedHeader | None:
+        """Return the glued header that the next line proves to be a header.
+
+        Args:
+            name: of the field in that line; empty if the line is not a field.
+        """
+        if name == "Type":
+            return next((glued for glued in self.glued if glued.typed), None)
+        at = self.index.get(name, len(self.fields))
+        return next((glued for glued in self.glued if glued.field_count > at), None)
+
+    def header_at_end(self) -> GluedHeader | None:
+        """Return the glued header that is a header now that the message has ended."""
+        about_file = self.type in FILE_TYPES
+        untyped = (glued for glued in reversed(self.glued) if not (glued.typed or (about_file and glued.ends_file)))
+        return next(untyped, None) if self.type else None
 
 
 class Grammar:
-    """The state machine that is given the lines of a stream.
+    """State machine that is given the lines of a stream.
 
-    Between messages an empty line changes nothing the second time: of a run of them the first one is enough.
+    Between messages a second empty line changes nothing: of a run of them the first one is enough.
 
     Args:
-        report: called with each Problem as it is found. May raise; the grammar is of no use after that.
-        max_frame_bytes: the longest message, in bytes, its empty line not counted.
-        max_data_bytes: the most data that are kept of a WRITE, in bytes; 0 where none are, of any.
+        report: called with each Problem as it is found. If it raises, the grammar is unusable.
+        max_frame_bytes: longest message in bytes, without its empty line.
+        max_data_bytes: longest data of a WRITE that are kept, in bytes; 0 if none are.
 
     Attributes:
-        message: the message that is being read; None between messages.
-        payload: how many raw bytes behind the line just read belong to no line: the data of a WRITE, and two LFs.
-            Whoever cuts the lines keeps them for the Frame or skips them, and counts down.
-        clean: whether the Frame that was returned last had no deviation at all, so that its layout may be learnt.
+        message: message that is being read; None between messages.
+        payload: number of raw bytes after the latest line that are not lines: the data of a WRITE, and two LFs. The
+            caller keeps them for the Frame or skips them, and counts down.
+        clean: whether the latest Frame had no deviation, so that its layout may be cached.
     """
 
     def __init__(self, report: Callable[[Problem], None], max_frame_bytes: int, max_data_bytes: int = 0) -> None:
@@ -107,19 +155,17 @@ class Grammar:
         self._report_problem = report
         self._max = max_frame_bytes
         self._max_data = max_data_bytes
-        # Behind an oversized message: everything up to the next header is skipped.
-        self._skipping = False
-        # What is being skipped between messages: "noise", "empty-lines", or "" when nothing was.
-        self._run = ""
+        # What is being skipped since the latest message, and was reported; empty if nothing is.
+        self._skipping = ""
 
     def read_line(self, raw: bytes, offset: int, number: int, whole: bool = True) -> Frame | None:
         """Read the next line.
 
         Args:
-            raw: the line without its LF; a CR before that is still there.
+            raw: line without its LF, with the CR before it.
             offset: byte of the stream where it starts, from 0.
             number: line of the stream, from 1.
-            whole: False for the start of a line that is too long for a message by itself.
+            whole: False for the start of a line that is longer than a message may be.
 
         Returns:
             The message that this line ends, or None.
@@ -127,55 +173,61 @@ class Grammar:
         line = raw[:-1] if whole and raw.endswith(b"\r") else raw
         if line.startswith(b"FASPMGR ") and whole and (header := _HEADER.fullmatch(line)):
             if self.message:
-                self._drop("interrupted", "a header interrupts this message, it is dropped")
+                self._drop("interrupted", "interrupted by a new header; dropped")
             self._begin(offset, number, int(header[1]), raw)
         elif self.message:
             return self._read_message_line(self.message, raw, offset, number)
-        elif self._skipping:
+        elif self._skipping == _UP_TO_HEADER:
             pass
+        elif self._skipping == _UP_TO_EMPTY_LINE:
+            if not line:
+                self._skipping = "empty-lines"
         elif line.startswith(b"Type:"):
             self._begin(offset, number, VERSION, b"")
-            self._report("no-header", offset, number, "a message without a header, read as version 2", raw)
+            self._report("no-header", offset, number, "no header; read as version 2", raw)
             if self.message:
                 self.message.clean = False
                 return self._read_message_line(self.message, raw, offset, number)
-        elif line and self._run != "noise":
-            self._run = "noise"
-            self._report("noise", offset, number, "no message here, skipped up to the next one", raw)
-        elif not self._run:
-            self._run = "empty-lines"
-            self._report("empty-lines", offset, number, "more empty lines than the one that ends a message", b"")
+        elif line:
+            if self._skipping != "noise":
+                self._skipping = "noise"
+                self._report("noise", offset, number, "data outside a message; skipped", raw)
+            if whole and (header := _CUT_HEADER.fullmatch(line)):
+                self._begin(offset + header.start(1), number, int(header[2]), raw[header.start(1) :])
+                if self.message:
+                    self.message.clean = False
+        elif not self._skipping:
+            self._skipping = "empty-lines"
+            self._report("empty-lines", offset, number, "extra empty line", b"")
         return None
 
     def skip_line(self, offset: int, number: int) -> None:
-        """Note that a line of a log, at this place, was too long to be held: what stood in it is missing."""
+        """Skip a line of a log, at this place, that is too long to be held, and drop the message that it is in."""
         if self.message:
-            self._skip("a line of this message is too long to be held, skipped up to the next header")
-        elif not self._skipping:
-            self._skipping = True
-            self._report("oversized", offset, number, "a line too long to be held, skipped up to the next header", b"")
+            self._drop_oversized("a line of this message is too long; dropped")
+        elif self._skipping not in (_UP_TO_HEADER, _UP_TO_EMPTY_LINE):
+            self._skipping = _UP_TO_EMPTY_LINE  # it may have been the first line of a message
+            self._report("oversized", offset, number, "line too long; skipped", b"")
 
     def pass_clean(self) -> None:
-        """Note that clean messages went by whose lines were not given: what was being skipped ended before them."""
-        self._skipping = False
-        self._run = ""
+        """Sync the state after clean messages whose lines were not given: what was being skipped ended before them."""
+        self._skipping = ""
 
     def end(self, offset: int, number: int) -> None:
         """Report what the end of the stream, at this place, leaves unfinished."""
         if self.payload:
-            self._report("unfinished", offset, number, "the stream ends in the data of a WRITE", b"")
+            self._report("unfinished", offset, number, "the stream ends in the data of a WRITE; dropped", b"")
         if self.message:
-            self._drop("unfinished", "the stream ends in the middle of this message, it is dropped")
+            self._drop("unfinished", "the stream ends in this message; dropped")
 
     # -- the lines of a message
 
     def _begin(self, offset: int, number: int, version: int, header: bytes) -> None:
-        """Begin a message. header: its line; empty when there is none."""
-        self._skipping = False
-        self._run = ""
+        """Begin a message. header: its line; empty if there is none."""
+        self._skipping = ""
         self.message = message = Message(offset, number, version, header)
         if len(header) >= self._max:
-            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            self._drop_oversized("longer than max_frame_bytes; dropped")
             return
         message.size = len(header) + 1 if header else 0
         if version not in (VERSION, STREAM_VERSION):
@@ -184,70 +236,113 @@ class Grammar:
             self._note_crlf(message, offset, number, header)
 
     def _read_message_line(self, message: Message, raw: bytes, offset: int, number: int) -> Frame | None:
-        # The header that the line before this one may have ended with counts only now.
-        glued, message.glued = message.glued, None
         message.size += len(raw) + 1
         if raw and raw != b"\r" and message.size > self._max:
-            self._skip("a message longer than max_frame_bytes, skipped up to the next header")
+            self._drop_oversized("longer than max_frame_bytes; dropped")
             return None
-        line = raw
-        if raw.endswith(b"\r"):
-            line = raw[:-1]
-            self._note_crlf(message, offset, number, raw)
-        if not line:
-            return self._finish(message)
-        if b"FASPMGR" in line and (header := _HEADER_AT_END.search(line, max(0, len(line) - MAX_HEADER_BYTES))):
-            message.glued = (offset + header.start(), number, int(header[1]), header[0])
-
+        line = raw[:-1] if raw.endswith(b"\r") else raw
         name_bytes, colon, value = line.partition(b":")
         name = name_bytes.decode("latin-1")
         if not colon or (name not in FIELDS and not NAME.fullmatch(name)):
+            name = ""
+
+        # A header at the end of an earlier line: this line may decide that a message began there.
+        if message.glued and (glued := message.header_before(name) if line else message.header_at_end()):
+            begun = self._begin_again(message, glued)
+            if begun is None:
+                return None
+            message = begun
+        if line is not raw:
+            self._note_crlf(message, offset, number, raw)
+        if not line:
+            return self._finish(message)
+
+        if name:
+            self._read_field(message, name, value, raw, offset, number)
+        else:
             message.clean = False
-            self._report("no-field", offset, number, "no field, the line is skipped", raw)
-            return None
-        if name == "Type" and message.type is not None and glued:
-            # A second Type, and a header at the end of the line before it: here began another message.
-            self._drop("interrupted", "a header interrupts this message, it is dropped")
-            self._begin(*glued)
-            if self.message:
-                self.message.clean = False
-                return self._read_message_line(self.message, raw, offset, number)
-            return None
+            self._report("no-field", offset, number, "not a field; line skipped", raw)
+        if b"FASPMGR" in line and (header := _HEADER_AT_END.search(line, max(0, len(line) - MAX_HEADER_BYTES))):
+            self._note_glued(message, name, header, offset, number)
+        return None
+
+    def _read_field(self, message: Message, name: str, value: bytes, raw: bytes, offset: int, number: int) -> None:
         if value.startswith(b" "):
             value = value[1:]
         else:
             message.clean = False
             if value:
-                self._report("no-space", offset, number, "no space after the colon, the value is accepted", raw)
-
+                self._report("no-space", offset, number, "no space after the colon; value accepted", raw)
         text = value.decode("utf-8", "surrogateescape")
         if message.type is not None if name == "Type" else name in message.fields:
             message.clean = False
-            self._report("repeated", offset, number, f"{name} a second time, the first one counts", raw)
+            self._report("repeated", offset, number, f"duplicate field {name}; first value kept", raw)
         elif name == "Type":
             message.type = text
-            if message.version == STREAM_VERSION and text not in STREAM_TYPES:
-                self._report_version(message)
             message.clean = message.clean and not message.fields
         elif len(message.fields) == MAX_FIELDS:
-            self._skip(f"a message with more than {MAX_FIELDS} fields, skipped up to the next header")
+            self._drop_oversized(f"more than {MAX_FIELDS} fields; dropped")
         else:
+            if message.glued:
+                message.index[name] = len(message.fields)
             message.fields[name] = text
             message.places.append((offset, number))
-        return None
+
+    def _note_glued(self, message: Message, name: str, header: re.Match[bytes], offset: int, number: int) -> None:
+        """Note the header at the end of a line, which has the field of that name."""
+        count = len(message.fields)
+        if not message.glued:
+            message.index = {field: at for at, field in enumerate(message.fields)}
+        glued = GluedHeader(
+            offset + header.start(), number, int(header[1]), header[0],
+            count, message.type is not None, message.size, name == "File",
+        )  # fmt: skip
+        message.glued = [*message.glued[1 - MAX_GLUED :], glued]
+
+    def _begin_again(self, message: Message, glued: GluedHeader) -> Message | None:
+        """Drop what came before a glued header, and begin a message with what came after it; None if it is too long."""
+        own_type = None if glued.typed else message.type
+        message.type = message.type if glued.typed else None
+        self._drop("interrupted", "interrupted by a new header; dropped")
+        self._begin(glued.offset, glued.line, glued.version, glued.header)
+        begun = self.message
+        if begun is None:
+            return None
+
+        # Its fields so far are those after the header.
+        begun.clean = False
+        removed = glued.size - begun.size
+        begun.size = message.size - removed
+        begun.type = own_type
+        begun.fields = dict(list(message.fields.items())[glued.field_count :])
+        begun.places += message.places[glued.field_count + 1 :]
+
+        # Later lines that end in a header may still begin another one.
+        begun.index = {field: at for at, field in enumerate(begun.fields)}
+        begun.glued = [
+            later._replace(
+                field_count=later.field_count - glued.field_count,
+                typed=later.typed and own_type is not None,
+                size=later.size - removed,
+            )
+            for later in message.glued[message.glued.index(glued) + 1 :]
+        ]
+        return begun
 
     def _finish(self, message: Message) -> Frame | None:
         if not message.type:
-            self._drop("no-type", "a message without a Type, it is dropped")
+            self._drop("no-type", "no Type; dropped")
             return None
-        self.message = None
-        self.clean = message.clean
+        if message.version == STREAM_VERSION and message.type not in STREAM_TYPES:
+            self._report_version(message)
         frame = Frame(message.type, message.fields, message.version, places=message.places)
         size = frame.announced_bytes
+        self.clean = message.clean
+        self.message = None
         if size is not None:
             self.payload = size + len(DATA_END)
             if 0 < self._max_data < size:
-                words = f"a WRITE with more than {self._max_data} bytes of data, it is dropped with them"
+                words = f"a WRITE with more than {self._max_data} bytes of data; dropped"
                 self._report("oversized", message.offset, message.line, words, b"Type: WRITE")
                 return None
         return frame
@@ -255,17 +350,18 @@ class Grammar:
     # -- problems
 
     def _report_version(self, message: Message) -> None:
-        words = f"version {message.version}, not {VERSION}; accepted all the same"
+        words = f"version {message.version} instead of {VERSION}; accepted"
         self._report("version", message.offset, message.line, words, message.header)
 
     def _note_crlf(self, message: Message, offset: int, number: int, raw: bytes) -> None:
         if not message.crlf:
             message.crlf = True
             message.clean = False
-            self._report("crlf", offset, number, "lines end in CR LF, read as LF", raw)
+            self._report("crlf", offset, number, "lines end in CR LF; read as LF", raw)
 
-    def _skip(self, words: str) -> None:
-        self._skipping = True
+    def _drop_oversized(self, words: str) -> None:
+        assert self.message is not None
+        self._skipping = _UP_TO_HEADER if self.message.header else _UP_TO_EMPTY_LINE
         self._drop("oversized", words)
 
     def _drop(self, kind: str, words: str) -> None:

@@ -1,20 +1,16 @@
-"""Learnt layouts: why most messages cost so little, and how an event or a frame is made of one.
+"""Message layout cache: an event or a frame is made of a whole message at once.
 
-An ascp writes every STATS of a session with the same fields in the same order. Once a message without any problem has
-been seen a few times, its list of names becomes a layout. The next message of that layout is cut into its texts by one
-regular expression, and the layout says at once what becomes of them: which are integers, and where in the event they
-go. The compiled twin (_speedups.c) does what the layout says without cutting a text out first.
+An ascp writes every STATS of a session with the same fields in the same order. After a few messages without a problem
+their list of names is cached as a layout. The next message of that layout is cut into its texts by one regular
+expression, and the layout has how each is converted, and its attribute. The accelerator (_speedups.c) does the same
+without cutting out texts.
 
-What may stand here
-    Only what a layout can say by itself. A layout matches nothing but what the grammar would accept without a problem,
-    and makes what ``events.make_event`` would make; everything else is left to those two. That includes a text which is
-    not the one that the wire has for its value, such as ``007``: so that of a message which matched nothing needs to be
-    kept but the order of its names. A CR is not the layout's concern: the tokenizer uses none for a message that holds
-    one.
+A layout matches only what the grammar accepts without a problem, and makes what ``events.make_event`` makes. Other
+messages are read line by line, also those with a non-canonical value such as ``007``: so the order of the names is all
+that an event keeps of its message. Messages with a CR are not matched.
 
-Limits
-    The number and the size of layouts are bounded, so a hostile stream can neither fill memory nor have a regular
-    expression compiled for each message: messages of other layouts are just read line by line.
+Number and size of layouts are bounded, so a hostile stream can neither fill memory nor have a regular expression
+compiled for each message.
 """
 
 from __future__ import annotations
@@ -36,9 +32,9 @@ MAX_LAYOUTS = 32
 MAX_CANDIDATES = 256
 MAX_NAMES = 128
 MAX_TYPE_CHARS = 100
-"""A message with more fields, or a longer type, is not learnt. A SESSION has some eighty fields."""
-SIGHTINGS = 3
-"""A regular expression costs as much as some hundred matches gain: a layout must recur before it is learnt."""
+"""A message with more fields, or a longer type, is not cached. A SESSION has some eighty fields."""
+LEARN_AFTER = 3
+"""A regular expression costs as much as some hundred matches gain: a layout must recur before it is cached."""
 
 HEADER = "FASPMGR 2\n"
 
@@ -73,14 +69,14 @@ _KINDS = {
 
 @attrs.frozen
 class Value:
-    """What becomes of the text of one field.
+    """How one field is converted.
 
     Attributes:
         name: on the wire.
-        attribute: where the value goes; None where the text goes into the dict, by its name.
+        attribute: attribute that gets the value; None if the text goes into the dict, by its name.
         kind: which texts match.
-        words: the few texts that match, and their values; of kind WORD.
-        convert: makes the value, or raises ValueError where the text does not match after all; of kind CALL.
+        words: texts that match, and their values; of kind WORD.
+        convert: makes the value, or raises ValueError if the text does not match; of kind CALL.
     """
 
     name: str
@@ -97,12 +93,12 @@ class Value:
 
 @attrs.frozen
 class Layout(Generic[T]):
-    """One kind of message, and what is made of it.
+    """Field names of a message, and the class of its result.
 
     Attributes:
-        message_type: text behind ``Type:``.
-        values: for each field, in the order of the wire.
-        cls: class of what is made.
+        message_type: text after ``Type:``.
+        values: one for each field, in the order of the wire.
+        cls: class of the result.
         dict: attribute that gets a new dict, with the texts of the fields that have no attribute.
         place: attribute that gets byte and line of the message; None for none.
         constants: attributes that are the same in each.
@@ -127,13 +123,13 @@ class Layout(Generic[T]):
 
 
 def frame_layout(type: str, names: tuple[str, ...]) -> Layout[Frame]:
-    """Say how messages of this type, with these fields, become frames."""
+    """Return the layout of frames of this type, with these fields."""
     values = tuple(Value(name) for name in names)
     return Layout(type, values, Frame, "fields", "_places", {"type": type, "version": VERSION, "data": None})
 
 
 def event_layout(type: str, names: tuple[str, ...]) -> Layout[Event]:
-    """Say how messages of this type, with these fields, become events."""
+    """Return the layout of events of this type, with these fields."""
     cls = EVENT_CLASSES.get(type, OtherEvent)
     attributes = ATTRIBUTES[cls]
     constants: dict[str, Any] = {attributes[name]: None for name in attributes if name not in names}
@@ -151,48 +147,47 @@ def _value(name: str, attribute: str | None) -> Value:
     if words:
         return Value(name, attribute, Kind.WORD, words)
     kind = _KINDS.get(field.kind, Kind.CALL)
-    # A partial, as a function inside of a function would keep a reader from being pickled.
     return Value(name, attribute, kind, convert=partial(_decode_exact, field) if kind is Kind.CALL else None)
 
 
 def _decode_exact(field: Field, text: str) -> Any:
-    """Decode a text, and refuse also one which is not the one that its value has on the wire."""
+    """Decode a text, and refuse one that is not the canonical text of its value."""
     value = decoder(field)(text)
     if encode(field, value) != text:
-        raise ValueError("another spelling")
+        raise ValueError("non-canonical value")
     return value
 
 
 class Layouts(Generic[T]):
-    """What has been learnt from one stream.
+    """Layouts of one stream.
 
     Args:
         make_layout: frame_layout or event_layout.
 
     Attributes:
-        known: the layouts, in the order in which they were learnt.
+        known: cached layouts, in the order in which they were cached.
     """
 
     def __init__(self, make_layout: Callable[[str, tuple[str, ...]], Layout[T]]) -> None:
         self.known: list[Layout[T]] = []
         self._make_layout = make_layout
-        # How often each type and its names were seen, up to SIGHTINGS.
-        self._sightings: dict[tuple[str, ...], int] = {}
+        # Count of messages for each type and its names, up to LEARN_AFTER.
+        self._counts: dict[tuple[str, ...], int] = {}
 
     def learn(self, type: str, fields: dict[str, str]) -> Layout[T] | None:
-        """Note a message that was read line by line and was clean: version 2, no problem, its Type in front.
+        """Count a message that was read line by line and is clean: version 2, no problem, its Type first.
 
         Returns:
-            Its layout, if it was learnt with this message.
+            Its layout, if it is cached now.
         """
         if not 0 < len(fields) <= MAX_NAMES or len(type) > MAX_TYPE_CHARS or len(self.known) == MAX_LAYOUTS:
             return None
         key = (type, *fields)
-        count = self._sightings.get(key, 0) + 1
-        if count == 1 and len(self._sightings) == MAX_CANDIDATES:
+        count = self._counts.get(key, 0) + 1
+        if count == 1 and len(self._counts) == MAX_CANDIDATES:
             return None
-        self._sightings[key] = count
-        if count != SIGHTINGS:
+        self._counts[key] = count
+        if count != LEARN_AFTER:
             return None
         layout = self._make_layout(type, tuple(fields))
         self.known.append(layout)
@@ -200,17 +195,16 @@ class Layouts(Generic[T]):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The twin in Python
+# Fallback
 
 
 class Matcher(Generic[T]):
     """Reads the messages of one layout.
 
     Attributes:
-        pattern: cuts a whole message, from its header to its empty line, into the texts of its fields.
+        pattern: matches a whole message, with its empty line; a group for each text.
         line_count: as of the layout.
-        make: makes what the layout says, of the texts, and of byte and line of the message. None where a text does not
-            match after all.
+        make: makes the result of the texts, and of byte and line of the message; None if a text does not match.
     """
 
     __slots__ = ("line_count", "make", "pattern")
@@ -263,26 +257,26 @@ def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The compiled twin
+# Accelerator
 
 
-def compiled(layout: Layout[Any]) -> tuple[Any, ...]:
-    """Give a layout as the compiled twin wants it: the arguments of ``_speedups.Unread._learn``."""
+def accelerated(layout: Layout[Any]) -> tuple[Any, ...]:
+    """Return a layout as the arguments of ``_speedups.Unread._learn``."""
 
     def slot(attribute: str | None) -> Any:
         return None if attribute is None else getattr(layout.cls, attribute)
 
     names = [value.name for value in layout.values]
-    behind = [f"\n{name}: ".encode() for name in names[1:]] + [b"\n\n"]
+    after = [f"\n{name}: ".encode() for name in names[1:]] + [b"\n\n"]
     fields = tuple(
         (
             value.kind,
             value.name,
             slot(value.attribute),
             tuple((word.encode(), of_word) for word, of_word in value.words.items()) or value.convert,
-            bytes_behind,
+            bytes_after,
         )
-        for value, bytes_behind in zip(layout.values, behind)
+        for value, bytes_after in zip(layout.values, after)
     )
     head = f"{layout.start}\n{names[0]}: ".encode("utf-8", "surrogateescape")
     constants = tuple((slot(name), value) for name, value in layout.constants.items())

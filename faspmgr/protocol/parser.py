@@ -3,9 +3,9 @@
 ::
 
     bytes ──grammar──▶ Frame ──events──▶ Event
-      └──────────learnt layouts────────────▲
+      └──────────cached layouts────────────▲
 
-A message of a learnt layout becomes an event at once; any other is read line by line and becomes one field by field.
+A message of a cached layout becomes an event at once; any other is read line by line and becomes one field by field.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ class Parser(StreamReader[Event]):
     """Turns the bytes of a management stream into Events. No I/O: it is fed.
 
     Args:
-        strict: raise ProtocolError at the first problem instead of going on.
-        max_frame_bytes: the longest message, in bytes. A limit for security: it bounds memory.
-        on_problem: called with each Problem as it is found; must not raise.
-        max_data_bytes: as of Tokenizer; the data are those of the event's ``to_frame()``.
+        strict: raise ProtocolError at the first problem.
+        max_frame_bytes: longest message, in bytes, at least 1. A limit for security: it bounds memory.
+        on_problem: called with each Problem as it is found. It must not call the reader. An exception of it leaves
+            ``feed()`` or ``close()`` once the data are read; the next call reports the problems that followed, and
+            returns the events.
+        max_data_bytes: as for Tokenizer; the data are those of the event's ``to_frame()``.
 
     Example:
         >>> parser = Parser()
@@ -47,12 +49,12 @@ class Parser(StreamReader[Event]):
     def _report_value(self, frame: Frame, index: int, wire: str, reason: str) -> None:
         offset, line = frame.place_of(index)
         raw = f"{wire}: {frame.fields[wire]}".encode("utf-8", "surrogateescape")
-        words = f"the value of {wire} is {reason}, kept as text"
+        words = f"invalid value of {wire}: {reason}; kept as text"
         self._report(Problem("value", offset, line, words, excerpt(raw[: self._max])))
 
 
 def parse(data: Buffer) -> list[Event]:
-    """Parse a whole stream in one call. Problems are passed over: Parser reports them.
+    """Parse a whole stream in one call. Problems are skipped: Parser reports them.
 
     Args:
         data: any bytes-like object.

@@ -1,8 +1,4 @@
-"""The problems of a stream: what is wrong, where, and what was done about it.
-
-What may stand here: the kinds of problem and how one is shown, so that a person finds the place and no secret is shown.
-Which line is a problem is decided in grammar.py, which value is one in fields.py, what is a secret in redaction.py.
-"""
+"""The problems of a stream: the kinds, and how one is shown."""
 
 from __future__ import annotations
 
@@ -20,11 +16,11 @@ KINDS = {
     "version": "a header with another version than 2, or 4 in PUT, WRITE and CLOSE; the message is accepted",
     "crlf": "lines that end in CR LF, reported once for a message; read as LF",
     "no-space": "no space after the colon; the value is accepted",
-    "no-field": "a line inside a message that is no field; the line is skipped, the message accepted",
-    "repeated": "a field a second time in one message; the first value counts",
+    "no-field": "a line of a message that is not a field; the line is skipped, the message accepted",
+    "repeated": "a duplicate field of a message; the first value is kept",
     "no-type": "a message without a Type; dropped",
-    "interrupted": "a header in the middle of a message; the message before it is dropped",
-    "oversized": "a message over max_frame_bytes, dropped up to the next header; a WRITE over max_data_bytes, dropped",
+    "interrupted": "a header in the middle of a message, or at the end of a line of it; what is before it is dropped",
+    "oversized": "too long: a message, dropped up to the next header or its end; a WRITE over max_data_bytes",
     "unfinished": "the stream ends in the middle of a message; the message is dropped",
     "value": "a value that does not fit its field; kept as text in .extra",
 }
@@ -39,7 +35,7 @@ class Problem:
         kind: a key of KINDS.
         offset: byte in the stream, from 0.
         line: line in the stream, from 1.
-        message: what is wrong and what was done about it, one line.
+        message: what is wrong, and what was done about it; one line.
         excerpt: the place as printable text, 80 characters at most, without secrets.
     """
 
@@ -61,12 +57,12 @@ def excerpt(data: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """Make text from a stream safe for a terminal: control characters and bytes that are no UTF-8 become escapes."""
+    """Make text from a stream safe for a terminal: control characters and bytes that are not UTF-8 become escapes."""
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")

@@ -119,7 +119,7 @@ def test_known_fields_are_typed_whatever_the_message() -> None:
 def test_a_value_that_does_not_fit_stays_as_text() -> None:
     result = invoke("decode", stdin=b"FASPMGR 2\nType: STATS\nSize: many\n\n")
     assert (result.status, result.objects) == (0, [{"type": "STATS", "size": "many"}])
-    assert result.errors == ["<stdin>:3: the value of Size is not an unsigned integer, kept as text: Size: many"]
+    assert result.errors == ["<stdin>:3: invalid value of Size: not an unsigned integer; kept as text: Size: many"]
 
 
 def test_several_files_one_after_the_other(fixtures: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_log_that_is_cut_in_its_last_line_loses_that_message(tmp_path: Path) -
     whole, cut = tmp_path / "whole.log", tmp_path / "cut.log"
     whole.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 7\n")
     cut.write_text("L FASPMGR 2\nL Type: STOP\nL Size: 123")
-    unfinished = f"{cut}:1: the stream ends in the middle of this message, it is dropped: Type: STOP"
+    unfinished = f"{cut}:1: the stream ends in this message; dropped: Type: STOP"
     unwrap = ["--unwrap", "L (.*)"]
     for args, status in (([], 0), (["--strict"], 4)):
         alone = invoke("decode", *args, *unwrap, cut)
@@ -327,9 +327,7 @@ def test_fasp_leaves_out_a_write_with_too_many_data(monkeypatch: pytest.MonkeyPa
     result = invoke("decode", "--format", "fasp", stdin=STOP_A + kept + dropped + STOP_A)
     assert (result.status, result.out) == (0, STOP_A + kept + STOP_A)
     # 4 lines of the STOP, 6 of the head of the other WRITE, 3 in its data, 2 behind them
-    assert result.errors == [
-        "<stdin>:16: a WRITE with more than 22 bytes of data, it is dropped with them: Type: WRITE"
-    ]
+    assert result.errors == ["<stdin>:16: a WRITE with more than 22 bytes of data; dropped: Type: WRITE"]
     strict = invoke("decode", "--format", "fasp", "--strict", stdin=STOP_A + kept + dropped + STOP_A)
     assert (strict.status, strict.out) == (4, STOP_A + kept)
 

@@ -325,7 +325,7 @@ def test_a_long_stream_of_random_bytes_makes_few_lines() -> None:
 def test_what_was_decoded_before_a_strict_problem_is_out() -> None:
     good = b"FASPMGR 2\nType: STATS\nSize: 1\n\n"
     result = invoke("decode", "--strict", "--fields", "size", stdin=good + b"FASPMGR 2\nnonsense\n\n" + good)
-    assert result == (4, b'{"size":1}\n', "<stdin>:6: no field, the line is skipped: nonsense\n")
+    assert result == (4, b'{"size":1}\n', "<stdin>:6: not a field; line skipped: nonsense\n")
 
 
 @pytest.mark.parametrize("name", READING)

@@ -51,8 +51,8 @@ def test_nothing() -> None:
     [
         (b"", 3, "no messages"),
         (b"May  1 10:00:00 host cron[1]: FASP Session Start uuid=a\n" * 3, 3, "no messages"),
-        (b'192.0.2.1 - - [12/May/2021:09:22:12 +0000] "GET / HTTP/1.1" 200 5\n' * 3, 3, "no message here"),
-        (b"\0\xff\n" * 1000, 3, "no message here"),
+        (b'192.0.2.1 - - [12/May/2021:09:22:12 +0000] "GET / HTTP/1.1" 200 5\n' * 3, 3, "data outside a message"),
+        (b"\0\xff\n" * 1000, 3, "data outside a message"),
     ],
 )
 def test_summary_says_that_it_is_none(data: bytes, status: int, words: str, tmp_path: Path) -> None:

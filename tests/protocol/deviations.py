@@ -201,10 +201,67 @@ CASES = {
     "a message that began in the middle of a line, unfinished": case(
         STATS + b"Written: 12" + OPEN + b"", [], "interrupted 0 1 Type: STATS", "unfinished 33 3 Type: NOP"
     ),
-    "a header at the end of a value, and no Type behind it": case(
+    "a header at the end of a value, then a second Type": case(
         OPEN + b"Description: want FASPMGR 2\nCode: 1\nType: QUERY\n\n",
-        [nop(Description="want FASPMGR 2", Code="1")],
-        "repeated 56 5 Type: QUERY",
+        [Frame("QUERY", {"Code": "1"})],
+        "interrupted 0 1 Type: NOP",
+    ),
+    "a header at the end of a value, then a name that was there": case(
+        STATS + b"File: aFASPMGR 2\nCode: 1\nFile: b\nType: NOP\n\n",
+        [nop(Code="1", File="b")],
+        "interrupted 0 1 Type: STATS",
+    ),
+    "a header at the end of a value, then a name that came after it": case(
+        OPEN + b"File: a FASPMGR 2\nCode: 1\nCode: 2\n\n",
+        [nop(File="a FASPMGR 2", Code="1")],
+        "repeated 46 5 Code: 2",
+    ),
+    "a file that is named like a header": case(
+        OPEN + b"File: old FASPMGR 2\nSize: 1\n\n" + NOP, [nop(File="old FASPMGR 2", Size="1"), nop()]
+    ),
+    "a file that is named like a header, sorted by name": case(
+        HEADER + b"Bytescont: 1\nFile: old FASPMGR 2\nSize: 5\nType: STATS\n\n",
+        [Frame("STATS", {"Bytescont": "1", "File": "old FASPMGR 2", "Size": "5"})],
+    ),
+    "interrupted before its Type, sorted by name": case(
+        HEADER + b"Bytescont: 1\nFile: aFASPMGR 2\nAdaptive: Fixed\nCookie: c\nType: NOP\n\n",
+        [nop(Adaptive="Fixed", Cookie="c")],
+        "interrupted 0 1 FASPMGR",
+    ),
+    "interrupted before its Type by a message that sorts after it": case(
+        HEADER + b"Cipher: aesFASPMGR 2\nCookie: c\nType: NOP\n\n", [nop(Cookie="c")], "interrupted 0 1 FASPMGR"
+    ),
+    "interrupted before its Type, and the Type follows": case(
+        HEADER + b"File: aFASPMGR 2\nType: NOP\nSize: 1\n\n", [nop(Size="1")], "interrupted 0 1 FASPMGR"
+    ),
+    "interrupted twice in the middle of a line": case(
+        STATS + b"Size: 1FASPMGR 2\nLoss: 1\nSize: 2FASPMGR 2\nLoss: 3\nType: NOP\n\n",
+        [nop(Loss="3")],
+        "interrupted 0 1 Type: STATS",
+        "interrupted 29 3 FASPMGR",
+    ),
+    "interrupted, then a file that is named like a header": case(
+        STATS + b"Size: 1FASPMGR 2\nFile: a FASPMGR 2\nSize: 2\nType: STATS\n\n",
+        [Frame("STATS", {"File": "a FASPMGR 2", "Size": "2"})],
+        "interrupted 0 1 Type: STATS",
+    ),
+    "interrupted in the middle of a line, by CR LF": case(
+        STATS + b"Size: 1FASPMGR 2\nCode: 1\nType: NOP\r\n\r\n",
+        [nop(Code="1")],
+        "interrupted 0 1 Type: STATS",
+        "crlf 47 5 Type: NOP",
+    ),
+    "interrupted in the middle of a header": case(
+        NOP + b"FASPM" + HEADER + b"Size: 1\nType: NOP\n\n", [nop(), nop(Size="1")], "noise 21 4 FASPMFASPMGR 2"
+    ),
+    "interrupted after a header without a line end": case(
+        b"FASPMGR 2FASPMGR 3\nSize: 1\nType: NOP\n\n",
+        [Frame("NOP", {"Size": "1"}, 3)],
+        "noise 0 1 FASPMGR 2FASPMGR 3",
+        "version 9 1 FASPMGR 3",
+    ),
+    "a header at the end of a value, and the end of the stream": case(
+        OPEN + b"File: aFASPMGR 2\nSize: 1\n", [], "unfinished 0 1 Type: NOP"
     ),
     # end of a message
     "no type": case(NOP + HEADER + b"Size: 1\n\n" + NOP, TWO, "no-type 21 4 FASPMGR"),

@@ -18,6 +18,7 @@ from faspmgr.protocol.events import (
     ErrorEvent,
     Event,
     FileErrorEvent,
+    FileEvent,
     InitEvent,
     NotificationEvent,
     OtherEvent,
@@ -27,7 +28,7 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.protocol.fields import BY_NAME, FIELDS, snake_case
-from faspmgr.protocol.frames import Frame
+from faspmgr.protocol.frames import FILE_TYPES, Frame
 from faspmgr.protocol.parser import parse
 from faspmgr.protocol.tokenizer import Tokenizer
 
@@ -543,3 +544,7 @@ def test_a_dict_says_what_was_changed_in_an_event() -> None:
         assert list(event.to_dict().items()) == list(shown.items())
         later = attrs.evolve(event, size=7, file=None, extra={})
         assert list(later.to_dict().items()) == [("type", "STATS"), ("size", 7), ("loss", 0), ("stalled", True)]
+
+
+def test_types_about_one_file() -> None:
+    assert {type for type, cls in EVENT_CLASSES.items() if issubclass(cls, FileEvent)} == set(FILE_TYPES)

@@ -11,67 +11,32 @@ from hypothesis import strategies as st
 from faspmgr.protocol import fields
 from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, escape_path, snake_case, unescape_path
 
-# Name on the wire, name in Python, kind, unit: typed in from the protocol notes, in their order.
-TABLE = """
-Type type token | File file path | Size size integer bytes | Written written integer bytes |
-Bytescont bytes_cont integer bytes | Rate rate rate Kbps | Loss loss integer bytes | Query query string |
-Code code integer | Password password secret | Progress progress string | Remaining remaining string |
-Elapsed elapsed string | RexInfo rex_info string | BlockInfo block_info string | DiskInfo disk_info string |
-RateInfo rate_info string | MinRate min_rate rate Kbps | Description description string |
-Elapsedusec elapsed_usec integer microseconds | ServiceLevel service_level integer Kbps | SessionId session_id string |
-User user string | Host host string | Encryption encryption boolean | Adaptive adaptive policy |
-Direction direction token | Remote remote boolean | Port port integer | UserStr user_str string |
-CommandId command_id string | StartByte start_byte integer bytes | EndByte end_byte integer bytes | Token token secret |
-Cookie cookie string | QueryResponse query_response string | Source source paths | Destination destination path |
-BWMeasurement bw_measurement integer Kbps | BWInfo bw_info string | PMTU pmtu integer bytes |
-TransferBytes transfer_bytes integer bytes | FileBytes file_bytes range bytes | Operation operation token |
-Delay delay integer milliseconds | PreTransferFiles pre_transfer_files integer |
-PreTransferDirs pre_transfer_dirs integer | PreTransferSpecial pre_transfer_special integer |
-PreTransferFailed pre_transfer_failed integer | PartialPreTransferBytes partial_pre_transfer_bytes integer bytes |
-PreTransferBytes pre_transfer_bytes integer bytes | Priority priority integer | Transport transport string |
-VlinkID vlink_id integer | VlinkOn vlink_on boolean | VlinkCapIn vlink_cap_in integer Kbps |
-VlinkCapOut vlink_cap_out integer Kbps | ManifestFile manifest_file path |
-ArgScansAttempted arg_scans_attempted integer | ArgScansCompleted arg_scans_completed integer |
-PathScansAttempted path_scans_attempted integer | PathScansFailed path_scans_failed integer |
-PathScansIrregular path_scans_irregular integer | PathScansExcluded path_scans_excluded integer |
-DirScansCompleted dir_scans_completed integer | FileScansCompleted file_scans_completed integer |
-DirCreatesAttempted dir_creates_attempted integer | DirCreatesFailed dir_creates_failed integer |
-DirCreatesPassed dir_creates_passed integer | TransfersAttempted transfers_attempted integer |
-TransfersFailed transfers_failed integer | TransfersPassed transfers_passed integer |
-TransfersSkipped transfers_skipped integer | FallbackProtocol fallback_protocol string |
-RetryTimeout retry_timeout integer seconds | PreTransferExcluded pre_transfer_excluded integer |
-XferId xfer_id string | XferRetry xfer_retry integer seconds | Tags tags json |
-FaspFileArgIndex fasp_file_arg_index integer | ArgTransfersStatus arg_transfers_status string |
-ArgTransfersAttempted arg_transfers_attempted integer | ArgTransfersFailed arg_transfers_failed integer |
-ArgTransfersPassed arg_transfers_passed integer | ArgTransfersSkipped arg_transfers_skipped integer |
-FaspFileID fasp_file_id string | RateCap rate_cap integer Kbps | MinRateCap min_rate_cap integer Kbps |
-PolicyCap policy_cap policy | PriorityCap priority_cap integer | RateLock rate_lock boolean |
-MinRateLock min_rate_lock boolean | PolicyLock policy_lock boolean | FileChecksum file_checksum string |
-ServerHostname server_hostname string | ServerNodeId server_node_id string | ClientNodeId client_node_id string |
-ServerClusterId server_cluster_id string | ClientClusterId client_cluster_id string |
-FileChecksumType file_checksum_type string | ServerDocroot server_docroot path | ClientDocroot client_docroot path |
-NodeUser node_user string | ClientUser client_user string | SourcePrefix source_prefix path |
-RemoteAddress remote_address string | TCPPort tcp_port integer | Cipher cipher string |
-ResumePolicy resume_policy string | CreatePolicy create_policy integer | ManifestPolicy manifest_policy string |
-Precalc precalc boolean | OverwritePolicy overwrite_policy string | RTTAutocorrect rtt_autocorrect boolean |
-TimePolicy time_policy integer | ManifestPath manifest_path path | ManifestInprogress manifest_inprogress string |
-PartialFiles partial_files string | FilesEncrypt files_encrypt boolean | FilesDecrypt files_decrypt boolean |
-DatagramSize datagram_size integer bytes | PrepostCommand prepost_command path | XoptFlags xopt_flags integer |
-VLinkVersion v_link_version integer | PeerVLinkVersion peer_v_link_version integer |
-VLinkLocalEnabled v_link_local_enabled boolean | VLinkLocalId v_link_local_id integer |
-VLinkLocalCL v_link_local_cl string | VLinkRemoteEnabled v_link_remote_enabled boolean |
-VLinkRemoteId v_link_remote_id integer | VLRemoteCL vl_remote_cl string | DSPipelineDepth ds_pipeline_depth integer |
-PeerDSPipelineDepth peer_ds_pipeline_depth integer | LocalIP local_ip string | SourceBase source_base path |
-ReadBlockSize read_block_size integer bytes | WriteBlockSize write_block_size integer bytes |
-ClusterNumNodes cluster_num_nodes integer | ClusterNodeId cluster_node_id integer | MoveRange move_range boolean |
-MoveRangeLow move_range_low integer bytes | MoveRangeHigh move_range_high integer bytes | Keepalive keepalive boolean |
-TestLogin test_login boolean | UseProxy use_proxy boolean | ProxyIP proxy_ip string |
-RateControlAlgorithm rate_control_algorithm string | ClientMacAddress client_mac_address string |
-Offset offset integer bytes | ChunkSize chunk_size integer bytes |
-PostTransferValidation post_transfer_validation string | OverwritePolicyCap overwrite_policy_cap string |
-ExtraCreatePolicy extra_create_policy string | Stalled stalled boolean
-"""
-ROWS = [tuple([*row.split(), ""][:4]) for row in TABLE.split("|")]
+# Rows of the protocol notes, by hand: name on the wire, name in Python, kind, unit. One of each kind and unit, and the
+# names whose parts are not plain. The order is that of the wire.
+ROWS = [
+    ("Type", "type", "token", ""),
+    ("File", "file", "path", ""),
+    ("Size", "size", "integer", "bytes"),
+    ("Bytescont", "bytes_cont", "integer", "bytes"),
+    ("Rate", "rate", "rate", "Kbps"),
+    ("Password", "password", "secret", ""),
+    ("Elapsedusec", "elapsed_usec", "integer", "microseconds"),
+    ("Encryption", "encryption", "boolean", ""),
+    ("Adaptive", "adaptive", "policy", ""),
+    ("Source", "source", "paths", ""),
+    ("PMTU", "pmtu", "integer", "bytes"),
+    ("FileBytes", "file_bytes", "range", "bytes"),
+    ("Delay", "delay", "integer", "milliseconds"),
+    ("VlinkID", "vlink_id", "integer", ""),
+    ("RetryTimeout", "retry_timeout", "integer", "seconds"),
+    ("XferId", "xfer_id", "string", ""),
+    ("Tags", "tags", "json", ""),
+    ("FaspFileID", "fasp_file_id", "string", ""),
+    ("TCPPort", "tcp_port", "integer", ""),
+    ("RTTAutocorrect", "rtt_autocorrect", "boolean", ""),
+    ("VLinkLocalCL", "v_link_local_cl", "string", ""),
+    ("DSPipelineDepth", "ds_pipeline_depth", "integer", ""),
+]
 
 BIGGEST = 18446744073709551615  # 2 to the power of 64, less one
 
@@ -91,12 +56,22 @@ def refuses(wire: str, text: str) -> bool:
 # -- the table
 
 
-def test_the_table() -> None:
-    assert len(ROWS) == 154
-    assert [(field.wire, field.name, field.kind, field.unit) for field in FIELDS.values()] == ROWS
-    assert [field.position for field in FIELDS.values()] == list(range(154))
-    assert list(FIELDS) == [field.wire for field in FIELDS.values()]
-    assert {name: field.wire for name, field in BY_NAME.items()} == {name: wire for wire, name, *_ in ROWS}
+def test_rows() -> None:
+    assert [(field.wire, field.name, field.kind, field.unit) for field in (FIELDS[row[0]] for row in ROWS)] == ROWS
+    positions = [FIELDS[wire].position for wire, *_ in ROWS]
+    assert positions == sorted(positions)
+    assert {row[2] for row in ROWS} == {field.kind for field in FIELDS.values()}
+    assert {row[3] for row in ROWS} == {field.unit for field in FIELDS.values()}
+
+
+def test_rows_are_one_table() -> None:
+    assert [field.position for field in FIELDS.values()] == list(range(len(FIELDS)))
+    assert [(wire, field.wire) for wire, field in FIELDS.items()] == [(wire, wire) for wire in FIELDS]
+    assert {field.name: field for field in FIELDS.values()} == BY_NAME
+    assert len(BY_NAME) == len(FIELDS)
+    for field in FIELDS.values():
+        assert re.fullmatch("[a-z]+(_[a-z]+)*", field.name)
+        assert field.name.replace("_", "") == field.wire.lower()
 
 
 def test_the_caps_that_are_no_limit() -> None:
@@ -132,7 +107,7 @@ FileSHA256Sum file_sha256_sum, already_snake already_snake, lower lower, UPPER u
 
 
 def test_snake_case() -> None:
-    assert [(wire, snake_case(wire)) for wire in FIELDS] == [(wire, name) for wire, name, *_ in ROWS]
+    assert [snake_case(wire) for wire, *_ in ROWS] == [name for _, name, *_ in ROWS]
     for row in UNKNOWN.split(","):
         wire, name = row.split()
         assert snake_case(wire) == name

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from faspmgr.protocol.frames import Frame
 from faspmgr.protocol.grammar import MAX_FIELDS, Grammar
 from faspmgr.protocol.problems import KINDS, Problem
-from tests.invariants import Outcome, read_by_line
+from faspmgr.protocol.tokenizer import Tokenizer
+from tests.invariants import Outcome, read, read_by_line, single_bytes
 from tests.protocol.deviations import CASES, HEADER, NOP, QUERY, Case, nop, shown
 
 Line = tuple[bytes, int, int] | tuple[bytes, int, int, bool]
@@ -179,3 +180,56 @@ def test_the_number_of_fields_is_limited() -> None:
     outcome = read_by_line(message(1000) + message(1001) + QUERY)
     assert outcome.results == [Frame("NOP", {f"F{at}": str(at) for at in range(1000)}), Frame("QUERY", {})]
     assert shown(outcome.problems) == [f"oversized {len(message(1000))} 1004 Type: NOP"]
+
+
+# -- a writer that dies, and another one that continues its file
+
+KINDS_OF_MESSAGES = [
+    ("INIT", ["SessionId", "User", "UserStr", "Direction", "Cookie", "Operation"]),
+    ("SESSION", ["Rate", "SessionId", "Host", "Adaptive", "Cookie", "Source", "ClientDocroot", "Cipher", "LocalIP"]),
+    ("STATS", ["File", "Size", "Written", "Bytescont", "Elapsedusec", "SessionId", "FaspFileID"]),
+    ("DONE", ["Loss", "SessionId", "TransferBytes", "ArgScansAttempted"]),
+]
+
+
+def lines_of(type: str, names: list[str], value: str, by_name: bool) -> bytes:
+    lines = [f"Type: {type}", *(f"{name}: {value}" for name in names)]
+    return b"FASPMGR 2\n" + "\n".join(sorted(lines) if by_name else lines).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize("orders", [(False, False), (False, True), (True, False), (True, True)])
+def test_no_message_has_fields_of_two_writers(orders: tuple[bool, bool]) -> None:
+    for first in KINDS_OF_MESSAGES:
+        for second in KINDS_OF_MESSAGES:
+            dying, living = lines_of(*first, "1", orders[0]), lines_of(*second, "2", orders[1])
+            expected = read_by_line(living).results
+            # From the start of its header to the last value; the LF before the empty line ends that value.
+            for cut in range(1, len(dying) - 2):
+                results = read_by_line(dying[:cut] + living).results
+                assert results == expected, dying[:cut]
+
+
+def test_oversized_message_without_header() -> None:
+    lost = b"Type: STATS\nFile: " + b"x" * 100 + b"\nSize: 1\n\n"
+    data = b"Type: NOP\n\n" + lost + b"\n" + b"Type: QUERY\n\n" + HEADER + b"x" * 100 + b"\n\nType: LOST\n\n" + NOP
+    outcome = read_by_line(data, 60)
+    assert outcome.results == [nop(), Frame("QUERY", {}), nop()]
+    assert shown(outcome.problems) == [
+        "no-header 0 1 Type: NOP",
+        "no-header 11 3 Type: STATS",
+        "oversized 11 3 Type: STATS",
+        "no-header 140 8 Type: QUERY",
+        "oversized 153 10 FASPMGR",
+    ]
+    assert read(Tokenizer(max_frame_bytes=60), single_bytes(data)) == outcome
+    assert read(Tokenizer(max_frame_bytes=60), [data]) == outcome
+
+
+def test_number_of_glued_headers_is_bounded() -> None:
+    grammar = Grammar(lambda _: None, 1 << 20)
+    # Each line repeats a name from before a header, so that each begins another message.
+    for line in (b"FASPMGR 2", b"Type: NOP", *[b"F%d: FASPMGR 2" % (at % 900) for at in range(5000)]):
+        grammar.read_line(line, 0, 1)
+    assert grammar.message
+    assert len(grammar.message.glued) == 8
+    assert len(grammar.message.fields) <= 900

@@ -268,7 +268,7 @@ def outcomes(data: bytes, cuts: list[int], limit: int = 1 << 20) -> list[tuple[O
     parts = pieces(data, cuts)
     results = []
     for sightings in (1, 3, NEVER):
-        with mock.patch.object(layouts, "SIGHTINGS", sightings):
+        with mock.patch.object(layouts, "LEARN_AFTER", sightings):
             frames = read(Tokenizer(max_frame_bytes=limit), parts)
             results.append((frames, read(Parser(max_frame_bytes=limit), parts)))
     return results

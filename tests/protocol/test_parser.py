@@ -4,6 +4,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from faspmgr.errors import ProtocolError
 from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, OtherEvent, SessionEvent, StatsEvent, StopEvent
 from faspmgr.protocol.parser import Parser, parse
 from faspmgr.protocol.problems import Problem
+from faspmgr.protocol.tokenizer import Tokenizer
+from faspmgr.reading import EventReader
 from tests.invariants import pieces, read, single_bytes
 from tests.protocol.deviations import shown
 
@@ -210,13 +213,9 @@ def test_a_file_name_in_latin_1() -> None:
     assert event.to_frame().encode() == b"FASPMGR 2\nType: STOP\nFile: Br\xfcssel.dat\n\n"
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda parser: pickle.loads(pickle.dumps(parser))])
-def test_a_copy_of_a_parser_goes_on_by_itself(copied: Callable[[Parser], Parser]) -> None:
-    message = b'FASPMGR 2\nType: SESSION\nRate: 100\nEncryption: Yes\nTags: {"a":1}\n\n'
-    parser = Parser()
-    parser.feed(message * 4 + message[:30])
-    again = copied(parser)
-    for each in (again, parser):
-        events = each.feed(message[30:] + b"noise\n\n" + message)
-        assert events == [SessionEvent(rate=100, encryption=True, tags={"a": 1})] * 2
-        assert [problem.line for problem in each.problems] == [6 * 5 + 1]
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("make_reader", [Parser, Tokenizer, EventReader])
+def test_copy_of_a_reader_is_refused(make_reader: Callable[[], Any], copied: Callable[[Any], Any]) -> None:
+    reader = make_reader()
+    with pytest.raises(TypeError, match=f"cannot copy or pickle {type(reader).__name__}"):
+        copied(reader)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import pickle
 import sys
 import threading
 from collections import deque
@@ -26,7 +24,7 @@ from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.speedups import Unread, count_lines
 from faspmgr.protocol.tokenizer import Tokenizer
 from tests.invariants import pieces
-from tests.twins import FAST, PURE, WAYS, WITHOUT, compare, exact, learn_after
+from tests.twins import WAYS, WITHOUT, compare, exact
 
 if WITHOUT:
     pytest.skip(WITHOUT, allow_module_level=True)
@@ -159,20 +157,6 @@ def test_streams_of_a_few_layouts(stream: bytes, cuts: list[int], max_frame_byte
 def test_streams_of_tokens(tokens: list[bytes], data: st.DataObject) -> None:
     stream = OTHER + b"".join(tokens)
     compare(stream, data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda reader: pickle.loads(pickle.dumps(reader))])
-@pytest.mark.parametrize("name", ["Parser", "Tokenizer"])
-def test_a_copy_goes_on_as_the_reader_does(name: str, copied: Callable[[Any], Any]) -> None:
-    stream = (STATS + STOP + SESSION) * 2 + b"noise\n\n" + STATS + STOP.replace(b"\n", b"\r\n") + STATS
-    with learn_after(1):
-        for cut in range(0, len(stream), 3):
-            reader = FAST.reader(name)
-            reader.feed(stream[:cut])
-            twin, pure = copied(reader), PURE.reader(name)
-            pure.feed(stream[:cut])
-            told = [exact([each.feed(stream[cut:]), each.close(), each.problems]) for each in (reader, twin, pure)]
-            assert told[0] == told[1] == told[2]
 
 
 def test_a_call_that_was_interrupted_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:

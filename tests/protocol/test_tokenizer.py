@@ -3,6 +3,7 @@ from __future__ import annotations
 import array
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, SupportsIndex
 from unittest import mock
@@ -162,24 +163,33 @@ def test_noise_among_learnt_messages(data: bytes, problems: list[str]) -> None:
 # -- cuts
 
 
-def test_fixture_cut_at_each_place(capture: Path) -> None:
+def places_of(data: bytes) -> list[int]:
+    """Places to cut a fixture: each byte of one message of each type, and those around each border of messages."""
+    ends = [0, *(match.end() for match in re.finditer(b"\n\n", data))]
+    places = {place for end in [*ends, len(data)] for place in range(end - 3, end + 4) if 0 <= place < len(data)}
+    types = {data[start:end].split(b"\n")[1]: range(start, end) for start, end in pairwise(ends)}
+    return sorted(places.union(*types.values()))
+
+
+def test_fixture_cut(capture: Path) -> None:
     data = capture.read_bytes()
     whole = read(Tokenizer(), [data])
     assert read(Tokenizer(), single_bytes(data)) == whole
     # A reader comes to each place, the last bytes one by one. From there on it reads the next messages at once, more
-    # than it takes to learn a layout, and noise behind them, which shows whether it still knows where it is.
+    # than it takes to cache a layout, and noise after them, which shows whether it still knows its place.
     ends = [match.end() for match in re.finditer(b"\n\n", data)]
-    for cut in range(len(data)):
+    for cut in places_of(data):
         done = sum(end <= cut for end in ends)
-        last = min(done + layouts.SIGHTINGS + 2, len(ends))
+        first, last = max(done - layouts.LEARN_AFTER - 1, 0), min(done + layouts.LEARN_AFTER + 2, len(ends))
+        begin = ends[first - 1] if first else 0
         end = max(ends[last - 1], cut)
-        near = max(0, cut - 3)
-        before, rest = [data[:near], *single_bytes(data[near:cut])], data[cut:end]
+        near = max(begin, cut - 3)
+        before, rest = [data[begin:near], *single_bytes(data[near:cut])], data[cut:end]
         outcome = read(Tokenizer(), [*before, rest + b"noise\n"] if end in ends else [*before, data[cut:]])
-        assert len(outcome.results) == last
-        assert outcome.results[done:] == whole.results[done:last]
-        noise = [f"noise {end} {data.count(LF, 0, end) + 1} noise"]
-        assert shown(outcome.problems) == (noise if end in ends else shown(whole.problems))  # the one that breaks off
+        assert outcome.results == whole.results[first:last]
+        noise = [f"noise {end - begin} {data.count(LF, begin, end) + 1} noise"]
+        broken = [f"unfinished {ends[-1] - begin} {data.count(LF, begin, ends[-1]) + 1} Type: STATS"]
+        assert shown(outcome.problems) == (noise if end in ends else broken)  # the fixture that breaks off
 
 
 @given(st.data())
@@ -493,7 +503,7 @@ OTHER = st.sampled_from(OTHERS)
 @settings(max_examples=500)
 def test_cr_and_empty_lines_read_as_line_by_line(data: bytes, cuts: list[int], sightings: int, limit: int) -> None:
     plain = read_by_line(data, limit)
-    with mock.patch.object(layouts, "SIGHTINGS", sightings):
+    with mock.patch.object(layouts, "LEARN_AFTER", sightings):
         assert read(Tokenizer(max_frame_bytes=limit), pieces(data, cuts)) == plain
         assert read(Tokenizer(max_frame_bytes=limit), single_bytes(data)) == plain
         with mock.patch.object(tokenizer, "WINDOW_BYTES", 100):
