@@ -27,7 +27,8 @@ class Figures:
     @property
     def state(self) -> SessionState:
         """Its state; see ``faspmgr.tracking.TRANSITIONS``. That of a transfer is the state of its least advanced session,
-        and of the worst one when all have ended."""
+        and of the worst one when all have ended.
+        """
         return self._compute()["state"]
 
     @property
@@ -103,7 +104,8 @@ class Figures:
     @property
     def rate_kbps(self) -> float | None:
         """Kilobits per second over the network in the last five seconds of the session's clock. It takes two measurements.
-        Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown."""
+        Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown.
+        """
         return self._compute()["rate_kbps"]
 
     @property

@@ -373,7 +373,8 @@ class Session(Figures):
     @property
     def files(self) -> dict[str, FileState]:
         """Files by name: those in progress, and of the finished ones as many as keep_files says. Of two files of one
-        name in progress, the second has its FaspFileID as key."""
+        name in progress, the second has its FaspFileID as key.
+        """
         return self.all_files.by_name
 
     @property
@@ -441,7 +442,8 @@ class Session(Figures):
     @property
     def latest_rate_kbps(self) -> float | None:
         """Kilobits per second over the network in the last 0.25 to 0.5 seconds of the session's own clock, or since the
-        measurement before if they come less often. It takes two."""
+        measurement before if they come less often. It takes two.
+        """
         if not self._samples:
             return None
         usec, moved = self._samples[-2 if len(self._samples) > 1 else 0]

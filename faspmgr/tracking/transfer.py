@@ -166,9 +166,9 @@ class Transfer(Figures):
         # The latest attempt at each part of the sessions for which both were said.
         known: dict[int | None, Session] = {}
         # Failed and lost sessions that a later one may replace, the first to end in front: by part, and all of them.
-        failed: dict[int | None | str, list[tuple[int, int, Session]]] = {}
+        failed: dict[int | str | None, list[tuple[int, int, Session]]] = {}
 
-        def replaced(place: int | None | str, session: Session) -> Attempts:
+        def replaced(place: int | str | None, session: Session) -> Attempts:
             heap = failed.get(place, [])
             while heap and heap[0][2] not in attempts:
                 heapq.heappop(heap)

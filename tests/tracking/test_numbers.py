@@ -355,10 +355,12 @@ def test_fixture_read_twice(fixtures: Path) -> None:
     assert first[0] == first[1]
 
 
-@pytest.mark.parametrize("late", [dict(elapsed_usec=5), dict(elapsed_usec=9), {}])
+@pytest.mark.parametrize("late", [{"elapsed_usec": 5}, {"elapsed_usec": 9}, {}])
 def test_late_stats_after_the_stop_of_a_file(late: dict[str, int]) -> None:
     tracker = Tracker()
-    transfer = apply(tracker, begin("s"), stats("s", written=0, elapsed_usec=4), stop("s", written=1000, elapsed_usec=9))
+    transfer = apply(
+        tracker, begin("s"), stats("s", written=0, elapsed_usec=4), stop("s", written=1000, elapsed_usec=9)
+    )
     apply(tracker, stats("s", written=700, **late))
     for state in (only(tracker), transfer):
         assert (state.bytes_done, state.progress, counts(state)) == (1000, 1.0, (1, 0, 0, 0))
@@ -450,7 +452,7 @@ def test_expect_after_the_first_event() -> None:
     assert transfer.attempts == 2
 
 
-@pytest.mark.parametrize("values", [dict(part=-1), dict(attempt=0)])
+@pytest.mark.parametrize("values", [{"part": -1}, {"attempt": 0}])
 def test_expect_invalid_values(values: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=f"invalid {next(iter(values))}: "):
         Tracker().expect(1, **values)
