@@ -125,11 +125,11 @@ class Figures:
 
     @property
     def progress(self) -> float:
-        """Done of estimated bytes, from 0 to 1; 1 once the state is done.
+        """Done of estimated bytes, from 0 to 1; 1 once the state is done, unless files of a known job have failed.
 
         Without any bytes to move, as with empty files, it is 1 when all files seen are finished.
         """
-        if self.state == "done":
+        if self.state == "done" and not (self.files_failed and self.expected_bytes):
             return 1.0
         total = self.estimated_bytes
         if total:

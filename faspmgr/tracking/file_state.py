@@ -26,6 +26,12 @@ class FileState:
 
     name: str
     """Name as the stream reports it; empty if it has none."""
+    started_usec: int | None = None
+    """Microseconds on the session's clock at the first message about the file."""
+    arg_index: int | None = None
+    """Index of the source argument it came from."""
+    fasp_file_id: str | None = None
+    """Hash of argument index, source and destination path."""
     state: FileStatus = "transferring"
     """Status of the file."""
     size: int | None = None
@@ -36,8 +42,6 @@ class FileState:
     """First byte to move; of a resumed file where it continues."""
     end_byte: int | None = None
     """Last byte to move."""
-    started_usec: int | None = None
-    """Microseconds on the session's clock at the first message about the file."""
     elapsed_usec: int | None = None
     """Microseconds on the session's clock at the latest message about the file."""
     error: Failure | None = None
@@ -46,10 +50,6 @@ class FileState:
     """Hexadecimal."""
     checksum_type: str | None = None
     """Such as ``md5``."""
-    arg_index: int | None = None
-    """Index of the source argument it came from."""
-    fasp_file_id: str | None = None
-    """Hash of argument index, source and destination path."""
 
     is_part: bool | None = None
     """True for a part of a file that several sessions share, False for a whole or resumed file, None while a StartByte
@@ -81,9 +81,9 @@ class FileState:
         self,
         event: FileEvent,
         usec: int | None = None,
+        clustered: bool | None = None,
         written: int = 0,
         sent: int | None = None,
-        clustered: bool | None = None,
     ) -> None:
         """Apply the next message about this file.
 
@@ -95,7 +95,7 @@ class FileState:
             clustered: whether the session is one of several; None if SESSION did not say.
         """
         # Size, range and time. What a message leaves out stays as it was.
-        kind = event.__class__
+        kind = type(event)
         size, exact = event.size, event.written
         if size is None or (not size and kind is SkipEvent and self.size is not None):  # SKIP has 0 for any file
             size = self.size
@@ -268,8 +268,11 @@ class FileState:
         return f"<FileState {redact_urls(self.name)!r} {self.state}, {self.progress:.0%}>"
 
 
-# What to_dict shows: all fields that a message has.
-_SHOWN = [field.name for field in attrs.fields(FileState)][:13]
+# What to_dict shows.
+_SHOWN = (
+    "name state size written start_byte end_byte started_usec elapsed_usec error checksum checksum_type arg_index"
+    " fasp_file_id"
+).split()
 
 
 class SharedFile(Protocol):
@@ -291,6 +294,8 @@ class FileSums:
 
     def __init__(self, session: Figures) -> None:
         self.session = session
+        # Index of the part of the transfer that the session is, as far as it is known; None for the only one.
+        self.part: int | None = None
         # Files that only this session of its transfer knows.
         self.exclusive = Totals()
         # Files that others know too: the registry of the transfer counts those.
@@ -298,10 +303,19 @@ class FileSums:
         # Files that the registry has no room for, or that have no name.
         self.overflow = Totals()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any file has begun."""
+        return any(part.active or part.done or part.skipped or part.failed for part in self._parts)
+
+    @property
+    def _parts(self) -> tuple[Totals, Totals, Totals]:
+        return self.exclusive, self.shared, self.overflow
+
     def sums(self) -> Totals:
         """Return the sums over all files."""
         sums = Totals()
-        for part in (self.exclusive, self.shared, self.overflow):
+        for part in self._parts:
             sums.add(part)
         return sums
 

@@ -45,31 +45,32 @@ class SessionFiles(FileSums):
         self.in_progress: dict[str, FileState] = {}
         # The files that are kept, with the same keys; the same dict if no finished ones are.
         self.by_name: dict[str, FileState] = self.in_progress if self._keep == 0 else {}
+        self._has_namesakes = False
         # The finished files that are in by_name, the oldest first.
         self._finished: dict[str, FileState] = {}
         # The first failed files.
         self.failures: list[FileState] = []
 
-        # Whether any file has begun.
-        self.has_begun = False
         # Whether the session is one of several that may share a file, and whether one of its files was a part.
         self.clustered: bool | None = None
         self.has_parts = False
-        # Count of the skipped files whose size is not known, and bytes that are missing of failed files.
+        # Count of the skipped files whose size is not known; bytes of skipped files, and those missing of failed ones.
         self.unknown_sizes = 0
+        self.bytes_skipped = 0
         self.bytes_missing = 0
 
-        # Bytes written and sent during the latest skips, which no file was credited with; None if there are none.
-        self._during_skip: tuple[int, int] | None = None
+        # Bytes written and sent during the latest skips, which no file was credited with.
+        self._written_credit = 0
+        self._sent_credit = 0
 
-    def apply(self, event: FileEvent, usec: int | None, written: int, sent: int | None) -> None:
+    def apply(self, event: FileEvent, usec: int | None, written_before: int, sent_before: int) -> None:
         """Apply a message about a file.
 
         Args:
             event: STATS, STOP, SKIP or FILEERROR.
             usec: microseconds; the session's clock, None if unknown.
-            written: bytes by which FileBytes of the session has grown.
-            sent: bytes by which TransferBytes of the session has grown; None if the message has none.
+            written_before: bytes; FileBytes of the session before this message.
+            sent_before: bytes; TransferBytes of the session before this message.
         """
         # Find the file. A FaspFileID other than the known one shows another file of the same name.
         name, file_id = event.file, event.fasp_file_id
@@ -79,22 +80,30 @@ class SessionFiles(FileSums):
             name = file_id or ""  # an excerpt; it is a file if it has a size
         file = self.in_progress.get(name)
         if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
-            file = self.in_progress.get(file_id) if file_id else None
+            file = self.in_progress.get(file_id) if file_id and self._has_namesakes else None
             if file is None:
                 file = self._begin(name, event, usec)
                 if file is None:
                     return
 
-        # Credit it with what the session's counters have grown by. What moved during a skip belongs to another file.
-        if self._during_skip is not None:
-            written, sent = written + self._during_skip[0], (sent or 0) + self._during_skip[1]
-            self._during_skip = None
-        file.apply(event, usec, written, sent, self.clustered)
+        # Apply the message. If the file's own count is missing or has two meanings, the growth of the session's counters
+        # is needed, too. What grew during a skip belongs to the next file.
+        if event.written is None or event.start_byte or self._written_credit or self._sent_credit:
+            written, sent = self._written_credit, event.transfer_bytes
+            if sent is not None:
+                sent = max(0, sent - sent_before) + self._sent_credit
+            if isinstance(event.file_bytes, int):
+                written += max(0, event.file_bytes - written_before)
+            elif self.clustered and sent:
+                written = sent  # what is there of a part is not more than was sent
+            file.apply(event, usec, self.clustered, written, sent)
+            skipped = file.state == "skipped"
+            self._written_credit, self._sent_credit = (written, sent or 0) if skipped else (0, 0)
+        else:
+            file.apply(event, usec, self.clustered)
 
         # Count it.
         if file.state != "transferring":
-            if file.state == "skipped" and (written or sent):
-                self._during_skip = written, sent or 0
             self._finish(file)
         if file.shared is not None:
             file.shared.update()
@@ -124,28 +133,35 @@ class SessionFiles(FileSums):
                     return None if _is_late(event, own) else self._reopen(own)
 
         # Make room.
-        in_progress = self.in_progress
-        if len(in_progress) >= MAX_FILES_IN_PROGRESS and self._keep is not None:
-            self._drop(next(iter(in_progress.values())))
+        if len(self.in_progress) >= MAX_FILES_IN_PROGRESS and self._keep is not None:
+            self._drop(next(iter(self.in_progress.values())))
 
         # Add it.
-        self.has_begun = True
-        key, other = name, self.by_name.get(name)
-        if other is not None and file_id and other.fasp_file_id != file_id:
-            key = file_id
-        file = FileState(name, started_usec=usec, arg_index=event.fasp_file_arg_index, fasp_file_id=file_id)
-        file.key, file.owner = key, self
+        file = FileState(name, usec, event.fasp_file_arg_index, file_id)
+        file.owner = self
         if not name or (registry.full and known is None):
             totals = self.overflow
         else:
             totals = registry.register(file, self, known)
         file.totals = totals
         totals.active += 1
-        in_progress[key] = file
-        if self._keep != 0:
-            self.by_name.pop(key, None)  # so that by_name is in the order of the starts
-            self.by_name[key] = file
+        self._insert(file)
         return file
+
+    def _insert(self, file: FileState) -> None:
+        """Put a file among those in progress, by its name; by its FaspFileID if another one in progress has the name."""
+        key = file.name
+        if key in self.in_progress:
+            key, self._has_namesakes = file.fasp_file_id or key, True
+        file.key = key
+        self.in_progress[key] = file
+        if self._keep != 0:
+            old = self.by_name.pop(key, None)  # so that by_name is in the order of the starts
+            self._finished.pop(key, None)
+            if old is not None and old is not file and old.fasp_file_id:
+                old.key = old.fasp_file_id
+                self.by_name[old.key] = self._finished[old.key] = old
+            self.by_name[key] = file
 
     def _reopen(self, file: FileState) -> FileState:
         """Begin a finished file again: it is still one file, and what was brought of it is there."""
@@ -158,10 +174,9 @@ class SessionFiles(FileSums):
             if file in self.failures:
                 self.failures.remove(file)
         file.state, file.error = "transferring", None
-        self._finished.pop(file.key, None)
         self.by_name.pop(file.key, None)
-        self.in_progress[file.key] = file
-        self.by_name[file.key] = file
+        self._finished.pop(file.key, None)
+        self._insert(file)
         return file
 
     def _drop(self, file: FileState) -> None:
@@ -187,6 +202,7 @@ class SessionFiles(FileSums):
         elif file.state == "skipped":
             totals.skipped += 1
             self.unknown_sizes += not file.size
+            self.bytes_skipped += file.bytes_done
         else:
             totals.failed += 1
             self.bytes_missing += file.estimated_bytes - file.bytes_done
@@ -201,9 +217,9 @@ class SessionFiles(FileSums):
 
 
 def _is_late(event: FileEvent, file: FileState) -> bool:
-    """Whether a message about a finished file is from before its end, and so does not begin it again."""
+    """Whether a message about a finished file does not begin it again, as only a later STATS with a new count does."""
     if not isinstance(event, StatsEvent):
         return False
-    if event.elapsed_usec is None or file.elapsed_usec is None:
-        return (event.written or 0) <= file.written
-    return event.elapsed_usec <= file.elapsed_usec
+    now, before = event.elapsed_usec, file.elapsed_usec
+    later = now is not None and before is not None and now > before
+    return not later or event.written is None or event.written > (event.start_byte or 0)

@@ -94,7 +94,7 @@ class FileRegistry:
             return owner.exclusive
         if isinstance(known, FileState):
             known = self.share(known)
-        if not known.has_room():
+        if not known.has_room(owner):
             return owner.overflow
         if file.size is None:
             file.size = known.size
@@ -173,11 +173,11 @@ class SharedFile:
         self._state: FileStatus = "transferring"
         registry.totals.active += 1
 
-    def has_room(self) -> bool:
-        """Whether one more session may share the file, after the members whose attempt has failed are gone."""
+    def has_room(self, owner: FileSums) -> bool:
+        """Whether one more session may share the file, after the failed attempts at the same part are gone."""
         stay = []
         for file in self.members:
-            if _has_failed(file):
+            if _has_failed(file) and file.owner is not None and file.owner.part == owner.part:
                 self._leave(file)
             else:
                 stay.append(file)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -74,8 +74,6 @@ RATE_WINDOW_USEC = 5_000_000
 RATE_STEP_USEC = 250_000
 """Microseconds between two measurements that are kept for it."""
 
-_FILE_EVENTS = frozenset({StatsEvent, StopEvent, SkipEvent, FileErrorEvent})
-
 _sequence = itertools.count(1)
 
 
@@ -99,9 +97,9 @@ class Session(Figures):
     start_seq: int = attrs.Factory(lambda: next(_sequence))
     end_seq: int | None = None
 
-    # What Tracker.expect() said: which part of its transfer it is, and which attempt at it.
-    known_part: int | None = None
+    # Which attempt at its part it is, and whether its part is known too, by Tracker.expect().
     attempt: int | None = None
+    is_expected: bool = False
 
     init: InitEvent | None = None
     """The latest INIT."""
@@ -171,7 +169,7 @@ class Session(Figures):
 
         # Change the state. Nearly all messages are about a file of a session whose files move already.
         if self.state != "transferring" or not isinstance(event, FileEvent):
-            transitions = TRANSITIONS.get(event.__class__)
+            transitions = TRANSITIONS.get(type(event))
             if transitions is None:
                 return
             if self.state in transitions:
@@ -180,41 +178,36 @@ class Session(Figures):
             if isinstance(event, EndEvent):
                 self.end = event
             elif not isinstance(event, FileEvent):
-                update = self._UPDATES.get(event.__class__)
+                update = self._UPDATES.get(type(event))
                 if update is not None:
                     update(self, event)
                 return
 
         # Update the counters that messages about files and the end of a session have in common. By TransferBytes the rate
         # is measured, or by FileBytes as long as the session has no TransferBytes.
-        if TYPE_CHECKING:
-            assert isinstance(event, (FileEvent, EndEvent))
         usec, now = self.elapsed_usec, event.elapsed_usec
         if now is not None:
             if usec is None or now >= usec:
                 usec = self.elapsed_usec = now
             else:
                 now = None  # the clock goes back: no measurement
-        sent, sent_more = event.transfer_bytes, None
+        sent, sent_before = event.transfer_bytes, self.bytes_transferred
         if sent is not None:
-            sent_more = 0
-            if sent > self.bytes_transferred:
-                sent_more = sent - self.bytes_transferred
+            if sent > sent_before:
                 self.bytes_transferred = sent
                 self.transferred_usec = usec or 0
             if now is not None:
                 self._measured_usec = now
                 if now >= self._next_sample_usec:
-                    self._measure(now, by_network=True)
-        written, written_more = event.file_bytes, 0
+                    self._measure(now, True)
+        written, written_before = event.file_bytes, self.bytes_written
         if isinstance(written, int):
-            if written > self.bytes_written:
-                written_more = written - self.bytes_written
+            if written > written_before:
                 self.bytes_written = written
                 self.written_usec = usec or 0
             if sent is None and now is not None and not self._by_network:
                 self._measured_usec = now
-                self._measure(now, by_network=False)
+                self._measure(now, False)
         lost, delay = event.loss, event.delay
         if lost is not None and lost > self.bytes_lost:
             self.bytes_lost = lost
@@ -222,10 +215,17 @@ class Session(Figures):
             self.rtt_ms = delay
 
         # Apply the rest to the file, or to the whole session at its end.
-        if event is self.end:
+        if isinstance(event, EndEvent):
             self._apply_end(event)
         else:
-            self.all_files.apply(event, usec, written_more, sent_more)  # type: ignore[arg-type]  # it is about a file
+            self.all_files.apply(event, usec, written_before, sent_before)
+
+    def expect(self, part: int | None, attempt: int | None) -> None:
+        """Set which part and which attempt it is; see Tracker.expect()."""
+        self.attempt = attempt
+        self.is_expected = part is not None
+        if self.is_expected:
+            self.all_files.part = part
 
     def mark_lost(self, before: Session | None = None) -> None:
         """Mark the session as lost, unless it has ended.
@@ -257,6 +257,8 @@ class Session(Figures):
         self.negotiated = event
         if event.cluster_num_nodes is not None:
             self.all_files.clustered = event.cluster_num_nodes > 1
+        if not self.is_expected:
+            self.all_files.part = event.cluster_node_id if self.parts > 1 else None
         self._apply_rates(event)
 
     def _apply_notification(self, event: NotificationEvent) -> None:
@@ -289,16 +291,15 @@ class Session(Figures):
         failed = max(files.failed + self.end_counts[2], event.transfers_failed or 0)
         done = max(files.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
         self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
-        self._end_bytes = self._bytes_at_the_end(files.before, failed)
+        self._end_bytes = self._bytes_at_the_end(failed)
 
-    def _bytes_at_the_end(self, before: int, failed: int) -> int:
+    def _bytes_at_the_end(self, failed: int) -> int:
         """Return the bytes at the destination at least, as the end of the session shows.
 
         FileBytes counts what was written, perhaps more than once, so it is not believed beyond the size of the job, less
-        what is missing of failed files. What was written of a part says nothing of the other parts.
+        what is missing of failed files, and does not count what was skipped. What was written of a part says nothing of the other parts.
 
         Args:
-            before: bytes that were there before, in files seen.
             failed: count of the failed files.
         """
         files, job = self.all_files, self.job_bytes
@@ -307,12 +308,12 @@ class Session(Figures):
         if self.state == "done" and job is not None:
             if files.unknown_sizes and not failed:
                 return job  # DONE without a failure, and what was skipped is there
-            return min(max(0, job - files.bytes_missing), self.bytes_written + before)
+            return min(max(0, job - files.bytes_missing), self.bytes_written + files.bytes_skipped)
         if self.negotiated is None:
             return self.bytes_written if job is None else min(job, self.bytes_written)
         return 0
 
-    def _measure(self, usec: int, *, by_network: bool) -> None:
+    def _measure(self, usec: int, by_network: bool) -> None:
         """Keep a measurement, and drop those that the present rate does not need."""
         samples = self._samples
         if not by_network:
@@ -321,7 +322,7 @@ class Session(Figures):
         elif not self._by_network:  # the first TransferBytes: FileBytes counted something else
             self._by_network = True
             samples.clear()
-        samples.append((usec, self._moved))
+        samples.append((usec, self.bytes_transferred if by_network else self.bytes_written))
         start = usec - RATE_WINDOW_USEC
         while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()
@@ -358,9 +359,7 @@ class Session(Figures):
     @property
     def part(self) -> int | None:
         """Index of the part that it is, from 0: as Tracker.expect() said, else ClusterNodeId; None for the only one."""
-        if self.known_part is not None:
-            return self.known_part
-        return self.negotiated.cluster_node_id if self.negotiated and self.parts > 1 else None
+        return self.all_files.part
 
     @property
     def has_begun(self) -> bool:
@@ -390,9 +389,9 @@ class Session(Figures):
     # -- its figures
 
     @property
-    def bytes_measured(self) -> int | None:
-        """Bytes that had moved at the latest measurement of the rate; None before the first."""
-        return self._moved if self._samples else None
+    def measured(self) -> tuple[int, int] | None:
+        """The latest measurement of the rate: bytes that had moved, and microseconds; None before the first."""
+        return (self._moved, self._measured_usec) if self._samples else None
 
     @property
     def bytes_beyond(self) -> int:

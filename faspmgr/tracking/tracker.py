@@ -118,7 +118,8 @@ class Tracker:
             self._connections[connection].latest = member
         session = member.session
         session.apply(event)
-        member.transfer.invalidate()
+        if member.transfer.is_computed:
+            member.transfer.invalidate()
         if session.negotiated is event or session.init is event:
             self._regroup(member, event)
         return session
@@ -171,7 +172,7 @@ class Tracker:
         known = self._connections.setdefault(connection, _Connection())
         known.part, known.attempt = part, attempt
         for member in known.by_id.values():
-            member.session.known_part, member.session.attempt = part, attempt
+            member.session.expect(part, attempt)
             member.transfer.invalidate()
 
     def end(self, connection: Hashable = None) -> None:
@@ -206,7 +207,7 @@ class Tracker:
             self._forget(next((old for old in oldest if old.session.ended), oldest[0]))
         known = self._connections.setdefault(connection, _Connection())
         session = Session(event.session_id or "", self._keep_files)
-        session.known_part, session.attempt = known.part, known.attempt
+        session.expect(known.part, known.attempt)
         key = self._fallback_key(event, known) or event.user_str or self._own_key(session)
         self._count += 1
         member = _Member(self._count, session, connection, self._transfer(key, session), key)

@@ -65,8 +65,9 @@ class Transfer(Figures):
         self.registry = FileRegistry(budget)
         # Whether no more parts will come.
         self._closed = False
-        # The figures; None after a change.
-        self._computed: dict[str, Any] | None = None
+        self.is_computed = False
+        """Whether the figures are those of the latest events."""
+        self._figures: dict[str, Any] = {}
         # For the sessions whose XferId and node name a part: the latest session of each part, and the part of each.
         self._latest_of_part: dict[_Part, Session] = {}
         self._part_of: dict[Session, _Part] = {}
@@ -77,14 +78,14 @@ class Transfer(Figures):
 
     def invalidate(self) -> None:
         """Compute the figures again when they are read next: a session has changed."""
-        self._computed = None
+        self.is_computed = False
 
     def add(self, session: Session) -> None:
         """Add a session."""
         self.sessions.append(session)
         session.join(self.registry)
         self._closed = False
-        self._computed = None
+        self.is_computed = False
 
     def remove(self, session: Session) -> None:
         """Remove a session.
@@ -96,12 +97,12 @@ class Transfer(Figures):
         if not self.sessions:
             self.registry.close()
         self._forget_part(session)
-        self._computed = None
+        self.is_computed = False
 
     def close(self) -> None:
         """Mark the transfer as complete: parts that were not seen are lost."""
         self._closed = True
-        self._computed = None
+        self.is_computed = False
 
     def replace_by(self, session: Session) -> None:
         """Mark the session as lost that this one replaces: two sessions of one part cannot run at the same time.
@@ -119,7 +120,7 @@ class Transfer(Figures):
             old.mark_lost(before=session)
         self._latest_of_part[part] = session
         self._part_of[session] = part
-        self._computed = None
+        self.is_computed = False
 
     def _forget_part(self, session: Session) -> None:
         part = self._part_of.pop(session, None)
@@ -163,47 +164,45 @@ class Transfer(Figures):
         """Return the attempts at each part."""
         attempts: dict[Session, Attempts] = {}  # by the latest one
         several = any(session.parts > 1 for session in self.sessions)
-        # The latest attempt at each part of the sessions for which both were said.
+        # The latest attempt at each part, of the sessions whose attempt is known.
         known: dict[int | None, Session] = {}
-        # Failed and lost sessions that a later one may replace, the first to end in front: by part, and all of them.
-        failed: dict[int | str | None, list[tuple[int, int, Session]]] = {}
-
-        def replaced(place: int | str | None, session: Session) -> Attempts:
-            heap = failed.get(place, [])
-            while heap and heap[0][2] not in attempts:
-                heapq.heappop(heap)
-            if heap and heap[0][0] < session.start_seq:
-                return attempts.pop(heapq.heappop(heap)[2])
-            return []
-
+        # By part: the failed and lost sessions that a later one may replace, the first to end in front.
+        failed: dict[int | None, list[tuple[int, int, Session]]] = {}
+        unknown: list[Session] = []
         for session in self.sessions:
             part = session.part
             if session.attempt is not None:
                 latest = known.get(part)
-                if latest is not None and latest.attempt is not None and latest.attempt > session.attempt:
+                if latest is not None and (latest.attempt or 0) > session.attempt:
                     attempts[latest].append(session)
-                    continue
-                attempts[session] = [session, *(attempts.pop(latest) if latest else [])]
-                known[part] = session
-                continue
-            # A session of several that has not said which part it is may be another attempt at any of them.
-            unknown = several and part is None
-            earlier = replaced("any" if unknown else part, session)
-            if several and not unknown and not earlier:
-                earlier = replaced(None, session)
-            attempts[session] = [session, *earlier]
-            if session.state in ("failed", "lost") and session.end_seq is not None:
-                for place in (part, "any"):
-                    heapq.heappush(failed.setdefault(place, []), (session.end_seq, session.start_seq, session))
+                else:
+                    attempts[session] = [session, *(attempts.pop(latest) if latest else [])]
+                    known[part] = session
+            elif several and part is None:
+                unknown.append(session)
+            else:
+                _add_attempt(attempts, failed.setdefault(part, []), session)
+
+        # A session of several that has not reported which part it is: an attempt at a part whose last one has failed, or
+        # one that failed before a later attempt began.
+        begun = max((session.start_seq for session in attempts), default=0)
+        heap = [entry for entries in failed.values() for entry in entries]
+        heapq.heapify(heap)
+        for session in unknown:
+            if session.end_seq is not None and session.state in ("failed", "lost") and session.end_seq < begun:
+                attempts[max(attempts, key=lambda one: one.start_seq)].append(session)
+            else:
+                _add_attempt(attempts, heap, session)
         return list(attempts.values())
 
     # -- the figures
 
     def _compute(self) -> dict[str, Any]:
         """Return all figures; see Figures."""
-        if self._computed is None:
-            self._computed = self._compute_now()
-        return self._computed
+        if not self.is_computed:
+            self._figures = self._compute_now()
+            self.is_computed = True
+        return self._figures
 
     def _compute_now(self) -> dict[str, Any]:
         parts = self._attempts_by_part()
@@ -224,7 +223,7 @@ class Transfer(Figures):
         latest = [attempts[0] for attempts in begun] or current
         measured = [session for session in latest if session.all_files.has_begun]
         moving = [session.rate_kbps for session in measured if state in ENDED or not session.ended]
-        moved = _sum([session.bytes_measured for session in measured])
+        measurements = [session.measured for session in measured]
         times = [session.elapsed_usec for session in latest if session.elapsed_usec is not None]
         elapsed_usec = max(times, default=None)
         return {
@@ -247,7 +246,7 @@ class Transfer(Figures):
             "rtt_ms": max((session.rtt_ms for session in latest if session.rtt_ms is not None), default=None),
             "elapsed_usec": elapsed_usec,
             "rate_kbps": _sum(moving),
-            "average_rate_kbps": None if moved is None or elapsed_usec is None else kbps(moved, elapsed_usec),
+            "average_rate_kbps": _average(measurements),
         }
 
     def _ending(self, current: list[Session]) -> tuple[SessionState, Failure | None, str]:
@@ -282,7 +281,9 @@ class Transfer(Figures):
             sums.bytes += max(files.bytes for files in overflow) - furthest.bytes
             sums.estimate += max(files.estimate for files in overflow) - furthest.estimate
             beyond += max(session.bytes_beyond for session in attempts)
-            ended, skipped, failed = attempts[0].end_counts
+            # Counts of an attempt that came to no file are not those of the part.
+            latest = next((one for one in attempts if one.all_files.has_begun or any(one.end_counts)), attempts[0])
+            ended, skipped, failed = latest.end_counts
             sums.done, sums.skipped, sums.failed = sums.done + ended, sums.skipped + skipped, sums.failed + failed
         if done:  # so are files that sessions share, whatever was seen of their parts
             shared = self.registry.totals.active
@@ -333,8 +334,29 @@ class Transfer(Figures):
         return f"<Transfer {self.id!r} {self.state}, {self.progress:.0%}>"
 
 
+def _add_attempt(attempts: dict[Session, Attempts], failed: list[tuple[int, int, Session]], session: Session) -> None:
+    """Add a session as the next attempt after the first of the failed ones that ended before it began.
+
+    Args:
+        attempts: by the latest one.
+        failed: a heap of end, begin, and session.
+    """
+    earlier = attempts.pop(heapq.heappop(failed)[2]) if failed and failed[0][0] < session.start_seq else []
+    attempts[session] = [session, *earlier]
+    if session.state in ("failed", "lost") and session.end_seq is not None:
+        heapq.heappush(failed, (session.end_seq, session.start_seq, session))
+
+
 def _severity(session: Session) -> int:
     return severity(session.state, session.error)
+
+
+def _average(measurements: list[tuple[int, int] | None]) -> float | None:
+    """Return the average rate of sessions side by side, of the bytes and microseconds that each has measured."""
+    known = [each for each in measurements if each is not None]
+    if not known or len(known) < len(measurements):
+        return None
+    return kbps(sum(moved for moved, _ in known), max(usec for _, usec in known))
 
 
 def _highest(values: Iterable[int | None]) -> int | None:
