@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, SkipEvent, StatsEvent, StopEvent
-from faspmgr.redaction import redact_urls
+from faspmgr.redaction import redact_urls, redact_words
 from faspmgr.tracking.figures import Figures, Totals
 from faspmgr.verdicts import Failure
 
@@ -94,17 +94,17 @@ class FileState:
             sent: bytes by which TransferBytes of the session has grown with this message; None if the message has none.
             clustered: whether the session is one of several; None if SESSION did not say.
         """
-        # Size, range and time. What a message leaves out stays as it was.
+        # Size, range and time. What a message leaves out stays as it was; SKIP and FILEERROR may have 0 for any file.
         kind = type(event)
         size, exact = event.size, event.written
-        if size is None or (not size and kind is SkipEvent and self.size is not None):  # SKIP has 0 for any file
+        if size is None or (not size and kind is not StatsEvent and kind is not StopEvent and self.size is not None):
             size = self.size
         elif not size and exact:  # a file that is streamed: its size is not known yet
             size = self.size = self.size or None
         else:
             self.size = size
         start, end = event.start_byte, event.end_byte
-        if start is None:
+        if start is None or (kind is FileErrorEvent and self.start_byte is not None):
             start = self.start_byte
         else:
             self.start_byte = start
@@ -260,6 +260,9 @@ class FileState:
         """
         shown = {name: value for name in _SHOWN if (value := getattr(self, name)) is not None}
         shown["name"] = redact_urls(self.name)
+        for name in ("checksum", "checksum_type", "fasp_file_id"):
+            if name in shown:
+                shown[name] = redact_words(shown[name])
         if self.error:
             shown["error"] = self.error.to_dict()
         return shown | {"progress": round(self.progress, 4)}
@@ -273,6 +276,11 @@ _SHOWN = (
     "name state size written start_byte end_byte started_usec elapsed_usec error checksum checksum_type arg_index"
     " fasp_file_id"
 ).split()
+
+
+def namesake_key(name: str, file_id: str) -> str:
+    """Return the key of a file if another one has its name already. No name of a file has a NUL in it."""
+    return f"{name}\0{file_id}"
 
 
 class SharedFile(Protocol):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, StatsEvent
 from faspmgr.tracking.figures import Figures, Totals
-from faspmgr.tracking.file_state import FileState, FileSums
+from faspmgr.tracking.file_state import FileState, FileSums, namesake_key
 from faspmgr.tracking.registry import FileRegistry
 
 MAX_FILES_IN_PROGRESS = 10_000
@@ -80,7 +80,7 @@ class SessionFiles(FileSums):
             name = file_id or ""  # an excerpt; it is a file if it has a size
         file = self.in_progress.get(name)
         if file is None or (file_id != file.fasp_file_id and file_id and file.fasp_file_id):
-            file = self.in_progress.get(file_id) if file_id and self._has_namesakes else None
+            file = self.in_progress.get(namesake_key(name, file_id)) if file_id and self._has_namesakes else None
             if file is None:
                 file = self._begin(name, event, usec)
                 if file is None:
@@ -149,17 +149,17 @@ class SessionFiles(FileSums):
         return file
 
     def _insert(self, file: FileState) -> None:
-        """Put a file among those in progress, by its name; by its FaspFileID if another one in progress has the name."""
+        """Put a file among those in progress, by its name unless another one has that."""
         key = file.name
         if key in self.in_progress:
-            key, self._has_namesakes = file.fasp_file_id or key, True
+            key, self._has_namesakes = namesake_key(key, file.fasp_file_id or ""), True
         file.key = key
         self.in_progress[key] = file
         if self._keep != 0:
             old = self.by_name.pop(key, None)  # so that by_name is in the order of the starts
             self._finished.pop(key, None)
             if old is not None and old is not file and old.fasp_file_id:
-                old.key = old.fasp_file_id
+                old.key = namesake_key(old.name, old.fasp_file_id)
                 self.by_name[old.key] = self._finished[old.key] = old
             self.by_name[key] = file
 

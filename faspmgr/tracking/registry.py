@@ -17,7 +17,7 @@ Cost
 from __future__ import annotations
 
 from faspmgr.tracking.figures import Totals
-from faspmgr.tracking.file_state import FileState, FileStatus, FileSums
+from faspmgr.tracking.file_state import FileState, FileStatus, FileSums, namesake_key
 
 MAX_NAMES = 10_000
 """Files that the transfers of a tracker register together. A limit for security: it bounds memory."""
@@ -68,7 +68,7 @@ class FileRegistry:
         """
         known = self.by_name.get(name)
         if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
-            known = self.by_name.get(file_id)  # another file has the name
+            known = self.by_name.get(namesake_key(name, file_id))
         return known
 
     def register(self, file: FileState, owner: FileSums, known: FileState | SharedFile | None) -> Totals:
@@ -130,7 +130,7 @@ class FileRegistry:
         name, file_id = file.name, file.fasp_file_id
         known = self.by_name.get(name)
         other = known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id
-        return file_id if other and file_id else name
+        return namesake_key(name, file_id) if other and file_id else name
 
     def _make_room(self) -> bool:
         """Let the oldest other registry give up its names if there is no budget left; return whether there is room."""
@@ -155,7 +155,7 @@ class SharedFile:
         registry: which counts it.
     """
 
-    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "fasp_file_id", "members", "size")
+    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "_whole", "fasp_file_id", "members", "size")
 
     def __init__(self, registry: FileRegistry) -> None:
         self.fasp_file_id: str | None = None
@@ -171,6 +171,8 @@ class SharedFile:
         self._bytes = 0
         self._estimate = 0
         self._state: FileStatus = "transferring"
+        # Whether a session has finished the whole file.
+        self._whole = False
         registry.totals.active += 1
 
     def has_room(self, owner: FileSums) -> bool:
@@ -206,13 +208,14 @@ class SharedFile:
             if file.size is not None and (self.size is None or file.size > self.size):
                 self.size = file.size
         done, estimate = self._done_and_estimate()
+        self._whole = self._whole or any(file.is_whole for file in members)
         if len(members) == 1 and members[0].is_whole:
             estimate = done
         states = {file.state for file in members}
         state: FileStatus
         if "failed" in states:
             state = "failed"
-        elif "transferring" in states or not states or done < estimate:
+        elif done < estimate or not states or ("transferring" in states and not self._whole):
             state = "transferring"
         else:
             state = "skipped" if states == {"skipped"} else "done"

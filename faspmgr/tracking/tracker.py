@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import islice
 
+from faspmgr.callbacks import check_limit
 from faspmgr.protocol.events import Event, InitEvent, OtherEvent, SessionEvent
 from faspmgr.tracking.files import KeepFiles
 from faspmgr.tracking.registry import Budget
@@ -154,6 +155,7 @@ class Tracker:
             attempt: number of the attempt at this part, from 1; it replaces all lower ones.
 
         Raises:
+            TypeError: part or attempt is not a whole number.
             ValueError: part is negative, or attempt less than 1.
 
         Example:
@@ -165,10 +167,9 @@ class Tracker:
             >>> tracker.transfers["job"].attempts
             2
         """
-        if part is not None and part < 0:
-            raise ValueError(f"invalid part: {part}: use 0 or more")
-        if attempt is not None and attempt < 1:
-            raise ValueError(f"invalid attempt: {attempt}: use 1 or more")
+        for name, value, least in (("part", part, 0), ("attempt", attempt, 1)):
+            if value is not None:
+                check_limit(name, value, least)
         known = self._connections.setdefault(connection, _Connection())
         known.part, known.attempt = part, attempt
         for member in known.by_id.values():

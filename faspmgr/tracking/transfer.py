@@ -178,21 +178,33 @@ class Transfer(Figures):
                 else:
                     attempts[session] = [session, *(attempts.pop(latest) if latest else [])]
                     known[part] = session
+            elif several and session.negotiated and session.parts == 1:
+                # The whole transfer in one session: another attempt at all parts that have failed.
+                earlier: Attempts = []
+                for entries in failed.values():
+                    while entries and entries[0][0] < session.start_seq:
+                        earlier += attempts.pop(heapq.heappop(entries)[2])
+                _add_attempt(attempts, failed.setdefault(None, []), session)
+                attempts[session] += earlier
             elif several and part is None:
                 unknown.append(session)
             else:
                 _add_attempt(attempts, failed.setdefault(part, []), session)
 
-        # A session of several that has not reported which part it is: an attempt at a part whose last one has failed, or
-        # one that failed before a later attempt began.
-        begun = max((session.start_seq for session in attempts), default=0)
+        # A session of several that has not reported which part it is failed before the latest attempt began, or is an
+        # attempt at the part that failed first.
+        last = max(attempts, key=lambda session: session.start_seq, default=None)
         heap = [entry for entries in failed.values() for entry in entries]
         heapq.heapify(heap)
-        for session in unknown:
-            if session.end_seq is not None and session.state in ("failed", "lost") and session.end_seq < begun:
-                attempts[max(attempts, key=lambda one: one.start_seq)].append(session)
-            else:
-                _add_attempt(attempts, heap, session)
+        for early in (True, False):
+            for session in unknown:
+                ended = session.end_seq if session.state in ("failed", "lost") else None
+                if (last is not None and ended is not None and ended < last.start_seq) is not early:
+                    continue
+                if early and last is not None:
+                    attempts[last].append(session)
+                else:
+                    _add_attempt(attempts, heap, session)
         return list(attempts.values())
 
     # -- the figures
@@ -258,8 +270,8 @@ class Transfer(Figures):
         if not current:
             return "connecting", None, ""
         worst = max(current, key=_severity)
-        announced = max(session.parts for session in self.sessions)
-        seen = len({session.part for session in self.sessions if session.part is not None}) or 1
+        announced = max(session.parts for session in current)
+        seen = sum(session.negotiated is not None for session in current) or 1
         if seen < announced and _severity(worst) < severity("lost"):
             if self._closed:
                 return "lost", None, f"{seen} of {announced} parts seen"
