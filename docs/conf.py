@@ -55,8 +55,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(attr|attrs|click|pytest|_pytest)\..*"),
     # The same, imported only for type checkers, which leaves the bare name.
     (r"py:class", r"(Buffer|datetime)"),
-    # What a Tracker gives its transfers to share; nobody else needs one.
-    (r"py:class", r"faspmgr\.tracking\.inventory\.Names"),
+    # What a Tracker gives its transfers to share.
+    (r"py:class", r"faspmgr\.tracking\.registry\.Budget"),
     # A type variable has no page.
     (r"py:class", r"(faspmgr\..*\.)?T"),
 ]

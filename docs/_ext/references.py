@@ -7,6 +7,7 @@ Both are the same object, and that is how a reference is resolved here.
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from docutils import nodes
@@ -58,6 +59,16 @@ def no_type_in_summary(app: Sphinx, what: str, name: str, obj: object, options: 
         lines[0] = f": {lines[0]}"
 
 
+def inherit(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Document an attribute as the property that it overrides."""
+    if what == "attribute" and not any(lines):
+        home, _, attribute = name.rpartition(".")
+        cls = find(home)
+        bases = [vars(base).get(attribute) for base in cls.__mro__] if isinstance(cls, type) else []
+        text = next((base.__doc__ or "" for base in bases if isinstance(base, property)), "")
+        lines[:] = inspect.cleandoc(text).splitlines()
+
+
 def factory(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
@@ -77,6 +88,7 @@ def dash_and_heading(app: Sphinx, doctree: nodes.document) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", inherit, priority=300)
     app.connect("autodoc-process-docstring", no_type_in_summary, priority=400)  # before napoleon, which has 500
     app.connect("autodoc-process-signature", factory)
     app.connect("doctree-read", dash_and_heading)
