@@ -124,7 +124,7 @@ def test_precalculation() -> None:
 def test_parallel_sessions() -> None:
     tracker = track(Scenario(files=10, size=5_000_000, sessions=3))
     (transfer,) = tracker.transfers.values()
-    assert [session.node for session in transfer.sessions] == [0, 1, 2]
+    assert [session.part for session in transfer.sessions] == [0, 1, 2]
     assert [session.files_done for session in transfer.sessions] == [4, 3, 3]
     assert transfer.state == "done"
     assert len({name for session in transfer.sessions for name in session.files}) == 10
