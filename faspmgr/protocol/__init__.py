@@ -1,6 +1,6 @@
 """The management protocol. No I/O, no clock, no logging: bytes and values in, values and bytes out.
 
-::
+Every fact is in one table, which decoding, JSON, ``faspmgr describe`` and the documentation read::
 
     fields, codes               the tables of fields and error codes
     problems                    the table of deviations

@@ -411,11 +411,9 @@ class Tokenizer(StreamReader[Frame]):
     """Cuts the stream into Frames.
 
     Args:
-        strict: raise ProtocolError at the first problem.
-        max_frame_bytes: longest message, in bytes, at least 1. A limit for security: it bounds memory.
-        on_problem: called with each Problem as it is found. It must not call the reader. An exception of it leaves
-            ``feed()`` or ``close()`` once the data are read; the next call reports the problems that followed, and
-            returns the results.
+        strict: as for Parser.
+        max_frame_bytes: as for Parser.
+        on_problem: as for Parser.
         max_data_bytes: longest data of a WRITE, in bytes, that are kept. A limit for security: it bounds memory. A
             WRITE is returned with its data, once they are complete, and dropped with a Problem if there are more.
             0: data are skipped, and a WRITE is returned before them.
