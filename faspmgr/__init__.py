@@ -1,7 +1,6 @@
 """faspmgr reads the management stream of IBM Aspera's ascp, live or recorded: events, state, and commands back.
 
-Each public name is imported when it is first used: ``import faspmgr`` takes a millisecond, and the command line starts
-quickly.
+Each public name is imported when it is first used, so that the command line starts quickly.
 """
 
 import importlib

@@ -1,8 +1,7 @@
 """``python -m faspmgr``, and the program ``faspmgr``.
 
-What is imported takes a while, and a Ctrl-C in the meantime must not print where in that it came; nor must one while
-the interpreter ends. So the first thing that is done is to handle it, with what is there already: signal itself is one
-of those that take long.
+A Ctrl-C during the imports, or while the interpreter ends, must print no traceback. So it is handled first, with
+``_signal``, which is there already: importing signal takes long.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -18,6 +17,8 @@ def main() -> None:
         handled = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler  # or it is ignored
         if handled:
             _signal.signal(_signal.SIGINT, _end)
+        from contextlib import suppress
+
         from faspmgr.cli.main import main
 
         try:
@@ -27,20 +28,14 @@ def main() -> None:
         finally:
             if handled:
                 _signal.signal(_signal.SIGINT, _end)
-                _flush()
+                for stream in (sys.stdout, sys.stderr):
+                    with suppress(OSError, ValueError):  # the reader has gone, or the stream was closed
+                        if stream:
+                            stream.flush()
                 # What has ended has its status: a Ctrl-C while the interpreter ends must not give it another one.
                 _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream:
-                stream.flush()
-        except (OSError, ValueError):  # the reader has gone, or the stream was closed
-            pass
 
 
 def _end(_number: int, _frame: object) -> None:

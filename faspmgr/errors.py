@@ -1,7 +1,6 @@
 """The exceptions that leave faspmgr, and their tree.
 
-Every one can be pickled and copied with its attributes, as multiprocessing and asyncio need it. What never leaves the
-command line or the simulator is defined there.
+Each can be pickled and copied with its attributes. What never leaves the command line or the simulator stands there.
 
 ::
 

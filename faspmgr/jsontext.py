@@ -1,8 +1,8 @@
 """JSON, CSV and tables for other programs: compact, and valid for the strictest reader.
 
 Text in Python is exact: a byte that is not valid UTF-8 is a surrogate, as ``surrogateescape`` decodes it. Strict
-readers (orjson, msgspec, jq, Arrow) reject surrogates, and their escapes in JSON. So they are written as U+FFFD. The
-JSON of a message has the exact bytes besides, percent-encoded, under ``undecodable``.
+readers (orjson, msgspec, jq, Arrow) reject surrogates, also escaped. So they are written as U+FFFD. The JSON of a
+message has the exact bytes besides, percent-encoded, under ``undecodable``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -23,11 +23,9 @@ _ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A surrogate that is not a byte: only an escape in Tags can make one.
 _NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-_REPLACEMENT = "\ufffd"
 
 BATCH = 32
-"""Lines that are joined at a time. With more, memory is returned to the system and requested again for each piece of a
-file, which takes longer than the writing."""
+"""Lines that are joined at a time: with more, asking the system for memory takes longer than the writing."""
 
 
 def valid_text(text: str) -> str:
@@ -37,7 +35,7 @@ def valid_text(text: str) -> str:
         >>> valid_text(b"caf\\xe9.txt".decode("utf-8", "surrogateescape"))
         'caf�.txt'
     """
-    return text if text.isascii() or _is_unicode(text) else _SURROGATE.sub(_REPLACEMENT, text)
+    return text if text.isascii() or _is_unicode(text) else _SURROGATE.sub("\ufffd", text)
 
 
 def to_json(value: Any, *, ascii: bool = False) -> str:
@@ -54,7 +52,7 @@ def to_json(value: Any, *, ascii: bool = False) -> str:
     if text.isascii():
         return text
     if not _is_unicode(text):
-        text = _ENCODER.encode(value := _valid(value))
+        text = _ENCODER.encode(value := _map_text(valid_text, value))
     return _ASCII_ENCODER.encode(value) if ascii else text
 
 
@@ -62,19 +60,17 @@ def message_to_json(message: dict[str, Any]) -> str:
     """Return the JSON of a message, with the exact bytes of the fields that are not valid UTF-8.
 
     Args:
-        message: the message as a dict, such as Event.to_dict returns.
+        message: a dict such as Event.to_dict returns.
 
     Returns:
-        As to_json. If a field holds bytes that are not valid UTF-8, the last key is ``undecodable``: an object with
-        these fields by name, every text in them percent-encoded. A field of the stream that has this name gets an
-        underscore.
+        As to_json. If a field is not valid UTF-8, the last key is ``undecodable``: an object with such fields by name,
+        every text in them percent-encoded. A field of the stream that has this name gets an underscore.
 
     Example:
         >>> message_to_json({"type": "STOP", "file": b"caf\\xe9.txt".decode("utf-8", "surrogateescape")})
         '{"type":"STOP","file":"caf�.txt","undecodable":{"file":"caf%E9.txt"}}'
     """
-    # The stream may have a field of this name: each underscore more takes a field that is as long.
-    if UNDECODABLE in message:
+    if UNDECODABLE in message:  # a field of the stream; each underscore more takes a field that is as long
         free = UNDECODABLE
         while free in message:
             free += "_"
@@ -82,8 +78,11 @@ def message_to_json(message: dict[str, Any]) -> str:
     text = _ENCODER.encode(message)
     if text.isascii() or _is_unicode(text):
         return text
-    exact = {name: _percent(value) for name, value in message.items() if _has_bytes(value)}
-    valid = _valid(message)
+    has_bytes = (
+        name for name, value in message.items() if not _is_unicode(_NOT_A_BYTE.sub("", _ENCODER.encode(value)))
+    )
+    exact = {name: _map_text(_percent, message[name]) for name in has_bytes}
+    valid = _map_text(valid_text, message)
     return _ENCODER.encode({**valid, UNDECODABLE: exact} if exact else valid)
 
 
@@ -129,19 +128,15 @@ def _orjson() -> ModuleType | None:
     return orjson
 
 
-def _valid(value: Any) -> Any:
-    """Copy a value with U+FFFD for each surrogate. Of keys that become equal the last one counts."""
+def _map_text(convert: Callable[[str], str], value: Any) -> Any:
+    """Copy a value with every text in it converted, keys too; of keys that become equal the last one counts."""
     if isinstance(value, str):
-        return valid_text(value)
+        return convert(value)
     if isinstance(value, (list, tuple)):
-        return [_valid(item) for item in value]
+        return [_map_text(convert, item) for item in value]
     if isinstance(value, Mapping):
-        return {_valid(key): _valid(item) for key, item in value.items()}
+        return {_map_text(convert, key): _map_text(convert, item) for key, item in value.items()}
     return value
-
-
-def _has_bytes(value: Any) -> bool:
-    return not _is_unicode(_NOT_A_BYTE.sub("", _ENCODER.encode(value)))
 
 
 def _is_unicode(text: str) -> bool:
@@ -152,14 +147,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _percent(value: Any) -> Any:
-    """Copy a value with every text in it percent-encoded, keys too."""
+def _percent(text: str) -> str:
     from urllib.parse import quote  # few streams need it
 
-    if isinstance(value, str):
-        return quote(_NOT_A_BYTE.sub(_REPLACEMENT, value), errors="surrogateescape")
-    if isinstance(value, (list, tuple)):
-        return [_percent(item) for item in value]
-    if isinstance(value, Mapping):
-        return {_percent(key): _percent(item) for key, item in value.items()}
-    return value
+    return quote(_NOT_A_BYTE.sub("\ufffd", text), errors="surrogateescape")

@@ -1,8 +1,8 @@
 """The events of a recording, recognised by its content: a capture of the stream, or ascp's own log.
 
-The first line that only one of the two can have decides. A capture begins at once, with a message, with or without a
-header; what comes before one is kept until then, up to MAX_UNDECIDED_BYTES. A file of a syslog may have lines of other
-programs up to there. A source that is neither is read as a capture, whose reader reports what is wrong with it.
+The first line that only one of the two can have decides. What comes before it is kept, up to MAX_UNDECIDED_BYTES: a
+capture may begin with noise, a syslog with lines of other programs. A source that is neither is read as a capture,
+whose reader reports what is wrong with it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Literal, NoReturn
 
 from faspmgr.captures.feed import pump
@@ -85,7 +86,7 @@ class EventReader:
             return self._reader.feed(data)
         self._start += data
         kind = self._recognise(ended=False)
-        return self._begin(kind).feed(self._taken()) if kind else []
+        return self._begin(kind) if kind else []
 
     def close(self) -> list[Event]:
         """Read to the end of the source.
@@ -97,9 +98,7 @@ class EventReader:
             ProtocolError: in strict mode, at the first problem.
             Exception: as Parser.close().
         """
-        results: list[Event] = []
-        if self._reader is None:
-            results = self._begin(self._recognise(ended=True) or "capture").feed(self._taken())
+        results = [] if self._reader else self._begin(self._recognise(ended=True) or "capture")
         assert self._reader is not None
         try:
             return results + self._reader.close()
@@ -131,28 +130,21 @@ class EventReader:
             return None
         return "log" if self._checked and self._prefixed else "capture"
 
-    def _begin(self, kind: Kind) -> Reader[Event]:
+    def _begin(self, kind: Kind) -> list[Event]:
+        """Make the reader, and have it read what was kept."""
         self.kind = kind
-        if kind == "capture":
-            self._reader = self._parser
-        else:
+        self._reader = self._parser
+        if kind == "log":
             from faspmgr.logs.conversion import LogParser  # most sources are captures
 
             self._reader = LogParser()
-        return self._reader
-
-    def _taken(self) -> bytes:
-        """Return the bytes before the source was recognised, and forget them."""
         start = bytes(self._start)
         self._start.clear()
-        return start
+        return self._reader.feed(start)
 
 
 def recognise(path: str) -> Kind | None:
-    """Return what a file is by its content.
-
-    Args:
-        path: path of a file, plain or gzip.
+    """Recognise a file, plain or gzip, by its content.
 
     Returns:
         ``"capture"`` or ``"log"``; None if it cannot be read, or is not a regular file: a pipe cannot be read twice.
@@ -202,12 +194,7 @@ def read(source: Source, *, follow: bool = False, unwrap: Unwrap = None) -> Iter
         raise TypeError(f"invalid source: {source!r}: use a path, '-' or a file in binary mode")
     if not isinstance(follow, bool):
         raise TypeError(f"invalid follow: {follow!r}: use True or False")
-    parser = Parser()
+    reader: Reader[Event] = EventReader()
     if unwrap not in (None, False):
-        Unwrapper(parser, unwrap)  # checks it
-    return _events(source, EventReader() if unwrap in (None, False) else parser, follow, unwrap)
-
-
-def _events(source: Source, reader: Reader[Event], follow: bool, unwrap: Unwrap) -> Iterator[Event]:
-    for events in pump(source, reader, follow=follow, unwrap=unwrap):
-        yield from events
+        Unwrapper(reader := Parser(), unwrap)  # checks it
+    return chain.from_iterable(pump(source, reader, follow=follow, unwrap=unwrap))

@@ -3,12 +3,12 @@
 Hidden as ``***`` are:
 
 - the value of a field with the name of a secret, and in JSON all below such a key, however the name is spelt;
-- in a URL, the login and the values of such names, be it in its query, its fragment or its path;
+- in a URL, the login and the values of such names, in its query, its fragment or its path;
 - in free text, what follows such a name: ``token=…``, ``Password: …``, ``Bearer …``;
 - the texts that the program itself has registered with ``hide``, wherever they come back.
 
-JSON that may hold a secret and cannot be parsed in exactly one way is hidden as a whole: text that is broken, is nested
-too deep, or has a key twice, of which each parser takes another. The time for any text is in proportion to its length.
+JSON that may hold a secret and has no single meaning (broken, nested too deep, a key twice) is hidden as a whole. The
+time for any text is in proportion to its length.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REDACTED = "***"
 """Shown in place of a secret."""
 
 MIN_CHARS = 4
-"""Texts that are shorter cannot be registered: hiding each ``1`` would leave nothing to read, and hide nothing."""
+"""Shorter texts cannot be registered: hiding each ``1`` would leave nothing to read."""
 
 # "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass.
 _NAME = re.compile(
@@ -39,10 +39,7 @@ _NAME_IN_URL = re.compile(r"(?i)signature|\bsig\b")
 
 
 def is_secret(name: str) -> bool:
-    """Return whether the value of a field must be hidden.
-
-    Args:
-        name: on the wire, in Python, of a variable or an option, or a key in JSON, in any spelling.
+    """Return whether a name, of a field, a variable, an option or a key in JSON, is that of a secret.
 
     Example:
         >>> [name for name in ("ASPERA_SCP_PASS", "apiKey", "TransfersPassed", "bypass") if is_secret(name)]
@@ -55,9 +52,9 @@ def redact_text(name: str, text: str, kind: str | None = None) -> str:
     """Redact the text of a field.
 
     Args:
-        name: name of the field.
-        text: the text as on the wire.
-        kind: kind of the field in the field table; None for a field that is not in it.
+        name: in any spelling.
+        text: as on the wire.
+        kind: in the field table; None for a field that is not in it.
 
     Example:
         >>> redact_text("Tags", '{"token": "s3cret", "id": 1}', "json"), redact_text("AuthToken", "s3cret")
@@ -74,17 +71,13 @@ def redact_text(name: str, text: str, kind: str | None = None) -> str:
     return redact_words(text)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# JSON
+# -- JSON
 
 _JSON_START = re.compile(r"""[{\[]\s*["'{\[\\]""")
 
 
 def redact_value(value: Any) -> Any:
-    """Redact a parsed JSON value: return a copy with ``***`` in place of everything below a key that names a secret.
-
-    A text in it that may be JSON itself and hold a secret is ``***`` as a whole.
-    """
+    """Copy a parsed JSON value with ``***`` for all below the name of a secret, and for text that is such JSON."""
     if isinstance(value, dict):
         return {hide_registered(key): REDACTED if is_secret(key) else redact_value(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -102,10 +95,7 @@ def _may_hold_secret(text: str) -> bool:
 
 
 def _redact_json(text: str, start: int = 0) -> tuple[str, int]:
-    """Redact the JSON that starts in a text; return it and its end.
-
-    If it cannot be parsed in exactly one way, that is ``***`` and the end of the text.
-    """
+    """Redact the JSON that starts in a text; return it and its end. Without a single meaning it is all of the text."""
     try:
         value, end = _DECODER.raw_decode(text, start)
         shown = redact_value(value)
@@ -129,8 +119,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Free text
+# -- free text
 
 HARMLESS: set[str] = set()
 """Texts that redact_words found to hold no secret, as the same ones come in message after message."""
@@ -156,8 +145,21 @@ def redact_words(text: str) -> str:
     """
     if text in HARMLESS and not registered:
         return text
+    shown = hide_registered(text)
     # Without any of these characters there is no URL, no JSON, no pair and no sentence.
-    shown = _redact_words(text) if registered or ":" in text or "=" in text or " " in text or "\\" in text else text
+    plain = not (":" in shown or "=" in shown or " " in shown or "\\" in shown)
+    if plain or not _may_hold_secret(shown):
+        shown = redact_urls(shown)
+    else:
+        # JSON, and the sentences before and after it; JSON after the name of a secret is its value.
+        parts, end = [], 0
+        while start := _JSON_START.search(shown, end):
+            before = shown[end : start.start()]
+            value, end = _redact_json(shown, start.start())
+            quoted = before.rstrip("\"'")
+            hidden = any(name.end() == len(quoted) and is_secret(name[1]) for name in _PAIR.finditer(quoted))
+            parts += [_redact_sentence(before), REDACTED if hidden else value]
+        shown = "".join([*parts, _redact_sentence(shown[end:])])
     if shown == text and len(text) <= _MAX_CHARS:
         if len(HARMLESS) >= _MAX_TEXTS:
             HARMLESS.clear()
@@ -165,28 +167,9 @@ def redact_words(text: str) -> str:
     return shown
 
 
-def _redact_words(text: str) -> str:
-    text = hide_registered(text)
-    if not _may_hold_secret(text):
-        return redact_urls(text)
-    parts, end = [], 0
-    while start := _JSON_START.search(text, end):
-        before = text[end : start.start()]
-        parts.append(_redact_sentence(before))
-        shown, end = _redact_json(text, start.start())
-        parts.append(REDACTED if _ends_in_secret(before) else shown)
-    return "".join([*parts, _redact_sentence(text[end:])])
-
-
 def _redact_sentence(text: str) -> str:
     """Redact text without JSON."""
     return _WORD.sub(rf"\1{REDACTED}", _redact_values(redact_urls(text), _PAIR, is_secret, _PAIR_VALUE))
-
-
-def _ends_in_secret(text: str) -> bool:
-    """Return whether a text ends in the name of a secret, whose value follows."""
-    text = text.rstrip("\"'")
-    return any(name.end() == len(text) and is_secret(name[1]) for name in _PAIR.finditer(text))
 
 
 def _redact_values(text: str, names: re.Pattern[str], hidden: Callable[[str], bool], value: re.Pattern[str]) -> str:
@@ -208,12 +191,16 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
 
     Args:
         line: without its line end; some hundred characters at most.
-        kind_of: returns the kind of a field by its name; None for a field that is not in the field table.
+        kind_of: returns the kind for ``redact_text`` of a name.
 
     Returns:
         The line; of one that may hold a secret, and is not a path, only the name and ``***``.
     """
-    line = _hide_cut_off(hide_registered(line))
+    line = hide_registered(line)
+    for spelling in registered:  # the line may be cut off within one
+        cut = range(min(len(spelling), len(line)), MIN_CHARS - 1, -1)
+        if length := next((length for length in cut if line.endswith(spelling[:length])), 0):
+            line = line[:-length] + REDACTED
     name = _LINE_NAME.match(line)
     is_path = name is not None and kind_of(name[1]) in ("path", "paths")
     # Any letter of a name is spelt \\u00…, and a URL :\\/; other escapes may be a path of Windows.
@@ -222,8 +209,7 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
     return _LOGIN_CUT_OFF.sub(rf"\1{REDACTED}", redact_urls(line))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# URLs
+# -- URLs
 
 _URL = re.compile(r'://[^\s"]*')
 # user:password@, or user@. A password may have "/" and "@" that should have been escaped: it ends at the last @. Not a
@@ -235,7 +221,7 @@ _LOGIN = re.compile(
 )
 _ENCODED_URL = re.compile(r"(?i)%(?:25){0,2}3A%(?:25){0,2}2F%(?:25){0,2}2F[^&]*")
 _PARAMETER = re.compile(r"[?&#;]([^=&?#;]+)=")
-_QUERY = re.compile(r"[?#]")
+_QUERY = re.compile(r"(?=[?#])")
 _PARAMETER_VALUE = re.compile(r"[^&]*")
 
 
@@ -251,12 +237,11 @@ def redact_urls(text: str) -> str:
 
 
 def _redact_url(match: re.Match[str]) -> str:
-    return _ENCODED_URL.sub(_redact_encoded_url, _redact_locations(match[0]))
+    def redact_encoded(match: re.Match[str]) -> str:
+        decoded = unquote(unquote(unquote(match[0])))
+        return match[0] if _redact_locations(decoded) == decoded else REDACTED
 
-
-def _redact_encoded_url(match: re.Match[str]) -> str:
-    decoded = unquote(unquote(unquote(match[0])))
-    return match[0] if _redact_locations(decoded) == decoded else REDACTED
+    return _ENCODED_URL.sub(redact_encoded, _redact_locations(match[0]))
 
 
 def _redact_locations(url: str) -> str:
@@ -270,9 +255,7 @@ def _redact_location(text: str) -> str:
         text = f"{REDACTED}@{text[login.end() :]}"
     if "=" not in text:
         return text
-    query = _QUERY.search(text)
-    start = query.start() if query else len(text)
-    parts = (text[:start], text[start:])
+    parts = _QUERY.split(text, 1)
     return "".join([_redact_values(part, _PARAMETER, _is_secret_in_url, _PARAMETER_VALUE) for part in parts])
 
 
@@ -281,8 +264,7 @@ def _is_secret_in_url(name: str) -> bool:
     return is_secret(name) or _NAME_IN_URL.search(name) is not None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Texts that the program has given to ascp
+# -- texts that the program has given to ascp
 
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()
@@ -344,12 +326,3 @@ def hide_registered(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [hide_registered(item) for item in value]
     return value
-
-
-def _hide_cut_off(text: str) -> str:
-    """Hide the start of a registered text at the end of a text that was cut off."""
-    for spelling in registered:
-        for length in range(min(len(spelling), len(text)), MIN_CHARS - 1, -1):
-            if text.endswith(spelling[:length]):
-                return text[:-length] + REDACTED
-    return text

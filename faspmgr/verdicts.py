@@ -90,8 +90,7 @@ class Outcome:
     """How a transfer ended.
 
     Attributes:
-        verdict: done, failed (ascp reported ERROR), lost (it ended without a result) or not started (it could not be
-            started, or never connected).
+        verdict: one of Verdict.
         error: what ascp reported; None if it reported no error.
         reason: what else there is to report, in one line; empty if nothing.
         interrupted: whether it was asked to stop.
@@ -127,16 +126,13 @@ class Outcome:
 
 
 def severity(verdict: str, error: Failure | None = None) -> int:
-    """Rank how the parts of one transfer ended: the transfer ends as its worst part does.
+    """Rank how the parts of one transfer ended, higher for what is worse: the transfer ends as its worst part does.
 
     When a part fails or is lost, the others are cancelled. So a cancelled part is less bad than the one that caused it.
 
     Args:
         verdict: of a part, or the state in which a session ended.
-        error: what it reported; ``None`` for parts that are not cancelled for each other, such as whole transfers.
-
-    Returns:
-        A number, higher for what is worse.
+        error: what it reported; None for parts that are not cancelled for each other, such as whole transfers.
 
     Example:
         >>> max([("done", None), ("failed", Failure(28)), ("lost", None)], key=lambda part: severity(*part))
@@ -149,10 +145,7 @@ def combine(outcomes: Iterable[Outcome | None]) -> Outcome:
     """Combine the outcomes of several transfers: the worst one, with the reasons of all.
 
     Args:
-        outcomes: one for each transfer; None for a transfer in progress, which counts as lost.
-
-    Returns:
-        One Outcome; lost if there is no transfer at all.
+        outcomes: one for each transfer; None for one in progress, which counts as lost, as does no transfer at all.
 
     Example:
         >>> combine([Outcome("done"), Outcome("failed", Failure(25)), Outcome("lost", reason="1 of 2 parts seen")])

@@ -1,7 +1,6 @@
 """The error codes of ascp: the only place that knows a code.
 
-A code arrives in the field ``Code`` of ERROR (the session failed) and FILEERROR (a file failed). ``explain`` returns
-what a code means, whether the same transfer is worth another attempt, and what to check first.
+A code arrives in the field ``Code`` of ERROR (the session failed) and FILEERROR (a file failed).
 
 Sources of the facts:
 
@@ -251,12 +250,9 @@ def explain(code: int, description: str | None = None) -> ErrorCode:
 
 
 def find(name: str) -> ErrorCode | None:
-    """Return an error code by its name.
+    """Return the row of an error code, or None; ``UNKNOWN`` is code 0.
 
     Args:
         name: such as ``NO_PERMS``, in upper or lower case, also with the vendor's prefix ``ERR_``.
-
-    Returns:
-        The row of the table, or None if no code has that name. ``UNKNOWN`` is code 0.
     """
     return _BY_NAME.get(name.upper().removeprefix("ERR_"))

@@ -1,7 +1,7 @@
 """Commands to ascp: messages that a manager sends on the connection that ascp opened.
 
-A class for each command, which refuses values that would not reach ascp as they are meant. Command line, control socket
-and ``faspmgr describe`` find them by name in the tables COMMANDS and STREAM_COMMANDS.
+A class for each command, which refuses values that would not reach ascp as they are meant. The tables COMMANDS and
+STREAM_COMMANDS have them by name, for command line, control socket and ``faspmgr describe``.
 
 >>> SetRate(target_kbps=50_000, policy="fair").encode()
 b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
-from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, Frame
+from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, VERSION, Frame
 from faspmgr.redaction import redact_words
 
 if TYPE_CHECKING:
@@ -70,10 +70,16 @@ class Command:
     """
 
     type: ClassVar[str] = ""
+    _version: ClassVar[int] = VERSION
 
     def to_frame(self) -> Frame:
         """Return the command as a Frame."""
-        raise NotImplementedError
+        texts = {name: str(value) for name, value in self._fields().items() if value is not None}
+        return Frame(self.type, texts, self._version)
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields by their names on the wire; None for one that is left out."""
+        return {}
 
     def encode(self) -> bytes:
         """Encode the command for the wire. Line breaks in paths are escaped.
@@ -125,12 +131,10 @@ class StartFile(Command):
         if self.start is not None and self.end is not None and self.end < self.start:
             raise ValueError(f"the range ends at {self.end}, before it starts at {self.start}")
 
-    def to_frame(self) -> Frame:
-        fields = {"Source": escape_path(self.source), "Destination": escape_path(self.destination)}
-        if self.start is not None or self.end is not None:
-            low, high = ("" if bound is None else str(bound) for bound in (self.start, self.end))
-            fields["FileBytes"] = f"{low}:{high}"
-        return Frame(self.type, fields)
+    def _fields(self) -> dict[str, Any]:
+        low, high = ("" if bound is None else bound for bound in (self.start, self.end))
+        part = None if low == high == "" else f"{low}:{high}"
+        return {"Source": escape_path(self.source), "Destination": escape_path(self.destination), "FileBytes": part}
 
 
 @attrs.frozen
@@ -148,8 +152,8 @@ class StopFile(Command):
 
     source: str = attrs.field(validator=_path, repr=_show)
 
-    def to_frame(self) -> Frame:
-        return Frame(self.type, {"Source": escape_path(self.source)})
+    def _fields(self) -> dict[str, Any]:
+        return {"Source": escape_path(self.source)}
 
 
 @attrs.frozen
@@ -179,15 +183,10 @@ class SetRate(Command):
         if self.policy == "high" and self.priority == 2:
             raise ValueError("policy high is priority 1, not 2")
 
-    def to_frame(self) -> Frame:
+    def _fields(self) -> dict[str, Any]:
         adaptive, priority = POLICIES[self.policy] if self.policy is not None else (None, None)
-        values = {
-            "Rate": self.target_kbps,
-            "MinRate": self.min_kbps,
-            "Adaptive": adaptive,
-            "Priority": self.priority if priority is None else priority,
-        }
-        return Frame(self.type, {name: str(value) for name, value in values.items() if value is not None})
+        priority = self.priority if priority is None else priority
+        return {"Rate": self.target_kbps, "MinRate": self.min_kbps, "Adaptive": adaptive, "Priority": priority}
 
 
 @attrs.frozen
@@ -195,9 +194,6 @@ class Cancel(Command):
     """CANCEL: cancel the session; ascp replies with ERROR 28."""
 
     type: ClassVar[str] = "CANCEL"
-
-    def to_frame(self) -> Frame:
-        return Frame(self.type, {})
 
 
 @attrs.frozen
@@ -212,8 +208,8 @@ class Finish(Command):
 
     now: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
 
-    def to_frame(self) -> Frame:
-        return Frame(self.type, {"Operation": "Shutdown" if self.now else "Linger"})
+    def _fields(self) -> dict[str, Any]:
+        return {"Operation": "Shutdown" if self.now else "Linger"}
 
 
 @attrs.frozen
@@ -221,9 +217,6 @@ class Query(Command):
     """QUERY: ask ascp for its state; it replies with QUERYRSP."""
 
     type: ClassVar[str] = "QUERY"
-
-    def to_frame(self) -> Frame:
-        return Frame(self.type, {})
 
 
 @attrs.frozen
@@ -243,15 +236,13 @@ class Put(Command):
     """
 
     type: ClassVar[str] = "PUT"
+    _version: ClassVar[int] = STREAM_VERSION
 
     destination: str = attrs.field(validator=_path, repr=_show)
     size: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
 
-    def to_frame(self) -> Frame:
-        fields = {"Destination": escape_path(self.destination)}
-        if self.size is not None:
-            fields["Size"] = str(self.size)
-        return Frame(self.type, fields, STREAM_VERSION)
+    def _fields(self) -> dict[str, Any]:
+        return {"Destination": escape_path(self.destination), "Size": self.size}
 
 
 @attrs.frozen
@@ -273,31 +264,31 @@ class Write(Command):
     """
 
     type: ClassVar[str] = "WRITE"
+    _version: ClassVar[int] = STREAM_VERSION
 
     destination: str = attrs.field(validator=_path, repr=_show)
     offset: int = attrs.field(validator=_integer(0, MAX_INTEGER, optional=False))
     data: Buffer = attrs.field(validator=_data, repr=lambda data: f"<{memoryview(data).nbytes} bytes>")
 
     def to_frame(self) -> Frame:
-        return self._frame(bytes(self.data))
+        """Return the command as a Frame, with a copy of its data."""
+        frame = super().to_frame()
+        frame.data = bytes(self.data)
+        return frame
 
     def parts(self) -> tuple[bytes, Buffer, bytes]:
         """Return header, data and end, to be written without joining them.
 
         Returns:
-            The message up to its empty line, the data, not copied, and two LFs. What has a length has it in bytes.
-
-        Raises:
-            ValueError: as ``encode``.
+            The message up to its empty line, the data, not copied, and two LFs. Raises what ``encode`` raises.
         """
         view = memoryview(self.data)
         data = self.data if isinstance(self.data, bytes) else view.cast("B") if view.nbytes else b""
-        return _head(self._frame(None)), data, DATA_END
+        return _head(super().to_frame()), data, DATA_END
 
-    def _frame(self, data: bytes | None) -> Frame:
+    def _fields(self) -> dict[str, Any]:
         size = memoryview(self.data).nbytes
-        fields = {"Destination": escape_path(self.destination), "Offset": str(self.offset), "Size": str(size)}
-        return Frame(self.type, fields, STREAM_VERSION, data=data)
+        return {"Destination": escape_path(self.destination), "Offset": self.offset, "Size": size}
 
 
 @attrs.frozen
@@ -316,11 +307,12 @@ class Close(Command):
     """
 
     type: ClassVar[str] = "CLOSE"
+    _version: ClassVar[int] = STREAM_VERSION
 
     destination: str = attrs.field(validator=_path, repr=_show)
 
-    def to_frame(self) -> Frame:
-        return Frame(self.type, {"Destination": escape_path(self.destination)}, STREAM_VERSION)
+    def _fields(self) -> dict[str, Any]:
+        return {"Destination": escape_path(self.destination)}
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, kind_of, s
 from faspmgr.protocol.frames import Frame
 
 Report = Callable[[Frame, int, str, str], None]
-"""Called for a value that does not fit, with the frame, the index of the field, its name on the wire and the reason."""
+"""Called for an invalid value with the frame, the index of the field, its name on the wire and the reason."""
 
 
 @attrs.define(repr=False)
@@ -99,12 +99,8 @@ class Event:
             Where two names would be the same, the later one gets an underscore. Text that is not UTF-8 holds
             surrogates, as surrogateescape makes them.
         """
-        cls = self.__class__
-        shows = _SHOW[redact]
-        show = shows.get(cls)
-        if show is None:
-            show = shows[cls] = _make_show(cls, redact)
-        shown = show(self)
+        show = _SHOW[redact].get(self.__class__)
+        shown = (show or _make_show(self.__class__, redact))(self)
         counts: dict[str, int] = {}
         for wire, text in self.extra.items():
             name = plain = snake_case(wire)
@@ -435,19 +431,15 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
 """The class for each message type that has one."""
 
 
-def _attributes(cls: type[Event]) -> dict[str, str]:
-    names = {attribute.name for attribute in attrs.fields(cls)}
-    return {wire: field.name for wire, field in FIELDS.items() if field.name in names and wire != "Type"}
-
-
 ATTRIBUTES: Mapping[type[Event], dict[str, str]] = {
-    cls: _attributes(cls) for cls in (*EVENT_CLASSES.values(), OtherEvent)
+    cls: {wire: field.name for wire, field in FIELDS.items() if field.name in names and wire != "Type"}
+    for cls in (*EVENT_CLASSES.values(), OtherEvent)
+    for names in [attrs.fields_dict(cls)]
 }
 """The attributes of each class by their names on the wire, in the order of the field table; without type and extra."""
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Frame to event
+# -- frame to event
 
 _DECODERS = {wire: decoder(field) for wire, field in FIELDS.items()}
 
@@ -484,8 +476,7 @@ def make_event(frame: Frame, report: Report | None = None) -> Event:
     return cls(extra=extra, origin=frame, **values)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Event to frame, event to dict
+# -- event to frame, event to dict
 
 
 def _matches(wire: str, text: str, value: Any) -> bool:
@@ -510,13 +501,7 @@ _VALUE: tuple[dict[str, str], dict[str, str]] = (
         "string": "value if value in HARMLESS else redact_words(value)",
     },
 )
-_SCOPE = {
-    "HARMLESS": redaction.HARMLESS,
-    "REDACTED": redaction.REDACTED,
-    "redact_urls": redaction.redact_urls,
-    "redact_value": redaction.redact_value,
-    "redact_words": redaction.redact_words,
-}
+_SCOPE = vars(redaction)
 _SHOW_VALUE = [{kind: eval(f"lambda value: {code}", _SCOPE) for kind, code in codes.items()} for codes in _VALUE]
 
 
@@ -534,13 +519,15 @@ def _show_extra(wire: str, text: str, hide: bool) -> Any:
 
 
 _Show = Callable[[Event], dict[str, Any]]
+_SHOW: tuple[dict[type[Event], _Show], ...] = ({}, {})
+"""By class, with secrets shown and hidden; made when the first event of a class is shown, to start quickly."""
 
 
 def _make_show(cls: type[Event], hide: bool) -> _Show:
-    """Make the function that does what to_dict does to the attributes of a class.
+    """Make and keep the function that does what to_dict does to the attributes of a class.
 
-    It is written as attrs writes ``__init__``, a line of code for each attribute: that takes a third of the time of a
-    loop over their names.
+    It is written as attrs writes ``__init__``, a line of code for each attribute: a loop over a table of names and
+    functions takes twice the time.
     """
     code = _VALUE[hide]
     kind = "string" if cls is OtherEvent else "token"
@@ -549,11 +536,7 @@ def _make_show(cls: type[Event], hide: bool) -> _Show:
         value = code.get(BY_NAME[name].kind, "value")
         lines += [f"    value = event.{name}", f"    if value is not None: shown['{name}'] = {value}"]
     lines += ["    return shown"]
-    scope: dict[str, Any] = dict(_SCOPE)
-    exec("\n".join(lines), scope)
-    show: _Show = scope["show"]
+    made: dict[str, _Show] = {}
+    exec("\n".join(lines), _SCOPE, made)
+    show = _SHOW[hide][cls] = made["show"]
     return show
-
-
-_SHOW: tuple[dict[type[Event], _Show], ...] = ({}, {})
-"""By class, with secrets shown and hidden; made when the first event of a class is shown, to start quickly."""

@@ -254,14 +254,7 @@ BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS.values()}
 
 
 def find(name: str) -> Field | None:
-    """Look a field up by its name.
-
-    Args:
-        name: on the wire or in Python, in upper or lower case.
-
-    Returns:
-        The row of the table, or None.
-    """
+    """Return the row of a field, or None. name: on the wire or in Python, in upper or lower case."""
     folded = name.casefold()
     return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
 
@@ -270,14 +263,7 @@ _KINDS = {name.casefold(): field.kind for field in FIELDS.values() for name in (
 
 
 def kind_of(name: str) -> str | None:
-    """Return the kind of a field.
-
-    Args:
-        name: on the wire or in Python, in upper or lower case.
-
-    Returns:
-        The kind, or None for a field that is not in the table.
-    """
+    """Return the kind of a field, or None. name: on the wire or in Python, in upper or lower case."""
     return _KINDS.get(name.casefold())
 
 
@@ -295,9 +281,8 @@ def snake_case(wire: str) -> str:
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Path values: newer ascp writes LF as ESC n, CR as ESC r and ESC as ESC ESC. Any other byte after ESC stays as it is,
-# with its ESC.
+# -- path values: newer ascp writes LF as ESC n, CR as ESC r and ESC as ESC ESC. Any other byte after ESC stays as it
+# is, with its ESC.
 
 _ESCAPES = {"\n": "\x1bn", "\r": "\x1br", "\x1b": "\x1b\x1b"}
 _UNESCAPES = {escape: char for char, escape in _ESCAPES.items()}
@@ -315,8 +300,7 @@ def escape_path(path: str) -> str:
     return _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], path)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Kinds
+# -- kinds
 
 
 def _decode_integer(text: str) -> int:
@@ -427,22 +411,10 @@ def _word_decoder(words: frozenset[str]) -> Callable[[str], str]:
 _POLICY_WORDS = WIRE_POLICIES | {"Unset"}
 
 
-def _text(value: Any) -> str:
-    return str(value)
-
-
-def _encode_boolean(value: Any) -> str:
-    return "Yes" if value else "No"
-
-
 def _encode_paths(value: Any) -> str:
     if any("\t" in path for path in value):
         raise ValueError("a TAB in a path cannot be sent: it would split the path in two")
     return "\t".join(map(escape_path, value))
-
-
-def _encode_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 _DECODERS: Mapping[str, Callable[[str], Any]] = {
@@ -451,29 +423,23 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "rate": _decode_rate,
     "boolean": _decode_boolean,
     "policy": _word_decoder(_POLICY_WORDS),
-    "token": _text,
+    "token": str,
     "path": unescape_path,
     "paths": _decode_paths,
     "json": decode_json,
-    "secret": _text,
-    "string": _text,
+    "secret": str,
+    "string": str,
 }
 _ENCODERS: Mapping[str, Callable[[Any], str]] = {
-    "boolean": _encode_boolean,
+    "boolean": lambda value: "Yes" if value else "No",
     "path": escape_path,
     "paths": _encode_paths,
-    "json": _encode_json,
+    "json": json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode,
 }
 
 
 def decoder(field: Field) -> Callable[[str], Any]:
-    """Return the function that decodes the texts of a field.
-
-    Args:
-        field: a row of the table.
-
-    Returns:
-        A function from the wire's text to the value; it raises ValueError for a text that is not a value of this field.
+    """Return the function that decodes the texts of a field; it raises ValueError for any other text.
 
     Example:
         >>> decoder(FIELDS["Encryption"])("Yes")
@@ -486,9 +452,6 @@ def decoder(field: Field) -> Callable[[str], Any]:
 def words_of(field: Field) -> Mapping[str, Any]:
     """Return the values of a field that has only a few, by their texts on the wire; empty for any other.
 
-    Args:
-        field: a row of the table.
-
     Example:
         >>> words_of(FIELDS["Encryption"])
         {'Yes': True, 'No': False}
@@ -500,16 +463,9 @@ def words_of(field: Field) -> Mapping[str, Any]:
 
 
 def encode(field: Field, value: Any) -> str:
-    """Encode a value of a field for the wire.
-
-    Args:
-        field: a row of the table.
-        value: a value of its kind.
-
-    Returns:
-        The text, with line breaks escaped if the kind has escapes.
+    """Encode a value of a field for the wire, with line breaks escaped if its kind has escapes.
 
     Raises:
         ValueError: for a path with a TAB among paths that are joined by TAB.
     """
-    return _ENCODERS.get(field.kind, _text)(value)
+    return _ENCODERS.get(field.kind, str)(value)

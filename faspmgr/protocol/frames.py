@@ -33,16 +33,11 @@ NAME = re.compile(r"[!-9;-~]{1,100}")
 class Frame:
     """One message of the stream, compared by value.
 
-    Args:
-        type: text after ``Type:``.
-        fields: the other fields, text by name on the wire, in wire order.
-        version: number in the header.
-        data: what follows a WRITE.
-
     Attributes:
-        type: as given.
-        fields: as given; texts are decoded from UTF-8 with surrogateescape, paths still escaped.
-        version: as given.
+        type: text after ``Type:``.
+        fields: the other fields, text by name on the wire, in wire order; decoded from UTF-8 with surrogateescape,
+            paths still escaped.
+        version: number in the header.
         data: data of a WRITE; None for any other message, and if the reader does not keep data.
 
     Example:
@@ -79,13 +74,10 @@ class Frame:
         return int(size) if len(size) < 20 and int(size) <= MAX_PAYLOAD_BYTES else None
 
     def place_of(self, index: int) -> tuple[int, int]:
-        """Return the place of a field in the stream.
+        """Return byte, from 0, and line, from 1, of a field in the stream; (0, 1) for a frame made by hand.
 
         Args:
             index: of the field among the fields, from 0.
-
-        Returns:
-            Byte, from 0, and line, from 1; (0, 1) for a frame made by hand.
         """
         if self._places is None:
             return 0, 1

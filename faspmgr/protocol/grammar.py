@@ -1,8 +1,7 @@
 """Lines in, messages and problems out: the one authority on what is a message.
 
-``Grammar`` is given one line after the other, each with its place. It returns a Frame with the line that ends a
-message, and reports every deviation in the order of the stream. It has no buffer and caches nothing: the tokenizer
-does, and must return what this module returns for the same lines. Tests compare the two.
+``Grammar`` is given one line after the other, and reports deviations in the order of the stream. It has no buffer and
+caches nothing: the tokenizer does, and must return what this module returns for the same lines. Tests compare the two.
 
 The grammar
     A message starts with a header line, ``FASPMGR 2``, and ends with an empty line; between them are field lines,
@@ -38,10 +37,6 @@ A header at the end of a line
       it ends the File of a message about a file. A new message would have a File.
 
     Between messages it is a header if only the start of another header stands before it on the line.
-
-Limits
-    One message is held at a time. Lines of any length are accepted, but the caller need not hold a longer one than a
-    message may be: the start of it is enough (``whole=False``).
 """
 
 from __future__ import annotations
@@ -90,11 +85,10 @@ class Message:
     """A message that is being read line by line."""
 
     def __init__(self, offset: int, line: int, version: int, header: bytes) -> None:
-        # Place of the header in the stream: byte, from 0, and line, from 1.
+        # Place in the stream, byte from 0 and line from 1, version, and line of the header, which may be empty.
         self.offset = offset
         self.line = line
         self.version = version
-        # Line of the header; empty if there is none.
         self.header = header
         # Bytes from the header to the end of the latest line.
         self.size = 0
@@ -113,18 +107,14 @@ class Message:
         self.index: dict[str, int] = {}
 
     def header_before(self, name: str) -> GluedHeader | None:
-        """Return the glued header that the next line proves to be a header.
-
-        Args:
-            name: of the field in that line; empty if the line is not a field.
-        """
+        """Return the glued header that the next line proves to be one. name: of its field; empty if it has none."""
         if name == "Type":
             return next((glued for glued in self.glued if glued.typed), None)
         at = self.index.get(name, len(self.fields))
         return next((glued for glued in self.glued if glued.field_count > at), None)
 
     def header_at_end(self) -> GluedHeader | None:
-        """Return the glued header that is a header now that the message has ended."""
+        """Return the glued header that the empty line proves to be one."""
         about_file = self.type in FILE_TYPES
         untyped = (glued for glued in reversed(self.glued) if not (glued.typed or (about_file and glued.ends_file)))
         return next(untyped, None) if self.type else None
@@ -223,7 +213,6 @@ class Grammar:
     # -- the lines of a message
 
     def _begin(self, offset: int, number: int, version: int, header: bytes) -> None:
-        """Begin a message. header: its line; empty if there is none."""
         self._skipping = ""
         self.message = message = Message(offset, number, version, header)
         if len(header) >= self._max:
@@ -257,47 +246,39 @@ class Grammar:
         if not line:
             return self._finish(message)
 
-        if name:
-            self._read_field(message, name, value, raw, offset, number)
-        else:
+        # The field.
+        text = value.removeprefix(b" ").decode("utf-8", "surrogateescape")
+        if not name:
             message.clean = False
             self._report("no-field", offset, number, "not a field; line skipped", raw)
-        if b"FASPMGR" in line and (header := _HEADER_AT_END.search(line, max(0, len(line) - MAX_HEADER_BYTES))):
-            self._note_glued(message, name, header, offset, number)
-        return None
-
-    def _read_field(self, message: Message, name: str, value: bytes, raw: bytes, offset: int, number: int) -> None:
-        if value.startswith(b" "):
-            value = value[1:]
-        else:
+        elif not value.startswith(b" "):
             message.clean = False
             if value:
                 self._report("no-space", offset, number, "no space after the colon; value accepted", raw)
-        text = value.decode("utf-8", "surrogateescape")
         if message.type is not None if name == "Type" else name in message.fields:
             message.clean = False
             self._report("repeated", offset, number, f"duplicate field {name}; first value kept", raw)
         elif name == "Type":
             message.type = text
             message.clean = message.clean and not message.fields
-        elif len(message.fields) == MAX_FIELDS:
+        elif name and len(message.fields) == MAX_FIELDS:
             self._drop_oversized(f"more than {MAX_FIELDS} fields; dropped")
-        else:
+        elif name:
             if message.glued:
                 message.index[name] = len(message.fields)
             message.fields[name] = text
             message.places.append((offset, number))
 
-    def _note_glued(self, message: Message, name: str, header: re.Match[bytes], offset: int, number: int) -> None:
-        """Note the header at the end of a line, which has the field of that name."""
-        count = len(message.fields)
-        if not message.glued:
-            message.index = {field: at for at, field in enumerate(message.fields)}
-        glued = GluedHeader(
-            offset + header.start(), number, int(header[1]), header[0],
-            count, message.type is not None, message.size, name == "File",
-        )  # fmt: skip
-        message.glued = [*message.glued[1 - MAX_GLUED :], glued]
+        # A header at the end of this line: later lines decide.
+        if b"FASPMGR" in line and (header := _HEADER_AT_END.search(line, max(0, len(line) - MAX_HEADER_BYTES))):
+            if not message.glued:
+                message.index = {field: at for at, field in enumerate(message.fields)}
+            glued = GluedHeader(
+                offset + header.start(), number, int(header[1]), header[0],
+                len(message.fields), message.type is not None, message.size, name == "File",
+            )  # fmt: skip
+            message.glued = [*message.glued[1 - MAX_GLUED :], glued]
+        return None
 
     def _begin_again(self, message: Message, glued: GluedHeader) -> Message | None:
         """Drop what came before a glued header, and begin a message with what came after it; None if it is too long."""

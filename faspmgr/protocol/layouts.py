@@ -9,8 +9,7 @@ A layout matches only what the grammar accepts without a problem, and makes what
 messages are read line by line, also those with a non-canonical value such as ``007``: so the order of the names is all
 that an event keeps of its message. Messages with a CR are not matched.
 
-Number and size of layouts are bounded, so a hostile stream can neither fill memory nor have a regular expression
-compiled for each message.
+Number and size of layouts are bounded: protection from hostile streams.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ class Layout(Generic[T]):
 
 def frame_layout(type: str, names: tuple[str, ...]) -> Layout[Frame]:
     """Return the layout of frames of this type, with these fields."""
-    values = tuple(Value(name) for name in names)
+    values = tuple(map(Value, names))
     return Layout(type, values, Frame, "fields", "_places", {"type": type, "version": VERSION, "data": None})
 
 
@@ -194,8 +193,7 @@ class Layouts(Generic[T]):
         return layout
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Fallback
+# -- fallback
 
 
 class Matcher(Generic[T]):
@@ -237,10 +235,8 @@ def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
     texts_only = [(at, value.name) for at, value in enumerate(values) if value.attribute is None]
 
     # The values at hand, in this order: the texts, the integers, what was converted, the constants, the dict.
-    at_hand = [value.attribute for value in values]
-    at_hand += [values[at].attribute for at in integers]
-    at_hand += [values[at].attribute for at, _ in converts]
-    at_hand += [*layout.constants, layout.dict]
+    order = [*range(len(values)), *integers, *(at for at, _ in converts)]
+    at_hand = [*(values[at].attribute for at in order), *layout.constants, layout.dict]
     place = {name: at for at, name in enumerate(at_hand) if name}  # of two the later one
     arrange = itemgetter(*(place[attribute.name] for attribute in attrs.fields(layout.cls)))
     constants = tuple(layout.constants.values())
@@ -256,8 +252,7 @@ def _event_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], A
     return make
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Accelerator
+# -- accelerator
 
 
 def accelerated(layout: Layout[Any]) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Bytes in, messages out: the incremental reader of the management stream.
 
-The buffer, the fast path, and the calls that Tokenizer and Parser share. What a line means is decided in grammar.py,
-and the results are those of the grammar, fed line by line, wherever the stream was cut.
+The buffer, the fast path, and the calls that Tokenizer and Parser share. The results are those of grammar.py, fed line
+by line, wherever the stream was cut.
 
 Requirements
     Lose no byte of a value. Return a message as soon as its empty line has arrived, also with CR LF. Time grows with
@@ -14,8 +14,7 @@ Plan
     has a message open, and if there is no LF LF but a CR, which may be part of an end, or more bytes than a message may
     have. The data of a WRITE are skipped as they come, or, if they are kept, collected beside the buffer.
 
-    The fast path is _speedups.c, or its fallback in speedups.py. Without it the results are the same. It stops before
-    the first message that is not clean.
+    The fast path is _speedups.c, or its fallback in speedups.py. It stops before the first message that is not clean.
 """
 
 from __future__ import annotations
@@ -299,8 +298,13 @@ class StreamReader(Unread, Generic[T]):
                     break
                 self._read_line_at(end)
             # Wait for more if the rest may still become a header or an empty line: those two are never too long.
-            if self._mid_line or len(buffer) - self._start > MAX_HEADER_BYTES:
-                self._drop_long_line()
+            start, size = self._start, grammar.message.size if grammar.message else 0
+            is_long = len(buffer) - start > max(MAX_HEADER_BYTES, self._max - size)
+            if is_long and not self._mid_line:
+                self._mid_line = True
+                grammar.read_line(bytes(buffer[start:]), self._offset + start, self._line, whole=False)
+            if self._mid_line:
+                self._start = len(buffer)
             self._ready = not (grammar.message or self._mid_line or self._last_cr >= self._offset + self._start)
         finally:
             start, self._start = self._start, 0
@@ -313,9 +317,9 @@ class StreamReader(Unread, Generic[T]):
         buffer, start, missing = self._buffer, self._start, self._grammar.payload
         write = self._frame if self._keeps_data else None
         end = min(start + missing, len(buffer))
-        if write and end - start < min(missing, BLOCK_BYTES):
-            return
         if write:
+            if end - start < min(missing, BLOCK_BYTES):
+                return
             data_end = max(start, min(end, start + missing - len(DATA_END)))
             with memoryview(buffer) as view:
                 self._data.append(bytes(view[start:data_end]))
@@ -326,17 +330,6 @@ class StreamReader(Unread, Generic[T]):
             write.data = b"".join(self._data)
             self._data.clear()
             self._make_result()
-
-    def _drop_long_line(self) -> None:
-        """Drop the rest of the buffer if it is a line that is too long."""
-        start = self._start
-        if not self._mid_line:
-            size = self._grammar.message.size if self._grammar.message else 0
-            if size + len(self._buffer) - start <= self._max:
-                return
-            self._mid_line = True
-            self._grammar.read_line(bytes(self._buffer[start:]), self._offset + start, self._line, whole=False)
-        self._start = len(self._buffer)
 
     def _read_end(self) -> None:
         while not self._grammar.payload and (end := self._buffer.find(b"\n", self._start)) >= 0:
@@ -363,7 +356,7 @@ class StreamReader(Unread, Generic[T]):
             self._make_result()
 
     def _make_result(self) -> None:
-        assert self._frame is not None
+        assert self._frame
         self._results.append(self._make(self._frame))
         self._frame = None
 
@@ -387,14 +380,8 @@ class StreamReader(Unread, Generic[T]):
             self._line += buffer.count(b"\n", end + 1, run.end())
             self._start = run.end()
 
-    # -- by messages
-
     def _read_messages(self, first_end: int) -> None:
-        """Read the buffer up to a LF LF, the last one within a window.
-
-        Args:
-            first_end: index after the first LF LF.
-        """
+        """Read the buffer up to a LF LF, the last one within a window. first_end: index after the first."""
         if not COMPILED:
             self._read_window(first_end)  # type: ignore[attr-defined]  # the fallback has it
             return
@@ -424,11 +411,9 @@ class Tokenizer(StreamReader[Frame]):
     """Cuts the stream into Frames.
 
     Args:
-        strict: raise ProtocolError at the first problem.
-        max_frame_bytes: longest message, in bytes, at least 1. A limit for security: it bounds memory.
-        on_problem: called with each Problem as it is found. It must not call the reader. An exception of it leaves
-            ``feed()`` or ``close()`` once the data are read; the next call reports the problems that followed, and
-            returns the results.
+        strict: as for Parser.
+        max_frame_bytes: as for Parser.
+        on_problem: as for Parser.
         max_data_bytes: longest data of a WRITE, in bytes, that are kept. A limit for security: it bounds memory. A
             WRITE is returned with its data, once they are complete, and dropped with a Problem if there are more.
             0: data are skipped, and a WRITE is returned before them.
