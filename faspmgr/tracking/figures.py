@@ -140,7 +140,7 @@ class Figures:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds until the end at the present rate, else at the average; None after an end, or while nothing moves."""
+        """Seconds until the end at the present rate, else at the average; None if it failed, or while nothing moves."""
         if self.state == "done":
             return 0.0
         rate = self.average_rate_kbps if self.rate_kbps is None else self.rate_kbps

@@ -302,8 +302,11 @@ class FileSums:
 
     def __init__(self, session: Figures) -> None:
         self.session = session
-        # Index of the part of the transfer that the session is, as far as it is known; None for the only one.
+        # Whether the session is one of several that may share a file; None if SESSION did not say.
+        self.clustered: bool | None = None
+        # Which part of the transfer and which attempt at it the session is, as far as that is known.
         self.part: int | None = None
+        self.attempt: int | None = None
         # Files that only this session of its transfer knows.
         self.exclusive = Totals()
         # Files that others know too: the registry of the transfer counts those.

@@ -51,8 +51,7 @@ class SessionFiles(FileSums):
         # The first failed files.
         self.failures: list[FileState] = []
 
-        # Whether the session is one of several that may share a file, and whether one of its files was a part.
-        self.clustered: bool | None = None
+        # Whether one of its files was a part.
         self.has_parts = False
         # Count of the skipped files whose size is not known; bytes of skipped files, and those missing of failed ones.
         self.unknown_sizes = 0

@@ -179,7 +179,7 @@ class SharedFile:
         """Whether one more session may share the file, after the failed attempts at the same part are gone."""
         stay = []
         for file in self.members:
-            if _has_failed(file) and file.owner is not None and file.owner.part == owner.part:
+            if _is_replaced(file, owner):
                 self._leave(file)
             else:
                 stay.append(file)
@@ -255,15 +255,21 @@ def _counts_alone(file: FileState, besides: FileSums) -> bool:
     return owner is not None and owner is not besides and file.totals is owner.exclusive
 
 
-def _has_failed(file: FileState) -> bool:
-    """Whether a later session that comes to the file is another attempt at it."""
-    assert file.owner is not None
-    session = file.owner.session
-    return session.state in ("failed", "lost") or (session.ended and file.state == "failed")
+def _is_replaced(file: FileState, owner: FileSums) -> bool:
+    """Whether a session that comes to a file is a later attempt at the same part."""
+    before = file.owner
+    assert before is not None
+    if before.part != owner.part:
+        return False
+    state = before.session.state
+    failed = state in ("failed", "lost") or (state == "done" and file.state == "failed")
+    return failed or (before.attempt or 0) < (owner.attempt or 0)
 
 
 def _is_loose(file: FileState) -> bool:
-    return not file.start_byte and not file.is_part and file.state == "transferring"
+    """Whether it is not known where a part begins, as when reading began in the middle."""
+    sole = file.owner is not None and file.owner.clustered is False
+    return not (sole or file.start_byte or file.is_part) and file.state == "transferring"
 
 
 def _merged(spans: list[Span]) -> list[Span]:

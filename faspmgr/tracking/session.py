@@ -97,8 +97,7 @@ class Session(Figures):
     start_seq: int = attrs.Factory(lambda: next(_sequence))
     end_seq: int | None = None
 
-    # Which attempt at its part it is, and whether its part is known too, by Tracker.expect().
-    attempt: int | None = None
+    # Whether Tracker.expect() said which part it is.
     is_expected: bool = False
 
     init: InitEvent | None = None
@@ -222,8 +221,8 @@ class Session(Figures):
 
     def expect(self, part: int | None, attempt: int | None) -> None:
         """Set which part and which attempt it is; see Tracker.expect()."""
-        self.attempt = attempt
         self.is_expected = part is not None
+        self.all_files.attempt = attempt
         if self.is_expected:
             self.all_files.part = part
 
@@ -360,6 +359,11 @@ class Session(Figures):
     def part(self) -> int | None:
         """Index of the part that it is, from 0: as Tracker.expect() said, else ClusterNodeId; None for the only one."""
         return self.all_files.part
+
+    @property
+    def attempt(self) -> int | None:
+        """Number of the attempt at its part, from 1, as Tracker.expect() said."""
+        return self.all_files.attempt
 
     @property
     def has_begun(self) -> bool:

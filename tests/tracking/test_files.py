@@ -92,7 +92,7 @@ def test_two_files_of_one_name_in_progress() -> None:
     tracker.update(StatsEvent(file="a", size=100, written=60, fasp_file_id="1"))
     session = tracker.update(StatsEvent(file="a", size=50, written=5, fasp_file_id="2"))
     assert (session.bytes_done, session.estimated_bytes, session.files_active) == (65, 150, 2)
-    assert list(session.files) == ["a", "2"]
+    assert [file.name for file in session.files.values()] == ["a", "a"]
     tracker.update(StopEvent(file="a", size=50, written=50, fasp_file_id="2"))
     tracker.update(StopEvent(file="a", size=100, written=100, fasp_file_id="1"))
     assert (session.bytes_done, session.files_done, session.files_active) == (150, 2, 0)

@@ -57,6 +57,7 @@ def command(file: str, mode: str, follow: bool, unwrap: str | None, strict: bool
                 break
         if not source.interrupted:  # then they may still be running
             tracker.close()
+            progress.update(tracker.transfers.values())
     endings = retold.endings()
     lines = ending_lines(endings)
     status = source.status
