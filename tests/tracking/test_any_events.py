@@ -14,7 +14,6 @@ from faspmgr.protocol.events import (
     Event,
     FileErrorEvent,
     FileEvent,
-    NotificationEvent,
     OtherEvent,
     SessionEvent,
     SkipEvent,
@@ -144,14 +143,3 @@ def test_counters_never_fall(events: list[Event]) -> None:
         now = {name: getattr(session, name) for name in COUNTERS}
         assert all(now[name] >= latest[name] for name in COUNTERS)
         latest = now
-
-
-@given(st.lists(st.tuples(NAMES, NUMBERS)))
-def test_progress_never_falls_while_the_sizes_stay(reports: list[tuple[str, int]]) -> None:
-    tracker = Tracker()
-    tracker.update(NotificationEvent(pre_transfer_bytes=400))
-    latest = 0.0
-    for name, written in reports:
-        session = tracker.update(StatsEvent(file=name, size=100, written=written))
-        assert session.progress >= latest
-        latest = session.progress

@@ -50,13 +50,6 @@ def test_a_range_that_ends_before_it_begins_has_nothing_in_it() -> None:
     assert (file.bytes_total, file.bytes_done, file.progress) == (0, 0, 0.0)
 
 
-def test_a_skipped_file_is_there() -> None:
-    session = session_of(SkipEvent(file="a", size=100), keep_files="all")
-    assert session.files["a"].state == "skipped"
-    assert session.files["a"].progress == 1.0
-    assert (session.files_skipped, session.files_done, session.bytes_done) == (1, 0, 100)
-
-
 def test_a_skip_or_failure_beside_a_file_in_progress_leaves_that_file_counted() -> None:
     started = [StatsEvent(file="a", size=100, written=10), StatsEvent(file="b", size=1000, written=300)]
     skipped = session_of(*started, SkipEvent(file="c", size=500), SkipEvent(file="b"))
@@ -86,31 +79,9 @@ def test_checksum_argument_and_id_of_a_file() -> None:
     assert (file.checksum, file.checksum_type, file.arg_index, file.fasp_file_id) == ("00ff", "md5", 3, "1-2")
 
 
-def test_two_files_of_one_name_in_progress() -> None:
-    """A source may go to two destinations: FaspFileID tells the two apart."""
-    tracker = Tracker("all")
-    tracker.update(StatsEvent(file="a", size=100, written=60, fasp_file_id="1"))
-    session = tracker.update(StatsEvent(file="a", size=50, written=5, fasp_file_id="2"))
-    assert (session.bytes_done, session.estimated_bytes, session.files_active) == (65, 150, 2)
-    assert list(session.files) == ["a", "2"]
-    tracker.update(StopEvent(file="a", size=50, written=50, fasp_file_id="2"))
-    tracker.update(StopEvent(file="a", size=100, written=100, fasp_file_id="1"))
-    assert (session.bytes_done, session.files_done, session.files_active) == (150, 2, 0)
-
-
 def test_a_file_smaller_than_what_is_written() -> None:
     file = session_of(StatsEvent(file="a", size=10, written=99)).files["a"]
     assert (file.bytes_done, file.progress) == (10, 1.0)
-
-
-def test_progress_of_files_without_a_job_size_is_of_the_files_seen() -> None:
-    session = session_of(
-        StatsEvent(file="a", size=300, written=100), StatsEvent(file="b", size=100), StopEvent(file="b", size=100)
-    )
-    assert session.estimated_bytes == 400
-    assert session.bytes_done == 200
-    assert session.progress == 0.5
-    assert session.expected_bytes is None
 
 
 def test_a_file_of_unknown_size_does_not_stand_in_for_another() -> None:
@@ -159,11 +130,6 @@ def test_what_arrived_is_told_apart_from_what_was_there() -> None:
     assert (session.bytes_done, session.bytes_arrived) == (815, 305)
     tracker.update(StopEvent(file="a", size=1000, start_byte=400, written=1000))
     assert (session.bytes_done, session.bytes_arrived) == (1115, 605)
-
-
-def test_a_range_from_the_first_byte() -> None:
-    file = session_of(StatsEvent(file="a", size=1000, end_byte=99, written=25)).files["a"]
-    assert (file.bytes_total, file.progress) == (100, 0.25)
 
 
 def test_a_file_that_begins_at_its_first_byte_after_all() -> None:

@@ -12,9 +12,7 @@ import pytest
 
 from faspmgr.protocol.events import (
     DoneEvent,
-    ErrorEvent,
     Event,
-    FileErrorEvent,
     NotificationEvent,
     SessionEvent,
     SkipEvent,
@@ -22,7 +20,7 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.tracking import Session, Tracker, Transfer
-from tests.tracking.states import session_of
+from tests.tracking.states import begin, counts, session_of
 
 SIZE = 4_194_304
 JOB = 3 * SIZE
@@ -34,10 +32,6 @@ named_or_not = pytest.mark.parametrize("name", ["/data/a", None])
 
 def figures(state: Session | Transfer) -> tuple[int, float]:
     return state.bytes_done, round(state.progress, 6)
-
-
-def counts(state: Session | Transfer) -> tuple[int, int, int, int]:
-    return state.files_done, state.files_skipped, state.files_failed, state.files_active
 
 
 def without_written(event: Event) -> Event:
@@ -161,10 +155,6 @@ def test_the_second_of_two_sessions_that_share_a_file(name: str | None, written:
     assert transfer.state == ("done" if nodes is None else "transferring")
 
 
-def node(session_id: str, number: int, of: int = 2) -> SessionEvent:
-    return SessionEvent(session_id=session_id, xfer_id="x", cluster_num_nodes=of, cluster_node_id=number)
-
-
 @with_and_without_written
 @pytest.mark.parametrize("start", [0, None])
 @pytest.mark.parametrize("job", [None, SIZE])
@@ -174,8 +164,8 @@ def test_two_sessions_that_share_a_file_are_one_file(
 ) -> None:
     tracker = Tracker()
     if sessions:
-        tracker.update(node("1", 0))
-        tracker.update(node("2", 1))
+        tracker.update(begin("1", 0, 2))
+        tracker.update(begin("2", 1, 2))
     else:
         for session_id in "12":
             tracker.update(SessionEvent(session_id=session_id, xfer_id="x"))
@@ -213,47 +203,6 @@ def test_two_sessions_that_share_a_file_are_one_file(
     ]
     assert (transfer.state, transfer.progress, transfer.expected_files) == ("done", 1.0, None if job is None else 1)
     assert transfer.bytes_transferred == BEGIN + 2_100_608
-
-
-def test_a_part_that_is_lost_and_tried_again_is_still_the_same_file() -> None:
-    """By hand: the second part breaks off after 1,000,000 bytes, and goes on from there."""
-    tracker = Tracker()
-    events: list[Event] = [
-        node("1", 0),
-        node("2", 1),
-        StatsEvent(session_id="1", file="a", size=SIZE, start_byte=0, transfer_bytes=10, written=10),
-        StatsEvent(session_id="2", file="a", size=SIZE, start_byte=BEGIN, transfer_bytes=10**6, written=10**6),
-        StopEvent(session_id="1", file="a", size=SIZE, start_byte=0, transfer_bytes=BEGIN, written=BEGIN),
-        DoneEvent(session_id="1"),
-        ErrorEvent(session_id="2", code=16),
-    ]
-    for event in events:
-        tracker.update(event)
-    (transfer,) = tracker.transfers.values()
-    assert (transfer.state, transfer.bytes_done, counts(transfer)) == ("failed", BEGIN + 10**6, (0, 0, 0, 1))
-    begin = BEGIN + 10**6
-    about: dict[str, Any] = {"session_id": "3", "file": "a", "size": SIZE, "start_byte": begin}
-    tracker.update(node("3", 1))
-    tracker.update(StatsEvent(**about, transfer_bytes=0, written=0))
-    assert (transfer.bytes_done, transfer.attempts, counts(transfer)) == (BEGIN + 10**6, 2, (0, 0, 0, 1))
-    tracker.update(StatsEvent(**about, transfer_bytes=500, written=500))
-    assert transfer.bytes_done == BEGIN + 10**6 + 500
-    tracker.update(StopEvent(**about, transfer_bytes=SIZE - begin, written=SIZE - begin))
-    tracker.update(DoneEvent(session_id="3"))
-    assert (transfer.state, transfer.bytes_done, counts(transfer)) == ("done", SIZE, (1, 0, 0, 0))
-
-
-def test_a_part_of_a_file_that_failed_in_another_has_failed() -> None:
-    tracker = Tracker()
-    for event in (
-        StatsEvent(session_id="1", file="a", size=100, user_str="job"),
-        StatsEvent(session_id="2", file="a", size=100, user_str="job"),
-        StopEvent(session_id="1", file="a", size=100, user_str="job"),
-        FileErrorEvent(session_id="2", file="a", code=5, user_str="job"),
-    ):
-        tracker.update(event)
-    (transfer,) = tracker.transfers.values()
-    assert counts(transfer) == (0, 0, 1, 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -336,40 +285,6 @@ def test_averages_are_bytes_sent_by_time(name: str | None) -> None:
 def test_a_skip_without_a_size_has_the_one_that_an_earlier_message_told() -> None:
     session = session_of(StatsEvent(file="a", size=300), SkipEvent(file="a", size=0), keep_files="all")
     assert (session.files["a"].size, session.bytes_done, counts(session)) == (300, 300, (0, 1, 0, 0))
-
-
-@pytest.mark.parametrize("job", [None, 5_000_000])
-def test_what_an_earlier_attempt_brought_and_a_later_one_skips(job: int | None) -> None:
-    """By hand: 3 MB and 2 MB, the first attempt fails at 60 %, the second skips the one and sends the other."""
-    tracker = Tracker()
-
-    def update(*events: Event) -> Transfer:
-        for event in events:
-            tracker.update(event)
-        (transfer,) = tracker.transfers.values()
-        return transfer
-
-    def begin(session_id: str) -> list[Event]:
-        return [node(session_id, 0, of=1), NotificationEvent(session_id=session_id, pre_transfer_bytes=job)]
-
-    transfer = update(
-        *begin("1"),
-        StatsEvent(session_id="1", file="a", size=3_000_000, written=0),
-        StopEvent(session_id="1", file="a", size=3_000_000, written=3_000_000),
-        StatsEvent(session_id="1", file="b", size=2_000_000, written=0),
-        ErrorEvent(session_id="1", code=16),
-    )
-    assert (transfer.bytes_done, transfer.progress) == (3_000_000, 0.6)
-    update(*begin("2"))
-    assert (transfer.bytes_done, transfer.progress, transfer.attempts) == (3_000_000, 0.6, 2)
-    update(SkipEvent(session_id="2", file="a", size=0))
-    assert (transfer.bytes_done, transfer.progress) == (3_000_000, 0.6)
-    assert tracker.sessions[1].bytes_done == 3_000_000
-    update(StatsEvent(session_id="2", file="b", size=2_000_000, written=1_000_000))
-    assert (transfer.bytes_done, transfer.progress) == (4_000_000, 0.8)
-    update(StopEvent(session_id="2", file="b", size=2_000_000, written=2_000_000), DoneEvent(session_id="2"))
-    assert (transfer.state, transfer.bytes_done, transfer.estimated_bytes) == ("done", 5_000_000, 5_000_000)
-    assert counts(transfer) == (1, 1, 0, 0)
 
 
 @pytest.mark.parametrize("stops", [["a", "b", "a"], ["a", "b", "c", "b", "a"]])

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from faspmgr.protocol.events import (
-    ArgStopEvent,
     DoneEvent,
     ErrorEvent,
     Event,
@@ -26,33 +25,6 @@ from faspmgr.verdicts import Failure
 from tests.tracking.states import containers, only, session_of, tracked
 
 
-def test_states_from_the_first_message_to_the_last() -> None:
-    tracker = Tracker()
-    steps: list[tuple[Event, str]] = [
-        (InitEvent(session_id="s"), "connecting"),
-        (SessionEvent(session_id="s"), "negotiated"),
-        (NotificationEvent(session_id="s", pmtu=1492), "negotiated"),
-        (StatsEvent(session_id="s", file="a"), "transferring"),
-        (NotificationEvent(session_id="s", rate=5), "transferring"),
-        (StopEvent(session_id="s", file="a"), "transferring"),
-        (ArgStopEvent(session_id="s", file="a"), "transferring"),
-        (DoneEvent(session_id="s"), "done"),
-    ]
-    for event, state in steps:
-        assert tracker.update(event).state == state
-    assert only(tracker).event_count == 8
-    assert only(tracker).ended
-
-
-@pytest.mark.parametrize("event", [SkipEvent(file="a"), FileErrorEvent(file="a"), ArgStopEvent(file="a")])
-def test_anything_about_files_is_transferring(event: Event) -> None:
-    assert session_of(InitEvent(), event).state == "transferring"
-
-
-def test_a_job_size_before_session_is_negotiated() -> None:
-    assert session_of(InitEvent(), NotificationEvent(pre_transfer_bytes=1)).state == "negotiated"
-
-
 def test_error_keeps_code_and_words() -> None:
     session = session_of(InitEvent(), ErrorEvent(code=44, description="no route"))
     assert session.state == "failed"
@@ -62,51 +34,10 @@ def test_error_keeps_code_and_words() -> None:
     assert str(session.error) == "44 PMTU_BRTT_ERROR: no route"
 
 
-def test_an_error_without_words_shows_the_meaning() -> None:
-    assert str(Failure(19)) == "19 AUTH: the login was refused"
-
-
 def test_an_error_without_code_is_code_0() -> None:
     error = session_of(ErrorEvent()).error
     assert error is not None
     assert (error.code, error.name) == (0, "UNKNOWN")
-
-
-@pytest.mark.parametrize("last", [InitEvent(), SessionEvent(), StatsEvent(file="a"), StopEvent(file="a")])
-def test_a_stream_that_just_stops_is_lost(last: Event) -> None:
-    tracker = Tracker()
-    session = tracker.update(last)
-    assert not session.ended
-    tracker.close()
-    assert session.state == "lost"
-    assert session.ended
-    assert session.eta_seconds is None
-
-
-def test_close_leaves_what_has_ended() -> None:
-    tracker = Tracker()
-    done = tracker.update(DoneEvent(session_id="a"))
-    failed = tracker.update(ErrorEvent(session_id="b"))
-    tracker.close()
-    tracker.close()
-    assert (done.state, failed.state) == ("done", "failed")
-
-
-def test_a_straggler_does_not_reopen_what_is_done() -> None:
-    assert session_of(DoneEvent(), StatsEvent(file="a", size=2, written=1)).state == "done"
-
-
-def test_files_that_move_after_an_error_reopen_the_session() -> None:
-    session = session_of(ErrorEvent(code=14), StatsEvent(file="a"))
-    assert session.state == "transferring"
-    assert session.error is None
-
-
-def test_the_last_report_of_the_end_counts() -> None:
-    assert session_of(DoneEvent(), ErrorEvent(code=27)).state == "failed"
-    session = session_of(ErrorEvent(code=27), DoneEvent())
-    assert session.state == "done"
-    assert session.error is None
 
 
 def test_the_same_end_twice_changes_nothing() -> None:
@@ -150,12 +81,6 @@ def test_vendor_example_of_a_failed_file(fixtures: Path) -> None:
     assert session.files_failed == 1
     assert session.error == Failure(27, "One or more files failed")
     assert session.elapsed_usec == 1005642
-
-
-def test_progress_with_a_job_size() -> None:
-    session = session_of(NotificationEvent(pre_transfer_bytes=1000), StatsEvent(file="a", size=300, written=100))
-    assert session.progress == 0.1
-    assert session.expected_bytes == 1000
 
 
 def test_average_rate_loss_and_round_trip() -> None:
@@ -322,12 +247,6 @@ def test_more_files_than_were_counted() -> None:
     assert session.expected_files == 5
 
 
-def test_zero_time() -> None:
-    session = session_of(StatsEvent(file="a", size=10, written=5, transfer_bytes=5, elapsed_usec=0))
-    assert session.rate_kbps is session.average_rate_kbps is None
-    assert session.eta_seconds is None
-
-
 def test_end_counts_fill_in_what_was_not_seen() -> None:
     """As in a capture whose start is missing."""
     end = ErrorEvent(code=27, transfers_attempted=9, transfers_passed=7, transfers_skipped=2, transfers_failed=2)
@@ -373,15 +292,6 @@ def test_resumed_download(fixtures: Path) -> None:
     assert session.elapsed_usec == 12850977
     film = next(file for name, file in session.files.items() if name.endswith("film.mxf"))
     assert (film.start_byte, film.checksum, film.checksum_type) == (31457280, "ff4f334485231167e7c871759c694c5f", "md5")
-
-
-def test_resumed_download_begins_where_it_left_off(fixtures: Path) -> None:
-    """31457280 bytes are there from before: progress never shows less."""
-    tracker = Tracker()
-    for event in read(fixtures / "sessions" / "resumed-download.fasp"):
-        session = tracker.update(event)
-        if isinstance(event, StatsEvent):
-            assert session.progress >= 31457280 / 83890176
 
 
 def test_a_stream_that_breaks_off(fixtures: Path) -> None:

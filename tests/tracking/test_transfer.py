@@ -117,15 +117,6 @@ def test_what_was_there_before_is_told_apart_from_what_arrived(fixtures: Path) -
     assert retried.bytes_arrived == 41943040 - 18874368
 
 
-def test_parallel_sessions_of_which_one_fails_are_no_retry() -> None:
-    transfer = transfer_after(
-        *part("a", 0), *part("b", 1), ErrorEvent(session_id="a", code=16), DoneEvent(session_id="b")
-    )
-    assert transfer.state == "failed"
-    assert transfer.attempts == 1
-    assert len(transfer.current) == 2
-
-
 def test_parallel_sessions_without_node_numbers_of_which_one_fails_are_no_retry() -> None:
     """They overlap in time, so the second cannot be there to make up for the first."""
     transfer = transfer_after(
@@ -172,15 +163,6 @@ def test_sessions_that_share_a_user_str_alone_are_not_taken_for_the_same_part() 
     assert transfer.attempts == 1
 
 
-def test_three_attempts() -> None:
-    events: list[Event] = []
-    for session_id in "abc":
-        events += [*part(session_id, 0, of=1), ErrorEvent(session_id=session_id, code=16)]
-    transfer = transfer_after(*events)
-    assert (transfer.state, transfer.attempts) == ("failed", 3)
-    assert [session.id for session in transfer.current] == ["c"]
-
-
 def test_what_went_well_is_not_replaced_by_what_comes_later() -> None:
     transfer = transfer_after(*part("a", 0, of=1), DoneEvent(session_id="a"), *part("b", 0, of=1))
     assert len(transfer.current) == 2
@@ -220,11 +202,6 @@ def test_totals_of_a_transfer() -> None:
     assert transfer.eta_seconds == 1600 * 8 / 3200
     assert transfer.rtt_ms == 30
     assert transfer.files_active == 2
-
-
-def test_a_job_size_that_one_session_has_not_told_is_no_sum() -> None:
-    transfer = transfer_after(*part("a", 0), *part("b", 1), NotificationEvent(session_id="a", pre_transfer_bytes=5))
-    assert transfer.expected_bytes is None
 
 
 def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
