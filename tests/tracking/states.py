@@ -8,15 +8,7 @@ from typing import Any
 
 import attrs
 
-from faspmgr.protocol.events import (
-    DoneEvent,
-    ErrorEvent,
-    Event,
-    NotificationEvent,
-    SessionEvent,
-    StatsEvent,
-    StopEvent,
-)
+from faspmgr.protocol.events import DoneEvent, ErrorEvent, Event, NotificationEvent, SessionEvent, StatsEvent, StopEvent
 from faspmgr.reading import read
 from faspmgr.tracking import Session, Tracker, Transfer
 

@@ -76,7 +76,7 @@ def check_figures(state: Session | Transfer) -> None:
 
 
 @given(STREAM, st.sampled_from(["unfinished", "all", 0, 2]))
-def test_any_events_in_any_order_give_possible_figures(events: list[Event], keep: Any) -> None:
+def test_figures_of_any_events(events: list[Event], keep: Any) -> None:
     tracker = Tracker(keep)
     for event in events:
         session = tracker.update(event)
@@ -91,7 +91,7 @@ def test_any_events_in_any_order_give_possible_figures(events: list[Event], keep
 
 
 @given(STREAM)
-def test_sums_are_those_of_the_files(events: list[Event]) -> None:
+def test_sums_of_any_events(events: list[Event]) -> None:
     """The sums that are kept up to date equal a recount over all files that have a name."""
     tracker = Tracker("all")
     for event in events:
@@ -117,23 +117,18 @@ def test_sums_are_those_of_the_files(events: list[Event]) -> None:
 
 
 @given(STREAM)
-def test_what_is_kept_makes_no_difference_to_the_figures(events: list[Event]) -> None:
+def test_keep_files_and_the_figures(events: list[Event]) -> None:
     trackers = [Tracker(keep) for keep in ("unfinished", "all", 1)]
     for event in events:
         first, *others = [tracker.update(event).to_dict() for tracker in trackers]
         assert all(other == first for other in others)
 
 
-COUNTERS = (
-    "bytes_transferred",
-    "bytes_written",
-    "bytes_lost",
-    "event_count",
-)
+COUNTERS = ("bytes_transferred", "bytes_written", "bytes_lost", "event_count")
 
 
 @given(STREAM)
-def test_counters_never_fall(events: list[Event]) -> None:
+def test_counters_of_any_events(events: list[Event]) -> None:
     tracker = Tracker()
     latest = dict.fromkeys(COUNTERS, 0)
     for event in events:

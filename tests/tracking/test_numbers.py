@@ -7,13 +7,7 @@ from typing import Any
 
 import pytest
 
-from faspmgr.protocol.events import (
-    Event,
-    FileErrorEvent,
-    InitEvent,
-    SessionEvent,
-    SkipEvent,
-)
+from faspmgr.protocol.events import Event, FileErrorEvent, InitEvent, SessionEvent, SkipEvent
 from faspmgr.reading import read
 from faspmgr.tracking import Tracker, Transfer
 from faspmgr.verdicts import Failure, Outcome
@@ -59,9 +53,9 @@ def test_part_that_comes_after_close() -> None:
 def test_job_size_of_parts_that_were_not_seen() -> None:
     transfer = apply(Tracker(), begin("0", 0, 2), job("0", 500, 1))
     assert (transfer.expected_bytes, transfer.expected_files) == (None, None)
-    apply_more = [begin("1", 1, 2), job("1", 700, 2)]
+    second = [begin("1", 1, 2), job("1", 700, 2)]
     tracker = Tracker()
-    transfer = apply(tracker, begin("0", 0, 2), job("0", 500, 1), *apply_more)
+    transfer = apply(tracker, begin("0", 0, 2), job("0", 500, 1), *second)
     assert (transfer.expected_bytes, transfer.expected_files) == (1200, 3)
 
 
@@ -78,7 +72,7 @@ def test_cancelled_part_beside_one_that_was_not_seen() -> None:
 
 
 @pytest.mark.parametrize("retried", [0, 1])
-def test_retry_that_is_connecting_changes_no_sum(retried: int) -> None:
+def test_retry_that_is_connecting(retried: int) -> None:
     tracker = Tracker()
     for node in (0, 1):
         name = str(node)
@@ -95,7 +89,7 @@ def test_retry_that_is_connecting_changes_no_sum(retried: int) -> None:
     assert (transfer.progress, transfer.attempts) == (0.1, 2)
 
 
-def test_session_that_fails_while_connecting_is_an_attempt() -> None:
+def test_session_that_fails_while_connecting() -> None:
     tracker = Tracker()
     for name, node in (("0", 0), ("1", 1)):
         apply(tracker, begin(name, node, 2), job(name, 1000, 1), stats(name, f"f{node}", written=100))
@@ -188,7 +182,7 @@ def test_parts_that_share_no_file() -> None:
     assert (transfer.bytes_done, transfer.expected_bytes) == (12_000, 12_000)
 
 
-def test_attempts_that_share_a_file_share_no_parts() -> None:
+def test_retry_of_a_file_that_no_part_shares() -> None:
     """Two parts with a job of 1,000 bytes each; one is retried and comes to its file again."""
     tracker = Tracker()
     for node in (0, 1):
@@ -223,7 +217,7 @@ def test_file_that_the_last_attempt_did_not_come_to(attempts: int, ending: str, 
     assert [file.name for file in transfer.failures] == (["a"] if ending == "failed" else [])
 
 
-def test_failures_of_a_transfer_leave_out_what_a_retry_has_brought() -> None:
+def test_failures_after_a_retry() -> None:
     errors = [FileErrorEvent(session_id="1", file=name, size=10, code=5) for name in "ab"]
     transfer = apply(Tracker(), begin("1"), *errors, failed("1", 27), begin("2"), stop("2", "a", 10), failed("2", 27))
     assert counts(transfer) == (1, 0, 1, 0)
@@ -418,7 +412,7 @@ def test_expect_invalid_values(values: dict[str, int]) -> None:
         Tracker().expect(1, **values)
 
 
-def test_expect_keeps_no_connection_that_has_ended() -> None:
+def test_expect_of_connections_that_have_ended() -> None:
     tracker = Tracker()
     for number in range(100):
         tracker.expect(number, attempt=1)

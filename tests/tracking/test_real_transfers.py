@@ -10,15 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from faspmgr.protocol.events import (
-    DoneEvent,
-    Event,
-    NotificationEvent,
-    SessionEvent,
-    SkipEvent,
-    StatsEvent,
-    StopEvent,
-)
+from faspmgr.protocol.events import DoneEvent, Event, NotificationEvent, SessionEvent, SkipEvent, StatsEvent, StopEvent
 from faspmgr.tracking import Session, Tracker, Transfer
 from tests.tracking.states import begin, counts, session_of
 
@@ -55,7 +47,7 @@ def resumed(name: str | None, *, written: bool) -> list[Event]:
 @with_and_without_written
 @named_or_not
 @pytest.mark.parametrize("nodes", [None, 1])
-def test_a_resumed_transfer(name: str | None, written: bool, nodes: int | None) -> None:
+def test_resumed_transfer(name: str | None, written: bool, nodes: int | None) -> None:
     tracker = Tracker()
     if nodes is not None:
         tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=0))
@@ -77,12 +69,12 @@ def test_a_resumed_transfer(name: str | None, written: bool, nodes: int | None) 
 
 
 @with_and_without_written
-def test_what_arrived_of_a_resumed_transfer_is_without_what_was_there(written: bool) -> None:
+def test_bytes_arrived_of_a_resumed_transfer(written: bool) -> None:
     session = session_of(*resumed("a", written=written)[:3])
     assert session.bytes_arrived == 689_920
 
 
-def test_a_resumed_transfer_with_all_its_messages() -> None:
+def test_resumed_transfer_with_all_its_messages() -> None:
     """By hand: the second and third file follow, FileBytes counting what was there of the first."""
     session = session_of(
         SessionEvent(cluster_num_nodes=1),
@@ -106,7 +98,7 @@ def test_file_bytes_without_what_was_there_before() -> None:
     assert session.files["a"].is_part is False
 
 
-def test_a_count_that_no_part_could_have_is_of_a_resumed_file() -> None:
+def test_count_larger_than_any_part() -> None:
     """By hand: a peer that counts what was there before as sent, too."""
     session = session_of(
         StatsEvent(file="a", size=1000, start_byte=600, transfer_bytes=601, file_bytes=601, written=601),
@@ -133,7 +125,7 @@ def second_part(name: str | None, session_id: str | None = None) -> list[Event]:
 @with_and_without_written
 @named_or_not
 @pytest.mark.parametrize("nodes", [None, 2])
-def test_the_second_of_two_sessions_that_share_a_file(name: str | None, written: bool, nodes: int | None) -> None:
+def test_second_part_of_a_file(name: str | None, written: bool, nodes: int | None) -> None:
     tracker = Tracker()
     if nodes is not None:
         tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=1))
@@ -159,9 +151,7 @@ def test_the_second_of_two_sessions_that_share_a_file(name: str | None, written:
 @pytest.mark.parametrize("start", [0, None])
 @pytest.mark.parametrize("job", [None, SIZE])
 @pytest.mark.parametrize("sessions", [True, False], ids=["SESSION", "no SESSION"])
-def test_two_sessions_that_share_a_file_are_one_file(
-    written: bool, start: int | None, job: int | None, sessions: bool
-) -> None:
+def test_two_parts_of_a_file(written: bool, start: int | None, job: int | None, sessions: bool) -> None:
     tracker = Tracker()
     if sessions:
         tracker.update(begin("1", 0, 2))
@@ -212,7 +202,7 @@ def test_two_sessions_that_share_a_file_are_one_file(
 @with_and_without_written
 @pytest.mark.parametrize("names", [("a", "b"), (None, None)])
 @pytest.mark.parametrize("nodes", [None, 1, 2])
-def test_two_files_that_are_there_already(names: tuple[str | None, ...], written: bool, nodes: int | None) -> None:
+def test_stop_of_files_already_present(names: tuple[str | None, ...], written: bool, nodes: int | None) -> None:
     tracker = Tracker()
     if nodes is not None:
         tracker.update(SessionEvent(cluster_num_nodes=nodes, cluster_node_id=0))
@@ -229,7 +219,7 @@ def test_two_files_that_are_there_already(names: tuple[str | None, ...], written
     assert (transfer.bytes_done, transfer.bytes_transferred, transfer.bytes_arrived) == (2 * SIZE, 0, 0)
 
 
-def test_a_file_that_is_there_already_while_another_moves() -> None:
+def test_stop_of_a_file_already_present_while_another_moves() -> None:
     """What was sent meanwhile is of the other file, with Written or without."""
     session = session_of(
         StatsEvent(file="a", size=1000, transfer_bytes=100, file_bytes=100),
@@ -241,13 +231,13 @@ def test_a_file_that_is_there_already_while_another_moves() -> None:
     assert (session.bytes_done, session.bytes_arrived) == (900, 400)
 
 
-def test_an_empty_file_that_comes_as_stop_is_done() -> None:
+def test_stop_of_an_empty_file() -> None:
     session = session_of(StopEvent(file="a", size=0, start_byte=0, transfer_bytes=0))
     assert counts(session) == (1, 0, 0, 0)
     assert session.progress == 1.0
 
 
-def test_a_resumed_file_that_needs_nothing_more_but_was_begun_is_done() -> None:
+def test_stop_of_a_resumed_file_without_more_data() -> None:
     session = session_of(
         StatsEvent(file="a", size=1000, start_byte=400, transfer_bytes=0),
         StatsEvent(file="a", size=1000, transfer_bytes=600),
@@ -261,7 +251,7 @@ def test_a_resumed_file_that_needs_nothing_more_but_was_begun_is_done() -> None:
 
 
 @named_or_not
-def test_averages_are_bytes_sent_by_time(name: str | None) -> None:
+def test_average_rate_of_one_file(name: str | None) -> None:
     tracker = Tracker()
     size = 30_000_000
     stats = StatsEvent(file=name, size=size, transfer_bytes=14_219_392, loss=1_408, elapsed_usec=2_003_695)
@@ -282,13 +272,13 @@ def test_averages_are_bytes_sent_by_time(name: str | None) -> None:
 # Skipped with Size 0
 
 
-def test_a_skip_without_a_size_has_the_one_that_an_earlier_message_told() -> None:
+def test_skip_without_a_size() -> None:
     session = session_of(StatsEvent(file="a", size=300), SkipEvent(file="a", size=0), keep_files="all")
     assert (session.files["a"].size, session.bytes_done, counts(session)) == (300, 300, (0, 1, 0, 0))
 
 
 @pytest.mark.parametrize("stops", [["a", "b", "a"], ["a", "b", "c", "b", "a"]])
-def test_of_names_that_come_again_the_latest_finished_stay(stops: list[str]) -> None:
+def test_keep_files_and_names_that_come_again(stops: list[str]) -> None:
     session = session_of(*(StopEvent(file=name, size=1) for name in stops), keep_files=2)
     assert list(session.files) == stops[-2:]
     assert session.files_done == len(set(stops))

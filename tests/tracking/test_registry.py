@@ -39,7 +39,7 @@ def test_file_that_is_sent_again_in_a_session() -> None:
     assert (transfer.files_done, transfer.files_active, transfer.bytes_done) == (1, 0, 1000)
 
 
-def test_ranges_of_one_file_add_up() -> None:
+def test_ranges_of_one_file() -> None:
     tracker = Tracker()
     transfer = apply(
         tracker,
@@ -53,7 +53,7 @@ def test_ranges_of_one_file_add_up() -> None:
     assert (transfer.bytes_done, transfer.files_done, transfer.files_active) == (600, 1, 0)
 
 
-def test_sessions_of_which_the_begin_was_not_seen_add_up() -> None:
+def test_sessions_whose_begin_was_not_seen() -> None:
     """Where reading began in the middle nothing tells where the parts begin; together they are the file at most."""
     tracker = Tracker()
     transfer = apply(tracker, *(stats(name, written=300, user_str="job") for name in "12"))
@@ -66,7 +66,7 @@ def test_sessions_of_which_the_begin_was_not_seen_add_up() -> None:
 # A session that changes its transfer
 
 
-def test_a_session_takes_its_files_along() -> None:
+def test_files_of_a_session_that_changes_its_transfer() -> None:
     tracker = Tracker()
     apply(tracker, stats("1", written=400, user_str="job"))
     apply(tracker, stats("2", written=300, user_str="job"), stats("2", "b", written=1, user_str="job"))
@@ -83,7 +83,7 @@ def test_a_session_takes_its_files_along() -> None:
 # Limits
 
 
-def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: two names are listed; of the others each attempt counts by itself, and the highest counts."""
     monkeypatch.setattr(registry, "MAX_NAMES", 2)
     tracker = Tracker()
@@ -95,7 +95,7 @@ def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (transfer.bytes_done, transfer.progress) == (20 + 100, 1.0)
 
 
-def test_the_oldest_transfer_gives_up_its_list_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_names_of_several_transfers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "MAX_NAMES", 4)
     tracker = Tracker()
 
@@ -116,7 +116,7 @@ def test_the_oldest_transfer_gives_up_its_list_for_a_new_one(monkeypatch: pytest
         assert (transfer.bytes_done, transfer.files_skipped, transfer.files_done) == (30, 3, 0)
 
 
-def test_many_sessions_on_one_file_take_no_time() -> None:
+def test_max_members() -> None:
     """In proportion to the messages: 10,000 sessions that are all at work on the file would be 100 million steps."""
     tracker = Tracker()
     for number in range(10_000):
@@ -127,13 +127,13 @@ def test_many_sessions_on_one_file_take_no_time() -> None:
     assert transfer.bytes_done >= registry.MAX_MEMBERS
 
 
-def test_separate_pieces_of_a_file_are_limited() -> None:
+def test_max_spans() -> None:
     tracker = Tracker()
     for number in range(2000):
         name = str(number)
         apply(tracker, begin(name, 0, 2), stats(name, size=10**6, start_byte=100 * number + 1, written=1))
         transfer = apply(tracker, failed(name))
-    assert transfer.bytes_done <= registry.MAX_SPANS + 1
+    assert transfer.bytes_done == registry.MAX_SPANS + 1  # that of the latest session is not merged yet
     assert transfer.attempts == 2000
 
 
@@ -242,7 +242,8 @@ class Model:
             if file.size and len(file.there) == file.size and self.coin():
                 attempt.ended.add(file)
                 file.states[part] = "skipped"
-                skip = SkipEvent(**attempt.about, **file.about, size=self.chance.choice([0, file.size]))
+                size = file.size if file.shrinks else self.chance.choice([0, file.size])
+                skip = SkipEvent(**attempt.about, **file.about, size=size)
                 self.update(attempt, skip)
                 return
             # Without Written nothing tells a part from a resumed file before data moves.
@@ -333,7 +334,9 @@ class Model:
     def check(self) -> None:
         transfer = transfer_of(self.tracker)
         seen = [file for file in self.files if file.states]
-        assert transfer.bytes_done == sum(len(file.there) for file in seen)
+        shrinks = any(file.shrinks for file in seen)
+        if not (shrinks and self.reports_job and transfer.state == "done"):  # all of the job is there then
+            assert transfer.bytes_done == sum(len(file.there) for file in seen)
         states = [file.state for file in seen]
         actual = (transfer.files_done, transfer.files_skipped, transfer.files_failed, transfer.files_active)
         assert actual == tuple(map(states.count, ["done", "skipped", "failed", "active"]))
@@ -345,14 +348,14 @@ class Model:
             assert job == (self.total, len(self.files))
         elif not self.shares:
             assert job == (None, None)
-        if transfer.expected_bytes is None and not any(file.shrinks for file in seen):
+        if transfer.expected_bytes is None and not shrinks:
             assert transfer.estimated_bytes == sum(file.size for file in seen)
 
         # Progress.
         attempts, expected, progress = self.latest
         self.latest = transfer.attempts, transfer.expected_bytes, transfer.progress
         assert transfer.progress >= progress or expected is None or attempts != transfer.attempts
-        if transfer.progress == 1 and not any(file.shrinks for file in seen):
+        if transfer.progress == 1 and not shrinks:
             left = seen if transfer.expected_bytes is None else self.files
             assert all(len(file.there) == file.size for file in left)
         if self.parts == len(transfer.sessions) == 1:
