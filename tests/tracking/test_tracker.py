@@ -55,7 +55,8 @@ def test_connection_without_session_ids(event: Event) -> None:
 
 def test_command_without_a_session() -> None:
     tracker = Tracker()
-    tracker.update(OtherEvent(type="CANCEL"))
+    assert tracker.update(OtherEvent(type="CANCEL")).id == ""
+    assert tracker.update(OtherEvent(type="CANCEL", session_id="s")).id == "s"
     assert not tracker.sessions
     assert not tracker.transfers
 
