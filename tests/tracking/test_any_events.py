@@ -95,8 +95,8 @@ def test_sums_of_any_events(events: list[Event]) -> None:
     """The sums that are kept up to date equal a recount over all files that have a name."""
     tracker = Tracker("all")
     for event in events:
-        named = {"file": event.file or "d"} if isinstance(event, FileEvent) else {}
-        group = {"xfer_id": None} if isinstance(event, SessionEvent) else {}
+        named: dict[str, Any] = {"file": event.file or "d"} if isinstance(event, FileEvent) else {}
+        group: dict[str, Any] = {"xfer_id": None} if isinstance(event, SessionEvent) else {}
         session = tracker.update(attrs.evolve(event, user_str=None, **named, **group))
         files = list(session.files.values())
         sums = session.all_files.sums()

@@ -78,6 +78,13 @@ def test_file_smaller_than_what_is_written() -> None:
     assert (file.bytes_done, file.progress) == (10, 1.0)
 
 
+def test_file_bytes_that_grow_by_more_than_the_file() -> None:
+    """They include what moved before reading began."""
+    session = session_of(StatsEvent(file="a", size=100, file_bytes=5000), StatsEvent(file="a", file_bytes=5100))
+    assert session.bytes_done == 100
+    assert session_of(StatsEvent(file="a", size=100, file_bytes=101)).bytes_done == 0
+
+
 def test_file_of_unknown_size_beside_another() -> None:
     session = session_of(StatsEvent(file="a", written=100), StatsEvent(file="b", size=100, written=0))
     assert (session.estimated_bytes, session.progress) == (200, 0.5)

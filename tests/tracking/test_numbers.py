@@ -310,7 +310,7 @@ def test_fixture_read_twice(fixtures: Path) -> None:
 
 
 @pytest.mark.parametrize("late", [{"elapsed_usec": 5}, {"elapsed_usec": 9}, {}])
-def test_late_stats_after_the_stop_of_a_file(late: dict[str, int]) -> None:
+def test_late_stats_after_the_stop_of_a_file(late: dict[str, Any]) -> None:
     tracker = Tracker()
     transfer = apply(
         tracker, begin("s"), stats("s", written=0, elapsed_usec=4), stop("s", written=1000, elapsed_usec=9)

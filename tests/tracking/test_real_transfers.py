@@ -258,12 +258,12 @@ def test_average_rate_of_one_file(name: str | None) -> None:
     session = tracker.update(stats)
     (transfer,) = tracker.transfers.values()
     for state in (session, transfer):
-        assert int(state.average_rate_kbps) == 56_772
+        assert int(state.average_rate_kbps or 0) == 56_772
         assert (state.bytes_transferred, state.bytes_lost) == (14_219_392, 1_408)
     tracker.update(StopEvent(file=name, size=size, transfer_bytes=size, elapsed_usec=3_627_748))
     tracker.update(DoneEvent(transfer_bytes=size, elapsed_usec=3_627_748))
     for state in (session, transfer):
-        assert int(state.average_rate_kbps) == 66_156
+        assert int(state.average_rate_kbps or 0) == 66_156
         assert (state.bytes_transferred, state.bytes_done, state.progress) == (size, size, 1.0)
     assert counts(transfer) == (1, 0, 0, 0)
 

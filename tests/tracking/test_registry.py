@@ -17,14 +17,13 @@ from faspmgr.protocol.events import (
     FileErrorEvent,
     FileEvent,
     InitEvent,
-    NotificationEvent,
     SessionEvent,
     SkipEvent,
     StatsEvent,
     StopEvent,
 )
 from faspmgr.tracking import Tracker, Transfer, registry
-from tests.tracking.states import apply, begin, failed, stats, stop, transfer_of
+from tests.tracking.states import apply, begin, failed, job, stats, stop, transfer_of
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Attempts
@@ -223,13 +222,12 @@ class Model:
         attempt = self.connect(part)
         if not attempt.negotiated:
             attempt.negotiated = True
-            nodes = {"cluster_num_nodes": self.parts, "cluster_node_id": part}
+            nodes: dict[str, Any] = {"cluster_num_nodes": self.parts, "cluster_node_id": part}
             self.update(attempt, SessionEvent(**attempt.about, user_str="job", **nodes))
             if self.reports_job:
                 self.reported.add(part)
                 files = self.files_of(part)
-                job = {"pre_transfer_bytes": sum(file.job_size for file in files), "pre_transfer_files": len(files)}
-                self.update(attempt, NotificationEvent(**attempt.about, **job))
+                self.update(attempt, job(attempt.about["session_id"], sum(file.job_size for file in files), len(files)))
         return attempt
 
     def move(self, part: int, file: File, amount: int, kind: type[FileEvent] = StatsEvent) -> None:
@@ -242,8 +240,8 @@ class Model:
             if file.size and len(file.there) == file.size and self.coin():
                 attempt.ended.add(file)
                 file.states[part] = "skipped"
-                size = file.size if file.shrinks else self.chance.choice([0, file.size])
-                skip = SkipEvent(**attempt.about, **file.about, size=size)
+                skipped_size = file.size if file.shrinks else self.chance.choice([0, file.size])
+                skip = SkipEvent(**attempt.about, **file.about, size=skipped_size)
                 self.update(attempt, skip)
                 return
             # Without Written nothing tells a part from a resumed file before data moves.
@@ -252,7 +250,8 @@ class Model:
             attempt.at[file] = [at, at]
             file.states[part] = "active"
             self.report(attempt, StatsEvent, file, at, size=file.size, start_byte=at or None)
-        (at, reached), size = attempt.at[file], self.chance.choice([None, file.size])
+        at, reached = attempt.at[file]
+        size: int | None = self.chance.choice([None, file.size])
         if self.chance.random() < 0.1 and at < reached < end and not file.shared:
             file.shrinks = True
             size = file.size = end = self.chance.randint(reached, end)
@@ -343,11 +342,11 @@ class Model:
         assert (transfer.state == "done") == (len(self.done) == self.parts)
 
         # The size of the job, once all parts have reported it, and one file shows that they share files.
-        job = (transfer.expected_bytes, transfer.expected_files)
+        expects = (transfer.expected_bytes, transfer.expected_files)
         if len(self.reported) == self.parts and (not self.shares or any(len(file.states) > 1 for file in seen)):
-            assert job == (self.total, len(self.files))
+            assert expects == (self.total, len(self.files))
         elif not self.shares:
-            assert job == (None, None)
+            assert expects == (None, None)
         if transfer.expected_bytes is None and not shrinks:
             assert transfer.estimated_bytes == sum(file.size for file in seen)
 
