@@ -33,6 +33,12 @@ def test_range() -> None:
     assert (session.bytes_done, session.estimated_bytes, session.progress) == (200, 200, 1.0)
 
 
+def test_range_from_the_first_byte() -> None:
+    first = StatsEvent(file="a", size=1000, end_byte=99, written=25)
+    file = session_of(first, StatsEvent(file="a", written=50)).files["a"]
+    assert (file.bytes_total, file.progress) == (100, 0.5)
+
+
 def test_range_to_the_end_of_the_file() -> None:
     file = session_of(StatsEvent(file="a", size=1000, start_byte=400, end_byte=999)).files["a"]
     assert not file.is_range
