@@ -87,7 +87,7 @@ class SessionFiles(FileSums):
 
         # Apply the message. If the file's own count is missing or has two meanings, the growth of the session's counters
         # is needed, too. What grew during a skip belongs to the next file.
-        if event.written is None or event.start_byte or self._written_credit or self._sent_credit:
+        if event.written is None or event.start_byte or file.start_byte or self._written_credit or self._sent_credit:
             written, sent = self._written_credit, event.transfer_bytes
             if sent is not None:
                 sent = max(0, sent - sent_before) + self._sent_credit
@@ -216,9 +216,13 @@ class SessionFiles(FileSums):
 
 
 def _is_late(event: FileEvent, file: FileState) -> bool:
-    """Whether a message about a finished file does not begin it again, as only a later STATS with a new count does."""
+    """Whether a message leaves a finished file as it is.
+
+    Only a STATS does: what is at the destination stays there while it is sent again. A file that has failed or grown
+    begins again, unless the message is from before its end.
+    """
     if not isinstance(event, StatsEvent):
         return False
-    now, before = event.elapsed_usec, file.elapsed_usec
-    later = now is not None and before is not None and now > before
-    return not later or event.written is None or event.written > (event.start_byte or 0)
+    if event.elapsed_usec is None or file.elapsed_usec is None or event.elapsed_usec <= file.elapsed_usec:
+        return True
+    return file.state != "failed" and (event.size is None or event.size <= (file.size or 0))

@@ -155,7 +155,7 @@ class SharedFile:
         registry: which counts it.
     """
 
-    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "_whole", "fasp_file_id", "members", "size")
+    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "_complete", "fasp_file_id", "members", "size")
 
     def __init__(self, registry: FileRegistry) -> None:
         self.fasp_file_id: str | None = None
@@ -171,8 +171,8 @@ class SharedFile:
         self._bytes = 0
         self._estimate = 0
         self._state: FileStatus = "transferring"
-        # Whether a session has finished the whole file.
-        self._whole = False
+        # Whether it was done once.
+        self._complete = False
         registry.totals.active += 1
 
     def has_room(self, owner: FileSums) -> bool:
@@ -208,16 +208,19 @@ class SharedFile:
             if file.size is not None and (self.size is None or file.size > self.size):
                 self.size = file.size
         done, estimate = self._done_and_estimate()
-        self._whole = self._whole or any(file.is_whole for file in members)
+        self._complete = self._complete or any(file.is_whole for file in members)
         if len(members) == 1 and members[0].is_whole:
             estimate = done
         states = {file.state for file in members}
         state: FileStatus
         if "failed" in states:
             state = "failed"
-        elif done < estimate or not states or ("transferring" in states and not self._whole):
+        elif done < estimate or not states:
+            state = "transferring"
+        elif "transferring" in states and not self._complete:
             state = "transferring"
         else:
+            self._complete = True  # also while it is sent again
             state = "skipped" if states == {"skipped"} else "done"
         if (done, estimate, state) != (self._bytes, self._estimate, self._state):
             totals = self._registry.totals

@@ -6,18 +6,12 @@ from typing import Any
 
 import pytest
 
-from faspmgr.protocol.events import (
-    DoneEvent,
-    FileErrorEvent,
-    SkipEvent,
-    StatsEvent,
-    StopEvent,
-)
+from faspmgr.protocol.events import DoneEvent, FileErrorEvent, SkipEvent, StatsEvent, StopEvent
 from faspmgr.tracking import FileState, Tracker, files
 from tests.tracking.states import containers, session_of
 
 
-def test_a_resumed_file_counts_what_is_there_already() -> None:
+def test_resumed_file() -> None:
     tracker = Tracker()
     session = tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=0))
     assert session.files["a"].progress == session.progress == 0.4
@@ -28,7 +22,7 @@ def test_a_resumed_file_counts_what_is_there_already() -> None:
     assert session.bytes_written == 600
 
 
-def test_a_range_counts_only_itself() -> None:
+def test_range() -> None:
     tracker = Tracker("all")
     session = tracker.update(StatsEvent(file="a", size=1000, start_byte=100, end_byte=299, written=50))
     file = session.files["a"]
@@ -39,25 +33,24 @@ def test_a_range_counts_only_itself() -> None:
     assert (session.bytes_done, session.estimated_bytes, session.progress) == (200, 200, 1.0)
 
 
-def test_a_range_to_the_end_of_the_file_is_a_resume() -> None:
+def test_range_from_the_first_byte() -> None:
+    first = StatsEvent(file="a", size=1000, end_byte=99, written=25)
+    file = session_of(first, StatsEvent(file="a", written=50)).files["a"]
+    assert (file.bytes_total, file.progress) == (100, 0.5)
+
+
+def test_range_to_the_end_of_the_file() -> None:
     file = session_of(StatsEvent(file="a", size=1000, start_byte=400, end_byte=999)).files["a"]
     assert not file.is_range
     assert (file.bytes_total, file.bytes_done) == (1000, 400)
 
 
-def test_a_range_that_ends_before_it_begins_has_nothing_in_it() -> None:
+def test_range_that_ends_before_it_begins() -> None:
     file = session_of(StatsEvent(file="a", size=1000, start_byte=500, end_byte=10, written=7)).files["a"]
     assert (file.bytes_total, file.bytes_done, file.progress) == (0, 0, 0.0)
 
 
-def test_a_skipped_file_is_there() -> None:
-    session = session_of(SkipEvent(file="a", size=100), keep_files="all")
-    assert session.files["a"].state == "skipped"
-    assert session.files["a"].progress == 1.0
-    assert (session.files_skipped, session.files_done, session.bytes_done) == (1, 0, 100)
-
-
-def test_a_skip_or_failure_beside_a_file_in_progress_leaves_that_file_counted() -> None:
+def test_skip_and_failure_beside_a_file_in_progress() -> None:
     started = [StatsEvent(file="a", size=100, written=10), StatsEvent(file="b", size=1000, written=300)]
     skipped = session_of(*started, SkipEvent(file="c", size=500), SkipEvent(file="b"))
     assert (skipped.bytes_done, skipped.estimated_bytes) == (10 + 500 + 1000, 1600)
@@ -65,7 +58,7 @@ def test_a_skip_or_failure_beside_a_file_in_progress_leaves_that_file_counted() 
     assert (failed.bytes_done, failed.estimated_bytes) == (310, 1100)
 
 
-def test_an_empty_file_is_complete_only_at_its_stop() -> None:
+def test_empty_file_before_and_after_its_stop() -> None:
     tracker = Tracker("all")
     session = tracker.update(StatsEvent(file="a", size=0))
     assert session.files["a"].progress == session.progress == 0.0
@@ -74,7 +67,7 @@ def test_an_empty_file_is_complete_only_at_its_stop() -> None:
     assert tracker.update(DoneEvent()).progress == 1.0
 
 
-def test_a_file_error_without_a_file_name_harms_nothing() -> None:
+def test_file_error_without_a_name() -> None:
     session = session_of(FileErrorEvent(code=5))
     assert (session.files_failed, session.failures) == (0, [])
 
@@ -98,28 +91,25 @@ def test_two_files_of_one_name_in_progress() -> None:
     assert (session.bytes_done, session.files_done, session.files_active) == (150, 2, 0)
 
 
-def test_a_file_smaller_than_what_is_written() -> None:
+def test_file_smaller_than_what_is_written() -> None:
     file = session_of(StatsEvent(file="a", size=10, written=99)).files["a"]
     assert (file.bytes_done, file.progress) == (10, 1.0)
 
 
-def test_progress_of_files_without_a_job_size_is_of_the_files_seen() -> None:
-    session = session_of(
-        StatsEvent(file="a", size=300, written=100), StatsEvent(file="b", size=100), StopEvent(file="b", size=100)
-    )
-    assert session.estimated_bytes == 400
-    assert session.bytes_done == 200
-    assert session.progress == 0.5
-    assert session.expected_bytes is None
+def test_file_bytes_that_grow_by_more_than_the_file() -> None:
+    """They include what moved before reading began."""
+    session = session_of(StatsEvent(file="a", size=100, file_bytes=5000), StatsEvent(file="a", file_bytes=5100))
+    assert session.bytes_done == 100
+    assert session_of(StatsEvent(file="a", size=100, file_bytes=101)).bytes_done == 0
 
 
-def test_a_file_of_unknown_size_does_not_stand_in_for_another() -> None:
+def test_file_of_unknown_size_beside_another() -> None:
     session = session_of(StatsEvent(file="a", written=100), StatsEvent(file="b", size=100, written=0))
     assert (session.estimated_bytes, session.progress) == (200, 0.5)
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("unfinished", 0), (0, 0), (7, 7), ("all", 3000)])
-def test_keep_files_says_how_many_files_that_are_through_stay(keep: Any, kept: int) -> None:
+def test_keep_files_and_finished_files(keep: Any, kept: int) -> None:
     tracker = Tracker(keep)
     for number in range(3000):
         tracker.update(StatsEvent(file=f"f{number}", size=1))
@@ -143,13 +133,13 @@ def test_files_in_progress_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (session.bytes_done, session.estimated_bytes, session.files_active) == (10, 20, 10)
 
 
-def test_with_all_files_kept_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_in_progress_with_keep_files_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_FILES_IN_PROGRESS", 10)
     session = session_of(*(StatsEvent(file=f"f{number}") for number in range(25)), keep_files="all")
     assert len(session.files) == 25
 
 
-def test_what_arrived_is_told_apart_from_what_was_there() -> None:
+def test_bytes_arrived() -> None:
     tracker = Tracker()
     tracker.update(SkipEvent(file="old", size=100))
     tracker.update(StatsEvent(file="a", size=1000, start_byte=400, written=700))
@@ -161,23 +151,18 @@ def test_what_arrived_is_told_apart_from_what_was_there() -> None:
     assert (session.bytes_done, session.bytes_arrived) == (1115, 605)
 
 
-def test_a_range_from_the_first_byte() -> None:
-    file = session_of(StatsEvent(file="a", size=1000, end_byte=99, written=25)).files["a"]
-    assert (file.bytes_total, file.progress) == (100, 0.25)
-
-
-def test_a_file_that_begins_at_its_first_byte_after_all() -> None:
+def test_file_whose_start_byte_becomes_zero() -> None:
     resumed = StatsEvent(file="a", size=100, start_byte=50)
     session = session_of(resumed, StatsEvent(file="a", size=100, start_byte=0, written=60))
     assert (session.bytes_done, session.bytes_arrived, session.all_files.sums().before) == (60, 60, 0)
 
 
-def test_a_skipped_file_of_unknown_size() -> None:
+def test_skipped_file_of_unknown_size() -> None:
     session = session_of(SkipEvent(file="a"), keep_files="all")
     assert (session.files["a"].written, session.bytes_done, session.files["a"].progress) == (0, 0, 1.0)
 
 
-def test_a_file_by_itself() -> None:
+def test_file_state_without_a_session() -> None:
     file = FileState("a")
     file.apply(StatsEvent(file="a", size=10, written=4, elapsed_usec=3))
     assert (file.state, file.progress, file.elapsed_usec) == ("transferring", 0.4, 3)
@@ -193,7 +178,7 @@ def test_a_file_by_itself() -> None:
     }
 
 
-def test_a_size_of_zero_with_bytes_written_is_none() -> None:
+def test_size_zero_with_bytes_written() -> None:
     """STATS of a file that is streamed, before its STOP tells how long it is."""
     file = FileState("a")
     file.apply(StatsEvent(file="a", size=0, written=0))

@@ -7,57 +7,11 @@ from typing import Any
 
 import pytest
 
-from faspmgr.protocol.events import (
-    DoneEvent,
-    ErrorEvent,
-    Event,
-    FileErrorEvent,
-    InitEvent,
-    NotificationEvent,
-    SessionEvent,
-    SkipEvent,
-    StatsEvent,
-    StopEvent,
-)
+from faspmgr.protocol.events import Event, FileErrorEvent, InitEvent, SessionEvent, SkipEvent
 from faspmgr.reading import read
-from faspmgr.tracking import Session, Tracker, Transfer
+from faspmgr.tracking import Tracker, Transfer
 from faspmgr.verdicts import Failure, Outcome
-from tests.tracking.states import only, transfer_of
-
-
-def apply(tracker: Tracker, *events: Event) -> Transfer:
-    for event in events:
-        tracker.update(event)
-    return transfer_of(tracker)
-
-
-def begin(name: str, node: int = 0, of: int = 1) -> SessionEvent:
-    return SessionEvent(session_id=name, user_str="job", cluster_num_nodes=of, cluster_node_id=node)
-
-
-def job(name: str, size: int | None, files: int | None = None) -> NotificationEvent:
-    return NotificationEvent(session_id=name, pre_transfer_bytes=size, pre_transfer_files=files)
-
-
-def stats(name: str, file: str = "a", size: int | None = 1000, **more: Any) -> StatsEvent:
-    return StatsEvent(session_id=name, file=file, size=size, **more)
-
-
-def stop(name: str, file: str = "a", size: int | None = 1000, **more: Any) -> StopEvent:
-    return StopEvent(session_id=name, file=file, size=size, **more)
-
-
-def failed(name: str, code: int = 16) -> ErrorEvent:
-    return ErrorEvent(session_id=name, code=code)
-
-
-def done(name: str, **more: Any) -> DoneEvent:
-    return DoneEvent(session_id=name, **more)
-
-
-def counts(state: Session | Transfer) -> tuple[int, int, int, int]:
-    return state.files_done, state.files_skipped, state.files_failed, state.files_active
-
+from tests.tracking.states import apply, begin, counts, done, failed, job, only, stats, stop, transfer_of
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Parts that were not seen
@@ -99,9 +53,9 @@ def test_part_that_comes_after_close() -> None:
 def test_job_size_of_parts_that_were_not_seen() -> None:
     transfer = apply(Tracker(), begin("0", 0, 2), job("0", 500, 1))
     assert (transfer.expected_bytes, transfer.expected_files) == (None, None)
-    apply_more = [begin("1", 1, 2), job("1", 700, 2)]
+    second = [begin("1", 1, 2), job("1", 700, 2)]
     tracker = Tracker()
-    transfer = apply(tracker, begin("0", 0, 2), job("0", 500, 1), *apply_more)
+    transfer = apply(tracker, begin("0", 0, 2), job("0", 500, 1), *second)
     assert (transfer.expected_bytes, transfer.expected_files) == (1200, 3)
 
 
@@ -118,7 +72,7 @@ def test_cancelled_part_beside_one_that_was_not_seen() -> None:
 
 
 @pytest.mark.parametrize("retried", [0, 1])
-def test_retry_that_is_connecting_changes_no_sum(retried: int) -> None:
+def test_retry_that_is_connecting(retried: int) -> None:
     tracker = Tracker()
     for node in (0, 1):
         name = str(node)
@@ -135,7 +89,7 @@ def test_retry_that_is_connecting_changes_no_sum(retried: int) -> None:
     assert (transfer.progress, transfer.attempts) == (0.1, 2)
 
 
-def test_session_that_fails_while_connecting_is_an_attempt() -> None:
+def test_session_that_fails_while_connecting() -> None:
     tracker = Tracker()
     for name, node in (("0", 0), ("1", 1)):
         apply(tracker, begin(name, node, 2), job(name, 1000, 1), stats(name, f"f{node}", written=100))
@@ -228,7 +182,7 @@ def test_parts_that_share_no_file() -> None:
     assert (transfer.bytes_done, transfer.expected_bytes) == (12_000, 12_000)
 
 
-def test_attempts_that_share_a_file_share_no_parts() -> None:
+def test_retry_of_a_file_that_no_part_shares() -> None:
     """Two parts with a job of 1,000 bytes each; one is retried and comes to its file again."""
     tracker = Tracker()
     for node in (0, 1):
@@ -263,7 +217,7 @@ def test_file_that_the_last_attempt_did_not_come_to(attempts: int, ending: str, 
     assert [file.name for file in transfer.failures] == (["a"] if ending == "failed" else [])
 
 
-def test_failures_of_a_transfer_leave_out_what_a_retry_has_brought() -> None:
+def test_failures_after_a_retry() -> None:
     errors = [FileErrorEvent(session_id="1", file=name, size=10, code=5) for name in "ab"]
     transfer = apply(Tracker(), begin("1"), *errors, failed("1", 27), begin("2"), stop("2", "a", 10), failed("2", 27))
     assert counts(transfer) == (1, 0, 1, 0)
@@ -356,7 +310,7 @@ def test_fixture_read_twice(fixtures: Path) -> None:
 
 
 @pytest.mark.parametrize("late", [{"elapsed_usec": 5}, {"elapsed_usec": 9}, {}])
-def test_late_stats_after_the_stop_of_a_file(late: dict[str, int]) -> None:
+def test_late_stats_after_the_stop_of_a_file(late: dict[str, Any]) -> None:
     tracker = Tracker()
     transfer = apply(
         tracker, begin("s"), stats("s", written=0, elapsed_usec=4), stop("s", written=1000, elapsed_usec=9)
@@ -458,9 +412,78 @@ def test_expect_invalid_values(values: dict[str, int]) -> None:
         Tracker().expect(1, **values)
 
 
-def test_expect_keeps_no_connection_that_has_ended() -> None:
+def test_expect_of_connections_that_have_ended() -> None:
     tracker = Tracker()
     for number in range(100):
         tracker.expect(number, attempt=1)
         tracker.end(number)
     assert not tracker._connections
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Found by the model in test_registry.py
+
+
+@pytest.mark.parametrize("keep", ["all", 1])
+def test_keep_files_and_two_files_of_one_name(keep: Any) -> None:
+    """The last message has no FaspFileID: it is about the file in progress."""
+    events = [
+        stop("s", "a", 1000, fasp_file_id="1"),
+        stats("s", "a", 500, fasp_file_id="2"),
+        stats("s", "a", 500, written=70),
+    ]
+    shown = []
+    for each in ("unfinished", keep):
+        tracker = Tracker(each)
+        shown.append(apply(tracker, *events).figures_to_dict())
+        assert (transfer_of(tracker).bytes_done, counts(transfer_of(tracker))) == (1070, (1, 0, 0, 1))
+    assert shown[0] == shown[1]
+
+
+def test_average_rate_of_a_transfer_whose_last_message_has_no_counters() -> None:
+    """3 bytes in 2 ms are 12 kbps; the STOP measures nothing."""
+    tracker = Tracker()
+    moved: dict[str, Any] = {"written": 3, "transfer_bytes": 3, "elapsed_usec": 2000}
+    transfer = apply(tracker, begin("s"), stats("s", size=3, **moved), stop("s", size=3, elapsed_usec=3000))
+    assert only(tracker).average_rate_kbps == transfer.average_rate_kbps == 12.0
+
+
+def test_failed_file_of_a_part_when_another_part_comes_to_it() -> None:
+    tracker = Tracker()
+    part: dict[str, Any] = {"start_byte": 1, "transfer_bytes": 5, "written": 5}
+    apply(tracker, begin("1", 1, 2), job("1", 6, 1), stats("1", size=6, **part | {"transfer_bytes": 0, "written": 0}))
+    apply(tracker, FileErrorEvent(session_id="1", file="a", size=6, code=5, **part), failed("1", 27))
+    transfer = apply(tracker, begin("0", 0, 2), job("0", 6, 1), stats("0", size=6, written=0, transfer_bytes=0))
+    assert (counts(transfer), transfer.bytes_done) == ((0, 0, 1, 0), 5)
+    assert (transfer.expected_bytes, transfer.expected_files) == (6, 1)
+    apply(tracker, begin("2", 1, 2), job("2", 6, 1), stats("2", size=6, **part | {"transfer_bytes": 0, "written": 0}))
+    assert counts(transfer) == (0, 0, 0, 1)
+
+
+def test_retry_after_another_session_has_begun_to_connect() -> None:
+    tracker = Tracker()
+    apply(tracker, begin("0", 0, 2), job("0", 7, 2), stats("0", size=2, written=2), failed("0"))
+    transfer = apply(tracker, InitEvent(session_id="1", user_str="job"), begin("2", 0, 2), job("2", 7, 2))
+    assert (transfer.expected_bytes, transfer.expected_files, transfer.attempts) == (None, None, 2)
+    apply(tracker, begin("1", 1, 2), job("1", 3, 1))
+    assert (transfer.expected_bytes, transfer.expected_files, transfer.attempts) == (10, 3, 2)
+
+
+def test_done_of_a_job_with_a_resumed_file_that_has_shrunk() -> None:
+    """6 and 2 bytes are there; FileBytes of ascp counts what was there before."""
+    tracker = Tracker()
+    apply(tracker, begin("s"), job("s", 12, 2), stats("s", size=10, start_byte=5, transfer_bytes=0, file_bytes=0))
+    apply(tracker, stop("s", size=6, transfer_bytes=1, file_bytes=6), stop("s", "b", 2, transfer_bytes=3, file_bytes=8))
+    assert apply(tracker, done("s", transfer_bytes=3, file_bytes=8)).bytes_done == 8
+
+
+def test_part_whose_later_messages_have_no_start_byte() -> None:
+    first = stats("s", size=3, start_byte=2, written=0, transfer_bytes=0)
+    transfer = apply(Tracker(), begin("s", 2, 3), first, stats("s", size=None, written=1, transfer_bytes=1))
+    assert transfer.bytes_done == 1
+
+
+def test_stats_without_counters_after_a_file_error() -> None:
+    error = FileErrorEvent(session_id="s", file="a", size=3, code=5, written=3, elapsed_usec=2000)
+    transfer = apply(Tracker(), begin("s"), error, stats("s", size=None, elapsed_usec=3000))
+    assert counts(transfer) == (0, 0, 0, 1)

@@ -26,7 +26,7 @@ from faspmgr.verdicts import Failure
 from tests.tracking.states import only, session_of, tracked, transfer_of
 
 
-def test_sessions_mixed_in_one_stream() -> None:
+def test_sessions_mixed_on_one_connection() -> None:
     tracker = Tracker()
     for session_id in ("a", "b", "a", "b", "b"):
         tracker.update(StatsEvent(session_id=session_id, file="f", size=10))
@@ -38,7 +38,7 @@ def test_sessions_mixed_in_one_stream() -> None:
     assert [session.event_count for session in tracker.sessions] == [3, 4]
 
 
-def test_a_message_without_session_id_is_of_the_session_that_spoke_last() -> None:
+def test_message_without_session_id() -> None:
     tracker = Tracker()
     tracker.update(StatsEvent(session_id="a", file="f"))
     b = tracker.update(StatsEvent(session_id="b", file="f"))
@@ -46,25 +46,26 @@ def test_a_message_without_session_id_is_of_the_session_that_spoke_last() -> Non
 
 
 @pytest.mark.parametrize("event", [cls() for cls in EVENT_CLASSES.values()], ids=lambda event: event.type)
-def test_a_stream_without_any_ids_is_one_session(event: Event) -> None:
+def test_connection_without_session_ids(event: Event) -> None:
     tracker = Tracker()
     assert tracker.update(event) is tracker.update(SessionEvent()) is tracker.update(DoneEvent())
     assert [session.id for session in tracker.sessions] == list(tracker.transfers) == [""]
     assert transfer_of(tracker).state == "done"
 
 
-def test_a_command_alone_is_no_session() -> None:
+def test_command_without_a_session() -> None:
     tracker = Tracker()
-    tracker.update(OtherEvent(type="CANCEL"))
+    assert tracker.update(OtherEvent(type="CANCEL")).id == ""
+    assert tracker.update(OtherEvent(type="CANCEL", session_id="s")).id == "s"
     assert not tracker.sessions
     assert not tracker.transfers
 
 
-def test_a_command_among_messages_counts_for_the_session() -> None:
+def test_command_among_messages() -> None:
     assert session_of(InitEvent(), OtherEvent(type="NOP")).event_count == 2
 
 
-def test_a_transfer_is_named_by_xfer_id_else_user_str_else_session_id() -> None:
+def test_key_of_a_transfer() -> None:
     tracker = Tracker()
     tracker.update(InitEvent(session_id="a"))
     assert list(tracker.transfers) == ["a"]
@@ -91,7 +92,7 @@ def test_http_fallback_that_reports_its_end_twice(fixtures: Path) -> None:
     assert (transfer.id, transfer.state, transfer.attempts) == ("kiosk-12", "done", 1)
 
 
-def test_http_fallback_that_fails_is_one_failed_transfer(fixtures: Path) -> None:
+def test_http_fallback_that_fails(fixtures: Path) -> None:
     """The real ascp opens a second session for it, without UserStr, and ends both with ERROR 11."""
     tracker = tracked(fixtures / "ascp-3.9.0" / "http-fallback-failed.fasp")
     assert [session.id for session in tracker.sessions] == [
@@ -124,12 +125,12 @@ def test_captures_of_a_real_ascp(fixtures: Path, name: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("keep", [-1, True, False, "none", 1.5, None])
-def test_keep_files_must_make_sense(keep: Any) -> None:
+def test_invalid_keep_files(keep: Any) -> None:
     with pytest.raises(ValueError, match="invalid keep_files"):
         Tracker(keep)
 
 
-def test_sessions_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker_module, "MAX_SESSIONS", 10)
     tracker = Tracker()
     tracker.update(InitEvent(session_id="running", user_str="job"))
@@ -140,7 +141,7 @@ def test_sessions_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracker.transfers["job"].state == "connecting"
 
 
-def test_sessions_are_limited_where_none_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_sessions_if_none_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker_module, "MAX_SESSIONS", 10)
     tracker = Tracker()
     for number in range(30):
@@ -161,7 +162,7 @@ def told(tracker: Tracker, stream: object, *events: Event) -> Session:
     return [tracker.update(event, stream) for event in events][-1]
 
 
-def test_a_message_without_an_id_belongs_to_its_own_stream() -> None:
+def test_message_without_session_id_on_two_connections() -> None:
     tracker = Tracker()
     a = told(tracker, 1, InitEvent(session_id="a"))
     b = told(tracker, 2, InitEvent(session_id="b"))
@@ -172,7 +173,7 @@ def test_a_message_without_an_id_belongs_to_its_own_stream() -> None:
 
 
 @pytest.mark.parametrize("session_id", ["a", "a#b", "#1", "", None])
-def test_the_same_id_in_two_streams_is_two_sessions_and_two_transfers(session_id: str | None) -> None:
+def test_same_session_id_on_two_connections(session_id: str | None) -> None:
     tracker = Tracker()
     first = told(tracker, 1, InitEvent(session_id=session_id), DoneEvent(session_id=session_id))
     second = told(tracker, 2, InitEvent(session_id=session_id), ErrorEvent(session_id=session_id, code=16))
@@ -185,7 +186,7 @@ def test_the_same_id_in_two_streams_is_two_sessions_and_two_transfers(session_id
     assert [transfer.id for transfer in tracker.transfers.values()] == [first.id, second.id]
 
 
-def test_the_same_id_in_two_streams_of_one_user_str_is_one_transfer() -> None:
+def test_same_session_id_and_user_str_on_two_connections() -> None:
     tracker = Tracker()
     told(tracker, 1, InitEvent(session_id="a", user_str="x"), DoneEvent(session_id="a"))
     told(tracker, 2, InitEvent(session_id="a", user_str="x"), ErrorEvent(session_id="a", code=16))
@@ -193,7 +194,7 @@ def test_the_same_id_in_two_streams_of_one_user_str_is_one_transfer() -> None:
     assert transfer_of(tracker).state == "failed"
 
 
-def test_the_end_of_a_stream_loses_its_sessions_only() -> None:
+def test_end_of_a_connection() -> None:
     tracker = Tracker()
     told(tracker, 1, InitEvent(session_id="a"), InitEvent(session_id="b"), DoneEvent(session_id="b"))
     told(tracker, 2, InitEvent(session_id="c"))
@@ -209,7 +210,7 @@ def test_the_end_of_a_stream_loses_its_sessions_only() -> None:
     assert tracker.find("c", 2) is tracker.sessions[2]
 
 
-def test_a_fallback_is_looked_for_in_its_own_stream() -> None:
+def test_http_fallback_beside_another_connection() -> None:
     tracker = Tracker()
     told(tracker, 1, InitEvent(session_id="a", user_str="x"), SessionEvent(session_id="a", fallback_protocol="http"))
     told(tracker, 2, InitEvent(session_id="stranger"))
@@ -219,7 +220,7 @@ def test_a_fallback_is_looked_for_in_its_own_stream() -> None:
 
 
 @pytest.mark.parametrize("session_id", [None, "s"])
-def test_20_000_streams_do_not_stay_in_memory(session_id: str | None) -> None:
+def test_memory_of_20_000_connections(session_id: str | None) -> None:
     tracker = Tracker()
     for stream in range(20_000):
         told(tracker, stream, InitEvent(session_id=session_id), StopEvent(session_id=session_id, file="f"))
@@ -231,7 +232,7 @@ def test_20_000_streams_do_not_stay_in_memory(session_id: str | None) -> None:
     assert tracker.find(session_id or "", 9_999) is None
 
 
-def test_one_session_that_is_many_parts_fills_no_memory() -> None:
+def test_memory_of_a_session_that_changes_its_part() -> None:
     tracker = Tracker()
     for node in range(5_000):
         told(tracker, 1, SessionEvent(session_id="s", xfer_id="x", cluster_num_nodes=9999, cluster_node_id=node))

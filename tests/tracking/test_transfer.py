@@ -7,15 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from faspmgr.protocol.events import (
-    DoneEvent,
-    ErrorEvent,
-    Event,
-    InitEvent,
-    NotificationEvent,
-    SessionEvent,
-    StatsEvent,
-)
+from faspmgr.protocol.events import DoneEvent, ErrorEvent, Event, InitEvent, NotificationEvent, SessionEvent, StatsEvent
 from faspmgr.reading import read
 from faspmgr.tracking import Session, Tracker, Transfer
 from tests.tracking.states import only, tracked, transfer_of
@@ -37,7 +29,7 @@ def transfer_after(*events: Event) -> Transfer:
     return transfer_of(tracker)
 
 
-def test_two_sessions_are_summed_as_one_transfer(fixtures: Path) -> None:
+def test_sums_of_two_parts(fixtures: Path) -> None:
     tracker = tracked(fixtures / "sessions" / "two-sessions.fasp", "all")
     assert [session.id for session in tracker.sessions] == [
         "41c8e7d0-6a2f-4e35-b0d9-1f8a5c3e7b21",
@@ -60,7 +52,7 @@ def test_two_sessions_are_summed_as_one_transfer(fixtures: Path) -> None:
     assert any(name.endswith("Br\udcfcssel.dat") for session in transfer.sessions for name in session.files)
 
 
-def test_two_sessions_on_their_way(fixtures: Path) -> None:
+def test_state_before_all_parts_have_ended(fixtures: Path) -> None:
     """Until the last session has ended the transfer is transferring; its progress never jumps back."""
     tracker = Tracker()
     states = []
@@ -72,7 +64,7 @@ def test_two_sessions_on_their_way(fixtures: Path) -> None:
     assert states[-1] == "done"
 
 
-def test_a_retry_replaces_the_attempt_that_failed(fixtures: Path) -> None:
+def test_retry(fixtures: Path) -> None:
     tracker = tracked(fixtures / "sessions" / "retry.fasp", "all")
     first, second = tracker.sessions
     assert (first.state, second.state) == ("failed", "done")
@@ -92,7 +84,7 @@ def test_a_retry_replaces_the_attempt_that_failed(fixtures: Path) -> None:
     assert transfer.elapsed_usec == 2741388
 
 
-def test_a_retry_does_not_begin_at_zero(fixtures: Path) -> None:
+def test_progress_during_a_retry(fixtures: Path) -> None:
     """12582912 bytes of alpha.img and 18874368 of beta.img were there when the first attempt failed."""
     tracker = Tracker()
     latest = 0.0
@@ -109,7 +101,7 @@ def test_a_retry_does_not_begin_at_zero(fixtures: Path) -> None:
     assert latest == 1.0
 
 
-def test_what_was_there_before_is_told_apart_from_what_arrived(fixtures: Path) -> None:
+def test_bytes_arrived_in_captures(fixtures: Path) -> None:
     session = only(tracked(fixtures / "sessions" / "resumed-download.fasp"))
     assert session.bytes_done == 83886080 + 4096
     assert session.bytes_arrived == session.bytes_written == 52432896
@@ -117,16 +109,7 @@ def test_what_was_there_before_is_told_apart_from_what_arrived(fixtures: Path) -
     assert retried.bytes_arrived == 41943040 - 18874368
 
 
-def test_parallel_sessions_of_which_one_fails_are_no_retry() -> None:
-    transfer = transfer_after(
-        *part("a", 0), *part("b", 1), ErrorEvent(session_id="a", code=16), DoneEvent(session_id="b")
-    )
-    assert transfer.state == "failed"
-    assert transfer.attempts == 1
-    assert len(transfer.current) == 2
-
-
-def test_parallel_sessions_without_node_numbers_of_which_one_fails_are_no_retry() -> None:
+def test_attempts_of_parallel_sessions_without_nodes() -> None:
     """They overlap in time, so the second cannot be there to make up for the first."""
     transfer = transfer_after(
         InitEvent(session_id="a", user_str="job"),
@@ -137,7 +120,7 @@ def test_parallel_sessions_without_node_numbers_of_which_one_fails_are_no_retry(
     assert (transfer.state, transfer.attempts) == ("failed", 1)
 
 
-def test_the_retry_of_one_part_replaces_that_part_alone() -> None:
+def test_retry_of_one_part() -> None:
     transfer = transfer_after(
         *part("a", 0),
         *part("b", 1),
@@ -150,13 +133,13 @@ def test_the_retry_of_one_part_replaces_that_part_alone() -> None:
     assert (transfer.state, transfer.attempts) == ("done", 2)
 
 
-def test_an_attempt_begun_anew_while_nothing_told_of_the_end_of_the_last() -> None:
+def test_retry_while_the_attempt_before_has_no_end() -> None:
     transfer = transfer_after(*part("a", 0, of=1), *part("b", 0, of=1), DoneEvent(session_id="b"))
     assert [session.state for session in transfer.sessions] == ["lost", "done"]
     assert (transfer.state, transfer.attempts) == ("done", 2)
 
 
-def test_a_session_speaks_again_after_the_one_in_its_place_has_left_for_another_transfer() -> None:
+def test_replaced_session_after_the_other_has_left() -> None:
     tracker = Tracker()
     for event in [*part("a", 0), *part("b", 0), *part("b", 0, xfer_id="y"), *part("a", 0)]:
         tracker.update(event)
@@ -164,7 +147,7 @@ def test_a_session_speaks_again_after_the_one_in_its_place_has_left_for_another_
     assert [session.state for session in tracker.sessions] == ["negotiated", "negotiated"]
 
 
-def test_sessions_that_share_a_user_str_alone_are_not_taken_for_the_same_part() -> None:
+def test_attempts_of_sessions_with_the_same_user_str() -> None:
     transfer = transfer_after(
         *part("a", 0, of=1, xfer_id=None), *part("b", 0, of=1, xfer_id=None), DoneEvent(session_id="b")
     )
@@ -172,21 +155,12 @@ def test_sessions_that_share_a_user_str_alone_are_not_taken_for_the_same_part() 
     assert transfer.attempts == 1
 
 
-def test_three_attempts() -> None:
-    events: list[Event] = []
-    for session_id in "abc":
-        events += [*part(session_id, 0, of=1), ErrorEvent(session_id=session_id, code=16)]
-    transfer = transfer_after(*events)
-    assert (transfer.state, transfer.attempts) == ("failed", 3)
-    assert [session.id for session in transfer.current] == ["c"]
-
-
-def test_what_went_well_is_not_replaced_by_what_comes_later() -> None:
+def test_session_after_one_that_is_done() -> None:
     transfer = transfer_after(*part("a", 0, of=1), DoneEvent(session_id="a"), *part("b", 0, of=1))
     assert len(transfer.current) == 2
 
 
-def test_the_state_of_a_transfer_is_that_of_the_session_least_far() -> None:
+def test_state_of_two_parts() -> None:
     events = [*part("a", 0), *part("b", 1)]
     assert transfer_after(*events).state == "negotiated"
     assert transfer_after(*events, StatsEvent(session_id="a")).state == "transferring"
@@ -194,7 +168,7 @@ def test_the_state_of_a_transfer_is_that_of_the_session_least_far() -> None:
     assert transfer_after(*events, ErrorEvent(session_id="a"), DoneEvent(session_id="b")).state == "failed"
 
 
-def test_totals_of_a_transfer() -> None:
+def test_sums_of_two_parts_in_progress() -> None:
     events: list[Event] = [*part("a", 0), *part("b", 1)]
     for session_id, written, rtt in (("a", 100, 30), ("b", 300, 10)):
         name = f"of-{session_id}"
@@ -222,12 +196,7 @@ def test_totals_of_a_transfer() -> None:
     assert transfer.files_active == 2
 
 
-def test_a_job_size_that_one_session_has_not_told_is_no_sum() -> None:
-    transfer = transfer_after(*part("a", 0), *part("b", 1), NotificationEvent(session_id="a", pre_transfer_bytes=5))
-    assert transfer.expected_bytes is None
-
-
-def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_are_computed_once_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transfer of thousands of sessions is shown in time proportional to them: one pass, whatever is asked for."""
     passes: list[Transfer] = []
     chains = Transfer._attempts_by_part
@@ -250,7 +219,7 @@ def test_the_sums_are_worked_out_once_per_change(monkeypatch: pytest.MonkeyPatch
     assert (transfer.state, len(passes)) == ("lost", 3)
 
 
-def test_a_transfer_put_together_by_hand() -> None:
+def test_transfer_without_a_tracker() -> None:
     first, second = Session("a"), Session("b")
     transfer = Transfer("x", [first])
     assert transfer.attempts == len(transfer.current) == 1
@@ -264,7 +233,7 @@ def test_a_transfer_put_together_by_hand() -> None:
     assert (transfer.sessions, transfer.bytes_transferred) == ([first], 0)
 
 
-def test_a_part_that_has_ended_adds_no_rate_while_the_others_run() -> None:
+def test_rate_after_one_part_has_ended() -> None:
     def moves(session_id: str) -> list[Event]:
         return [
             StatsEvent(session_id=session_id, file="f", transfer_bytes=moved, elapsed_usec=at)
@@ -277,13 +246,13 @@ def test_a_part_that_has_ended_adds_no_rate_while_the_others_run() -> None:
     assert transfer_after(*events, DoneEvent(session_id="a"), DoneEvent(session_id="b")).rate_kbps == 16.0
 
 
-def test_a_transfer_as_json() -> None:
+def test_transfer_as_json() -> None:
     shown = transfer_after(*part("a", 0), *part("b", 1)).to_dict()
     assert list(shown)[:5] == ["id", "state", "error", "attempts", "reason"]
     assert [session["id"] for session in shown["sessions"]] == ["a", "b"]
 
 
-def test_a_node_counts_where_there_are_several() -> None:
+def test_part_of_a_session() -> None:
     (alone,) = transfer_after(SessionEvent(session_id="s", cluster_node_id=3)).sessions
     (one,) = transfer_after(*part("a", 0, of=1)).sessions
     (second,) = transfer_after(*part("b", 1)).sessions
@@ -308,7 +277,7 @@ CANCELLED = ErrorEvent(code=28, description="cancelled")
         ([DoneEvent(), None, DoneEvent()], "lost", None),
     ],
 )
-def test_the_part_that_decides(ends: list[Event | None], order: tuple[int, ...], state: str, code: int | None) -> None:
+def test_verdict_of_three_parts(ends: list[Event | None], order: tuple[int, ...], state: str, code: int | None) -> None:
     tracker = Tracker()
     for stream in order:
         begin = SessionEvent(session_id=f"s{stream}", user_str="u", cluster_num_nodes=3, cluster_node_id=stream)

@@ -149,7 +149,7 @@ def test_all_files_in_the_order_in_which_they_began() -> None:
         StatsEvent(file="a", size=5),
         StopEvent(file="a", size=5, written=5, elapsed_usec=1),
         StopEvent(file="b", size=5, written=5),
-        StatsEvent(file="a", size=5, written=0, elapsed_usec=2),  # once more, as a persistent session may
+        StatsEvent(file="a", size=6, written=0, elapsed_usec=2),  # once more, as a persistent session may
     )["transferred_files"]
     assert [(file["name"], file["status"]) for file in files] == [("b", "OK"), ("a", "ONGOING")]
 
