@@ -101,8 +101,12 @@ class FileState:
             size = self.size
         elif not size and exact:  # a file that is streamed: its size is not known yet
             size = self.size = self.size or None
-        else:
-            self.size = size
+        elif size != self.size:
+            now, latest = event.elapsed_usec, self.elapsed_usec
+            if now is not None and latest is not None and now < latest and self.size is not None:
+                size = self.size  # a late message
+            else:
+                self.size = size
         start, end = event.start_byte, event.end_byte
         if start is None or (kind is FileErrorEvent and self.start_byte is not None):
             start = self.start_byte

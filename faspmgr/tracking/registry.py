@@ -161,7 +161,7 @@ class SharedFile:
         self.fasp_file_id: str | None = None
         """Its FaspFileID, if a session has one."""
         self.size: int | None = None
-        """Bytes; the largest that a session has reported."""
+        """Bytes, as the latest session has reported them."""
         self.members: list[FileState] = []
         """The file in each session, except in those whose attempt was followed by another one."""
         self._registry = registry
@@ -205,7 +205,7 @@ class SharedFile:
         """Merge what the sessions know, and correct the sums: one of them has changed."""
         members = self.members
         for file in members:
-            if file.size is not None and (self.size is None or file.size > self.size):
+            if file.size is not None:
                 self.size = file.size
         done, estimate = self._done_and_estimate()
         self._complete = self._complete or any(file.is_whole for file in members)
@@ -236,13 +236,15 @@ class SharedFile:
         spans = [*self._left, *(file.span for file in members)]
         # Of a part whose begin was not seen, as when reading began in the middle, there is only the count.
         loose = [file.bytes_done for file in members if _is_loose(file)]
-        done = _length(spans) + sum(loose) - max(loose, default=0)
+        sure = _length(spans)
+        done = sure + sum(loose) - max(loose, default=0)
         if members and all(file.is_range for file in members):
             wanted = _length([*self._left, *((file.start_byte or 0, (file.end_byte or 0) + 1) for file in members)])
             return min(done, wanted), wanted
         if self.size is None:
             return done, done
-        return min(done, self.size), self.size
+        done = max(sure, min(done, self.size))
+        return done, max(done, self.size)
 
     def _leave(self, file: FileState) -> None:
         """Keep only the range that a member has brought."""

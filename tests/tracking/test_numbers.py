@@ -487,3 +487,10 @@ def test_stats_without_counters_after_a_file_error() -> None:
     error = FileErrorEvent(session_id="s", file="a", size=3, code=5, written=3, elapsed_usec=2000)
     transfer = apply(Tracker(), begin("s"), error, stats("s", size=None, elapsed_usec=3000))
     assert counts(transfer) == (0, 0, 0, 1)
+
+
+def test_skip_of_a_file_that_shrank_in_the_attempt_before() -> None:
+    skip = SkipEvent(session_id="3", file="a", size=0)
+    apply(tracker := Tracker(), begin("1"), stats("1", size=9, written=4), failed("1"))
+    apply(tracker, begin("2"), stats("2", size=9), stats("2", size=6, written=4), failed("2"))
+    assert apply(tracker, begin("3"), skip).bytes_done == 6

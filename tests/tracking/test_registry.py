@@ -169,7 +169,7 @@ class File:
         states = set(self.states.values())
         if not states or "failed" in states:
             return "failed" if states else None
-        if len(self.there) == self.size and "active" not in states:
+        if len(self.there) >= self.size and "active" not in states:
             self.was_done = True
         if not self.was_done or len(self.there) < self.size:
             return "active"
@@ -253,6 +253,7 @@ class Model:
             if file.size and len(file.there) == file.size and self.coin():
                 attempt.ended.add(file)
                 file.states[part] = "skipped"
+                file.was_done = True  # all of it is there, whatever the other parts have reported
                 skipped_size = file.size if file.shrinks else self.chance.choice([0, file.size])
                 skip = SkipEvent(**attempt.about, **file.about, size=skipped_size)
                 self.update(attempt, skip)
