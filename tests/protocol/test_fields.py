@@ -14,29 +14,17 @@ from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, escape_pat
 # Rows of the protocol notes, by hand: name on the wire, name in Python, kind, unit. One of each kind and unit, and the
 # names whose parts are not plain. The order is that of the wire.
 ROWS = [
-    ("Type", "type", "token", ""),
-    ("File", "file", "path", ""),
-    ("Size", "size", "integer", "bytes"),
-    ("Bytescont", "bytes_cont", "integer", "bytes"),
-    ("Rate", "rate", "rate", "Kbps"),
-    ("Password", "password", "secret", ""),
-    ("Elapsedusec", "elapsed_usec", "integer", "microseconds"),
-    ("Encryption", "encryption", "boolean", ""),
-    ("Adaptive", "adaptive", "policy", ""),
-    ("Source", "source", "paths", ""),
-    ("PMTU", "pmtu", "integer", "bytes"),
-    ("FileBytes", "file_bytes", "range", "bytes"),
-    ("Delay", "delay", "integer", "milliseconds"),
-    ("VlinkID", "vlink_id", "integer", ""),
-    ("RetryTimeout", "retry_timeout", "integer", "seconds"),
-    ("XferId", "xfer_id", "string", ""),
-    ("Tags", "tags", "json", ""),
-    ("FaspFileID", "fasp_file_id", "string", ""),
-    ("TCPPort", "tcp_port", "integer", ""),
-    ("RTTAutocorrect", "rtt_autocorrect", "boolean", ""),
-    ("VLinkLocalCL", "v_link_local_cl", "string", ""),
-    ("DSPipelineDepth", "ds_pipeline_depth", "integer", ""),
-]
+    ("Type", "type", "token", ""), ("File", "file", "path", ""), ("Size", "size", "integer", "bytes"),
+    ("Bytescont", "bytes_cont", "integer", "bytes"), ("Rate", "rate", "rate", "Kbps"),
+    ("Password", "password", "secret", ""), ("Elapsedusec", "elapsed_usec", "integer", "microseconds"),
+    ("Encryption", "encryption", "boolean", ""), ("Adaptive", "adaptive", "policy", ""),
+    ("Source", "source", "paths", ""), ("PMTU", "pmtu", "integer", "bytes"),
+    ("FileBytes", "file_bytes", "range", "bytes"), ("Delay", "delay", "integer", "milliseconds"),
+    ("VlinkID", "vlink_id", "integer", ""), ("RetryTimeout", "retry_timeout", "integer", "seconds"),
+    ("XferId", "xfer_id", "string", ""), ("Tags", "tags", "json", ""), ("FaspFileID", "fasp_file_id", "string", ""),
+    ("TCPPort", "tcp_port", "integer", ""), ("RTTAutocorrect", "rtt_autocorrect", "boolean", ""),
+    ("VLinkLocalCL", "v_link_local_cl", "string", ""), ("DSPipelineDepth", "ds_pipeline_depth", "integer", ""),
+]  # fmt: skip
 
 BIGGEST = 18446744073709551615  # 2 to the power of 64, less one
 

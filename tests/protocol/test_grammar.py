@@ -58,24 +58,14 @@ def test_type_may_stand_anywhere() -> None:
     assert read_by_line(data) == ([nop(Size="1", Code="2")], [])
 
 
-@pytest.mark.parametrize(
-    ("data", "clean"),
-    [
-        (NOP, True),
-        (HEADER + b"Type: NOP\nFile: \nNew: x\n\n", True),
-        (HEADER + b"File: a\nType: NOP\n\n", False),
-        (HEADER + b"Type: NOP\nFile:\n\n", False),
-        (HEADER + b"Type: NOP\nFile:a\n\n", False),
-        (HEADER + b"Type: NOP\nnoise\n\n", False),
-        (HEADER + b"Type: NOP\nFile: a\nFile: a\n\n", False),
-        (HEADER + b"Type: NOP\nFile: a\r\n\n", False),
-        (HEADER + b"Type: NOP\n\r\n", False),
-        (b"FASPMGR 2\r\nType: NOP\n\n", False),
-        (b"FASPMGR 3\nType: NOP\n\n", False),
-        (b"Type: NOP\n\n", False),
-        (HEADER + b"Type: STATS\nFile: a" + NOP, False),
-    ],
-)
+@pytest.mark.parametrize(("data", "clean"), [
+    (NOP, True), (HEADER + b"Type: NOP\nFile: \nNew: x\n\n", True), (HEADER + b"File: a\nType: NOP\n\n", False),
+    (HEADER + b"Type: NOP\nFile:\n\n", False), (HEADER + b"Type: NOP\nFile:a\n\n", False),
+    (HEADER + b"Type: NOP\nnoise\n\n", False), (HEADER + b"Type: NOP\nFile: a\nFile: a\n\n", False),
+    (HEADER + b"Type: NOP\nFile: a\r\n\n", False), (HEADER + b"Type: NOP\n\r\n", False),
+    (b"FASPMGR 2\r\nType: NOP\n\n", False), (b"FASPMGR 3\nType: NOP\n\n", False), (b"Type: NOP\n\n", False),
+    (HEADER + b"Type: STATS\nFile: a" + NOP, False),
+])  # fmt: skip
 def test_what_may_be_learnt(data: bytes, clean: bool) -> None:
     problems: list[Problem] = []
     grammar = Grammar(problems.append, 1 << 20)
