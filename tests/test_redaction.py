@@ -135,16 +135,10 @@ WORDS = [
         f"{name}={SECRET}"
         for name in ("token", "ASPERA_SCP_PASS", "ASPERA_SCP_FILEPASS", "FilePass", "passcode", "pwd")
     ),
-    f"Password: {SECRET}",
-    f"Authorization: Bearer {SECRET}",
-    f"bearer {SECRET}",
-    f"the server got token {SECRET}",
-    f"a=1; token={SECRET}; b=2",
-    f"'pass': '{SECRET}'",
-    f'api_key = "x {SECRET}"',
-    f"user_str=app:token={SECRET}",
+    f"Password: {SECRET}", f"Authorization: Bearer {SECRET}", f"bearer {SECRET}", f"the server got token {SECRET}",
+    f"a=1; token={SECRET}; b=2", f"'pass': '{SECRET}'", f'api_key = "x {SECRET}"', f"user_str=app:token={SECRET}",
     f"caf\udce9 token={SECRET}",
-]
+]  # fmt: skip
 JSONS = [
     f'{{"a":{{"token":"{SECRET}"}},"a":1}}', f'{{"to\\u006ben":"{SECRET}"}}', f'{{"token":"{SECRET}"',
     f'[NaN,{{"password":"{SECRET}"}}]', f'{{"a":"{{\\"token\\":\\"{SECRET}\\"}}"}}',
@@ -269,30 +263,22 @@ def test_redact_urls(url: str, shown: str) -> None:
     assert redact_urls(shown) == shown
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("token=a b", "token=*** b"),
-        ("note token=a, id=b; pass=c", "note token=***, id=b; pass=***"),
-        ("Authorization: Bearer a.b-c next", "Authorization: *** next"),
-        ('x {"token": "a", "b": "c"} y pwd=d', 'x {"token":"***","b":"c"} y pwd=***'),
-        ('x {"token": "a" y', "x ***"),
-        (
-            "token => a, token := b, <token>c</token>, private key: d",
-            "token => ***, token := ***, <token>***, private key: ***",
-        ),
-        ("the password is 'a1' but the password is wrong", "the password is *** but the password is wrong"),
-        ("token: is missing", "token: is missing"),
-        ("token=- pass=none", "token=- pass=none"),
-        ("token verification failed", "token verification failed"),
-        ("the token has expired: 10:00", "the token has expired: 10:00"),
-        ("passed: 5, bypass=yes", "passed: 5, bypass=yes"),
-        ("fe80::1", "fe80::1"),
-        ("C:\\Users\\me", "C:\\Users\\me"),
-        ('{"path":"C:\\\\x","n":[1,{"b":2}]}', '{"path":"C:\\\\x","n":[1,{"b":2}]}'),
-        ("[10:00] {x} 'a': \"b\"", "[10:00] {x} 'a': \"b\""),
-    ],
-)
+@pytest.mark.parametrize(("text", "shown"), [
+    ("token=a b", "token=*** b"), ("note token=a, id=b; pass=c", "note token=***, id=b; pass=***"),
+    ("Authorization: Bearer a.b-c next", "Authorization: *** next"),
+    ('x {"token": "a", "b": "c"} y pwd=d', 'x {"token":"***","b":"c"} y pwd=***'), ('x {"token": "a" y', "x ***"),
+    (
+        "token => a, token := b, <token>c</token>, private key: d",
+        "token => ***, token := ***, <token>***, private key: ***",
+    ),
+    ("the password is 'a1' but the password is wrong", "the password is *** but the password is wrong"),
+    ("token: is missing", "token: is missing"), ("token=- pass=none", "token=- pass=none"),
+    ("token verification failed", "token verification failed"),
+    ("the token has expired: 10:00", "the token has expired: 10:00"),
+    ("passed: 5, bypass=yes", "passed: 5, bypass=yes"), ("fe80::1", "fe80::1"), ("C:\\Users\\me", "C:\\Users\\me"),
+    ('{"path":"C:\\\\x","n":[1,{"b":2}]}', '{"path":"C:\\\\x","n":[1,{"b":2}]}'),
+    ("[10:00] {x} 'a': \"b\"", "[10:00] {x} 'a': \"b\""),
+])  # fmt: skip
 def test_redact_words(text: str, shown: str) -> None:
     assert redact_words(text) == shown
     assert redact_words(shown) == shown

@@ -227,18 +227,13 @@ def test_unescape_undoes_escape(path: str) -> None:
 # -- json
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("{}", {}),
-        ("[]", []),
-        ('{"aspera":{"xfer_id":"0d3f","xfer_retry":3600}}', {"aspera": {"xfer_id": "0d3f", "xfer_retry": 3600}}),
-        ('["a", 1.5, true, null]', ["a", 1.5, True, None]),
-        (' {"a": 1} ', {"a": 1}),
-        ("[1" + "0" * 308 + "]", [10**308]),  # the most that every reader accepts
-        ('{"name": "Gr\\u00f6\\u00dfe"}', {"name": "Größe"}),
-    ],
-)
+@pytest.mark.parametrize(("text", "value"), [
+    ("{}", {}), ("[]", []),
+    ('{"aspera":{"xfer_id":"0d3f","xfer_retry":3600}}', {"aspera": {"xfer_id": "0d3f", "xfer_retry": 3600}}),
+    ('["a", 1.5, true, null]', ["a", 1.5, True, None]), (' {"a": 1} ', {"a": 1}),
+    ("[1" + "0" * 308 + "]", [10**308]),  # the most that every reader accepts
+    ('{"name": "Gr\\u00f6\\u00dfe"}', {"name": "Größe"}),
+])  # fmt: skip
 def test_json(text: str, value: Any) -> None:
     assert decode("Tags", text) == value
 

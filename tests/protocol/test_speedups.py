@@ -294,28 +294,18 @@ def test_what_is_learnt_is_read() -> None:
     assert (bytes(reader._buffer), reader._offset, reader._line) == (b"A: 4\nB:", 12, 3)
 
 
-@pytest.mark.parametrize(
-    ("what", "error"),
-    [
-        ({"cls": 1}, TypeError),
-        ({"cls": int}, TypeError),
-        ({"cls": OfUnread, "dict": OfUnread.__dict__["rest"]}, TypeError),
-        ({"cls": OfDeque, "dict": OfDeque.__dict__["rest"]}, TypeError),
-        ({"cls": Unread, "dict": Unread.__dict__["_buffer"]}, TypeError),
-        ({"cls": StatsEvent}, TypeError),  # the slots of another class
-        ({"head": "A"}, TypeError),
-        ({"head": b""}, ValueError),
-        ({"lines": "2"}, TypeError),
-        ({"lines": 10**30}, OverflowError),
-        ({"dict": None}, TypeError),
-        ({"dict": Unread.__dict__["_offset"], "cls": Unread}, TypeError),
-        ({"place": 5}, TypeError),
-        ({"constants": [CONSTANT]}, TypeError),
-        ({"constants": (CONSTANT, 5)}, TypeError),
-        ({"constants": (CONSTANT, (A,))}, TypeError),
-        ({"constants": (CONSTANT, (None, 1))}, TypeError),
-    ],
-)
+@pytest.mark.parametrize(("what", "error"), [
+    ({"cls": 1}, TypeError), ({"cls": int}, TypeError),
+    ({"cls": OfUnread, "dict": OfUnread.__dict__["rest"]}, TypeError),
+    ({"cls": OfDeque, "dict": OfDeque.__dict__["rest"]}, TypeError),
+    ({"cls": Unread, "dict": Unread.__dict__["_buffer"]}, TypeError),
+    ({"cls": StatsEvent}, TypeError),  # the slots of another class
+    ({"head": "A"}, TypeError), ({"head": b""}, ValueError), ({"lines": "2"}, TypeError),
+    ({"lines": 10**30}, OverflowError), ({"dict": None}, TypeError),
+    ({"dict": Unread.__dict__["_offset"], "cls": Unread}, TypeError), ({"place": 5}, TypeError),
+    ({"constants": [CONSTANT]}, TypeError), ({"constants": (CONSTANT, 5)}, TypeError),
+    ({"constants": (CONSTANT, (A,))}, TypeError), ({"constants": (CONSTANT, (None, 1))}, TypeError),
+])  # fmt: skip
 def test_wrong_layouts(what: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         learn(unread(), **what)

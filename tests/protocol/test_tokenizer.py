@@ -107,19 +107,16 @@ SHORT = HEADER + b"Type: STATS\nSize: 1\n\n"  # 31 bytes, 4 lines
 LONGER = SHORT.replace(b"1", b"12")
 
 
-@pytest.mark.parametrize(
-    ("data", "problems"),
-    [
-        (
-            SHORT * 5 + b"one\n" + SHORT * 2 + b"two\n" + SHORT * 5 + b"\n" + LONGER * 3 + b"three\n",
-            ["noise 155 21 one", "noise 221 30 two", "empty-lines 380 51", "noise 477 64 three"],
-        ),
-        (
-            SHORT * 4 + b"one\n\n" + SHORT + b"two\n\n" + SHORT + b"\n\n" + SHORT + b"\n\n",
-            ["noise 124 17 one", "noise 160 23 two", "empty-lines 196 29", "empty-lines 229 35"],
-        ),
-    ],
-)
+@pytest.mark.parametrize(("data", "problems"), [
+    (
+        SHORT * 5 + b"one\n" + SHORT * 2 + b"two\n" + SHORT * 5 + b"\n" + LONGER * 3 + b"three\n",
+        ["noise 155 21 one", "noise 221 30 two", "empty-lines 380 51", "noise 477 64 three"],
+    ),
+    (
+        SHORT * 4 + b"one\n\n" + SHORT + b"two\n\n" + SHORT + b"\n\n" + SHORT + b"\n\n",
+        ["noise 124 17 one", "noise 160 23 two", "empty-lines 196 29", "empty-lines 229 35"],
+    ),
+])  # fmt: skip
 def test_noise_among_learnt_messages(data: bytes, problems: list[str]) -> None:
     outcome = read(Tokenizer(), [data])
     sizes = ["1"] * data.count(b"Size: 1\n") + ["12"] * data.count(b"Size: 12\n")
@@ -187,25 +184,17 @@ LONG = HEADER + b"Type: STATS\nFile: " + b"x" * 2000
 MANY = HEADER + b"Type: STATS\n" + b"".join(b"F%d: 1\n" % number for number in range(500)) + b"\n"
 NOISE = "noise 21 4 " + "x" * 79 + "…"
 TOO_LONG: dict[str, tuple[bytes, list[Frame], list[str]]] = {
-    "one line": (
-        NOP + sized(1001) + b"rest\nType: LOST\n\n" + QUERY + b"noise\n",
-        [nop(), Frame("QUERY", {})],
-        ["oversized 21 4 Type: STATS", "noise 1063 14 noise"],
-    ),
+    "one line": (NOP + sized(1001) + b"rest\nType: LOST\n\n" + QUERY + b"noise\n", [nop(), Frame("QUERY", {})],
+        ["oversized 21 4 Type: STATS", "noise 1063 14 noise"]),
     "many lines": (MANY + NOP, [nop()], ["oversized 0 1 Type: STATS"]),
-    "ends with the next header, on a line of its own": (
-        LONG + b"\nSize: 1\n" + NOP + LONG + NOP + QUERY,
-        [nop(), Frame("QUERY", {})],
-        ["oversized 0 1 Type: STATS", "oversized 2058 8 Type: STATS"],
-    ),
+    "ends with the next header, on a line of its own": (LONG + b"\nSize: 1\n" + NOP + LONG + NOP + QUERY,
+        [nop(), Frame("QUERY", {})], ["oversized 0 1 Type: STATS", "oversized 2058 8 Type: STATS"]),
     "learnt; the rest belongs to it, the noise does not": (
-        sized(500) * 5 + sized(1001) + b"rest\n\n" + sized(1000) + b"noise\n",
-        by_hand(sized(500) * 5 + sized(1000)),
-        ["oversized 2505 21 Type: STATS", "noise 4514 31 noise"],
-    ),
+        sized(500) * 5 + sized(1001) + b"rest\n\n" + sized(1000) + b"noise\n", by_hand(sized(500) * 5 + sized(1000)),
+        ["oversized 2505 21 Type: STATS", "noise 4514 31 noise"]),
     "noise": (NOP + b"x" * 5000 + b"\n" + b"y" * 5000 + b"\n" + QUERY, [nop(), Frame("QUERY", {})], [NOISE]),
     "interrupted at its limit": (sized(1000)[:-1] + NOP, [nop()], ["interrupted 0 1 Type: STATS"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "frames", "problems"), TOO_LONG.values(), ids=TOO_LONG)
