@@ -38,59 +38,38 @@ SESSION_ID = "03ef6778-7997-4fe1-9091-4f92ec29a806"
 USER_STR = "5492958869869553497"
 # fmt: off
 EXAMPLES: dict[str, Event] = {
-    "init": InitEvent(
-        direction="Send", operation="Transfer", session_id=SESSION_ID, user_str=USER_STR, cookie="My data"
-    ),
-    "session": SessionEvent(
-        adaptive="Adaptive", cookie="My data", destination="C:/Temp", direction="Send", encryption=False,
-        host="192.168.1.173", min_rate=0, operation="Transfer", priority=2, port=33001, rate=1500, remote=False,
-        service_level=1000000, session_id=SESSION_ID, source=("C:/Temp/AsperaConnect-1.1.1.0.exe",), token="8499385",
-        user="Administrator", user_str=USER_STR, retry_timeout=60, fallback_protocol="http",
-    ),
-    "notification-rate": NotificationEvent(
-        adaptive="Adaptive", bw_measurement=1487, min_rate=0, pmtu=1492, priority=2, rate=1500, session_id=SESSION_ID,
-        user_str=USER_STR,
-    ),
-    "notification-job-size": NotificationEvent(
-        rate=10000, min_rate=0, session_id="15057ecd-0de8-4d4e-83df-758009780c2d", adaptive="Fixed",
-        pre_transfer_files=1, pre_transfer_bytes=104857600,
-    ),
-    "stats": StatsEvent(
-        bytes_cont=0, start_byte=0, delay=0, elapsed_usec=0, file="AsperaConnect-1.1.1.0.exe", file_bytes=0, loss=0,
-        session_id=SESSION_ID, size=6162042, transfer_bytes=0, user_str=USER_STR, written=0, fasp_file_arg_index=3,
-        fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
-    ),
-    "stop": StopEvent(
-        start_byte=0, delay=8, elapsed_usec=15084185, file="AsperaConnect-1.1.1.0.exe", file_bytes=5736852, loss=0,
-        session_id=SESSION_ID, size=6162042, transfer_bytes=5736852, user_str=USER_STR, written=6162042,
-        fasp_file_arg_index=3, fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
-        file_checksum="080690692698a1e3dec9924b44b94ed4", file_checksum_type="md5",
-    ),
-    "skip": SkipEvent(
-        file="aspera.aspx", size=0, loss=0, elapsed_usec=2021190, session_id=SESSION_ID, transfer_bytes=0, file_bytes=0,
-        delay=0,
-    ),
-    "argstop": ArgStopEvent(
-        file="sourcedir", fasp_file_arg_index=1, arg_transfers_status="Complete", arg_transfers_attempted=2,
-        arg_transfers_passed=2,
-    ),
-    "done": DoneEvent(
-        elapsed_usec=24186433, file_bytes=25332042, loss=0, session_id=SESSION_ID, transfer_bytes=25332042,
-        user_str=USER_STR,
-    ),
-    "fileerror": FileErrorEvent(
-        code=41, delay=0, description="Source: Access is denied.", elapsed_usec=0,
+    "init": InitEvent(direction="Send", operation="Transfer", session_id=SESSION_ID, user_str=USER_STR,
+        cookie="My data"),
+    "session": SessionEvent(adaptive="Adaptive", cookie="My data", destination="C:/Temp", direction="Send",
+        encryption=False, host="192.168.1.173", min_rate=0, operation="Transfer", priority=2, port=33001, rate=1500,
+        remote=False, service_level=1000000, session_id=SESSION_ID, source=("C:/Temp/AsperaConnect-1.1.1.0.exe",),
+        token="8499385", user="Administrator", user_str=USER_STR, retry_timeout=60, fallback_protocol="http"),
+    "notification-rate": NotificationEvent(adaptive="Adaptive", bw_measurement=1487, min_rate=0, pmtu=1492,
+        priority=2, rate=1500, session_id=SESSION_ID, user_str=USER_STR),
+    "notification-job-size": NotificationEvent(rate=10000, min_rate=0,
+        session_id="15057ecd-0de8-4d4e-83df-758009780c2d", adaptive="Fixed", pre_transfer_files=1,
+        pre_transfer_bytes=104857600),
+    "stats": StatsEvent(bytes_cont=0, start_byte=0, delay=0, elapsed_usec=0, file="AsperaConnect-1.1.1.0.exe",
+        file_bytes=0, loss=0, session_id=SESSION_ID, size=6162042, transfer_bytes=0, user_str=USER_STR, written=0,
+        fasp_file_arg_index=3, fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b"),
+    "stop": StopEvent(start_byte=0, delay=8, elapsed_usec=15084185, file="AsperaConnect-1.1.1.0.exe",
+        file_bytes=5736852, loss=0, session_id=SESSION_ID, size=6162042, transfer_bytes=5736852, user_str=USER_STR,
+        written=6162042, fasp_file_arg_index=3, fasp_file_id="52361574-d28b5e4b-83877b86-97fe091a-ebe6703b",
+        file_checksum="080690692698a1e3dec9924b44b94ed4", file_checksum_type="md5"),
+    "skip": SkipEvent(file="aspera.aspx", size=0, loss=0, elapsed_usec=2021190, session_id=SESSION_ID,
+        transfer_bytes=0, file_bytes=0, delay=0),
+    "argstop": ArgStopEvent(file="sourcedir", fasp_file_arg_index=1, arg_transfers_status="Complete",
+        arg_transfers_attempted=2, arg_transfers_passed=2),
+    "done": DoneEvent(elapsed_usec=24186433, file_bytes=25332042, loss=0, session_id=SESSION_ID,
+        transfer_bytes=25332042, user_str=USER_STR),
+    "fileerror": FileErrorEvent(code=41, delay=0, description="Source: Access is denied.", elapsed_usec=0,
         file="C:/Temp/IE7-WindowsXP-x86-enu.exe", file_bytes=0, loss=0,
         session_id="b87c1d8c-c19d-49b3-94b1-421c243c7650", size=0, transfer_bytes=0, user_str=USER_STR, written=0,
-        fasp_file_arg_index=2, fasp_file_id="2a5725ee-c7f5e0c1-2f43ca0a-1aa9b1d8-00b9ec81",
-    ),
-    "error": ErrorEvent(
-        code=27, description="One or more files failed", elapsed_usec=1005642, loss=0,
-        session_id="b87c1d8c-c19d-49b3-94b1-421c243c7650", user_str=USER_STR,
-    ),
-    "start-file": OtherEvent(
-        type="START", extra={"Source": "/tmp/in", "Destination": "/tmp/out", "FileBytes": "10485760:204857600"},
-    ),
+        fasp_file_arg_index=2, fasp_file_id="2a5725ee-c7f5e0c1-2f43ca0a-1aa9b1d8-00b9ec81"),
+    "error": ErrorEvent(code=27, description="One or more files failed", elapsed_usec=1005642, loss=0,
+        session_id="b87c1d8c-c19d-49b3-94b1-421c243c7650", user_str=USER_STR),
+    "start-file": OtherEvent(type="START",
+        extra={"Source": "/tmp/in", "Destination": "/tmp/out", "FileBytes": "10485760:204857600"}),
     "stop-file": StopEvent(extra={"Source": "/tmp/out"}),
 }
 # fmt: on

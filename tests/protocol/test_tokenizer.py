@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import array
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -89,7 +89,8 @@ def test_strict() -> None:
         reader.feed(NOP + QUERY + b"noise\n" + NOP + b"more\n" + NOP)
     assert shown([caught.value.problem]) == shown(reader.problems) == ["noise 44 7 noise"]
     assert caught.value.results == [nop(), Frame("QUERY", {})]
-    for call in (lambda: reader.feed(NOP), reader.close):
+    calls: list[Callable[[], object]] = [lambda: reader.feed(NOP), reader.close]
+    for call in calls:
         with pytest.raises(ProtocolError) as again:
             call()
         assert (again.value.problem, again.value.results) == (caught.value.problem, [])
