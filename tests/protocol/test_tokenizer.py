@@ -457,6 +457,13 @@ def test_a_message_with_cr_lf_comes_at_once(name: str) -> None:
     assert reader.feed(data[end - 1 : end]) == CASES[name].frames[:1]
 
 
+def test_empty_line_with_cr_lf_cut_in_two() -> None:
+    reader = Tokenizer()
+    for piece in (NOP, b"\r", b"\n"):
+        reader.feed(piece)
+    assert shown(reader.problems) == ["empty-lines 21 4"]
+
+
 @pytest.mark.parametrize("between", [b"", b"\n", b"\n\n\n", b"\r\n", b"x\n\n", b"\rx\n\n"])
 @pytest.mark.parametrize(
     "soiled", [STATS.replace(b"a", b"a\rb"), STATS.replace(b"\n", b"\r\n"), b"FASPMGR 2\r\n" + STATS]
