@@ -73,6 +73,7 @@ def test_follow_and_unwrap_are_handed_on(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 7]\n")
     assert sizes(list(read(path, unwrap="brackets"))) == [7]
+    assert list(read(path, unwrap=False)) == list(read(path, unwrap=None)) == []
     with path.open("ab") as file:
         file.write(b"line=[]\n")
     assert sizes([next(read(path, follow=True, unwrap="auto"))]) == [7]
