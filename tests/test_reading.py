@@ -95,26 +95,16 @@ def kind_of(data: bytes, step: int) -> Kind | None:
 
 
 @pytest.mark.parametrize("step", [1, 10_000])
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (b"", "capture"),
-        (b"FASPMGR 2\nType: DONE\n\n", "capture"),
-        (b"FASP", "capture"),
-        (b"\n\r\nnoise\nFASPMGR 2\n" + START, "capture"),
-        (OTHER + b"no message and no log\n", "capture"),
-        (START, "log"),
-        (START[:-1], "log"),
-        (b"\n" + OTHER + START, "log"),
-        (LOG.read_bytes(), "log"),
-        (b"2021-05-11 16:24:31.976 [e330-0000ffac] LOG Configuration: using v2\n", "log"),
-        (b"Jan 26 18:44:54 host ascp[7]: LOG x\n", "log"),
-        (SYSLOG * 3, "log"),
-        (SYSLOG + b"FASPMGR 2\nType: DONE\n\n", "capture"),
-        (SYSLOG * 1_500, "log"),  # more than what is kept
-        (b"\0\xff" * 40_000, "capture"),
-    ],
-)
+@pytest.mark.parametrize(("data", "kind"), [
+    (b"", "capture"), (b"FASPMGR 2\nType: DONE\n\n", "capture"), (b"FASP", "capture"),
+    (b"\n\r\nnoise\nFASPMGR 2\n" + START, "capture"), (OTHER + b"no message and no log\n", "capture"),
+    (START, "log"), (START[:-1], "log"), (b"\n" + OTHER + START, "log"), (LOG.read_bytes(), "log"),
+    (b"2021-05-11 16:24:31.976 [e330-0000ffac] LOG Configuration: using v2\n", "log"),
+    (b"Jan 26 18:44:54 host ascp[7]: LOG x\n", "log"), (SYSLOG * 3, "log"),
+    (SYSLOG + b"FASPMGR 2\nType: DONE\n\n", "capture"),
+    (SYSLOG * 1_500, "log"),  # more than what is kept
+    (b"\0\xff" * 40_000, "capture"),
+])  # fmt: skip
 def test_what_it_is_shows_in_its_content(data: bytes, kind: Kind, step: int) -> None:
     if step > 1 or len(data) < 10_000:
         assert kind_of(data, step) == kind
@@ -129,18 +119,11 @@ def test_a_capture_is_recognised_at_once() -> None:
 BARE = b"Type: STATS\nSize: 1\n\n"
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"",
-        b"\n\r\n",
-        b"noise\n",
-        b"ize: 5\nLoss: 0\n\n",  # joined in the middle of a message
-        b"PMGR 2\n",
-        b"Written: 12FASPMGR 2\nLoss: 1\n",
-        SYSLOG + OTHER,
-    ],
-)
+@pytest.mark.parametrize("start", [
+    b"", b"\n\r\n", b"noise\n",
+    b"ize: 5\nLoss: 0\n\n",  # joined in the middle of a message
+    b"PMGR 2\n", b"Written: 12FASPMGR 2\nLoss: 1\n", SYSLOG + OTHER,
+])  # fmt: skip
 def test_a_capture_without_headers_message_by_message(start: bytes) -> None:
     reader = EventReader()
     assert reader.feed(start) == []
@@ -164,7 +147,7 @@ def test_results_of_what_is_fed_before_the_close_that_raises() -> None:
 
 def test_the_events_of_a_log(tmp_path: Path) -> None:
     expected = list(logs.events(logs.read(LOG)))
-    assert list(read(LOG)) == expected
+    assert list(read(LOG)) == list(read(LOG, unwrap=False)) == expected
     path = tmp_path / "log.fasp"  # whatever its name
     path.write_bytes(gzip.compress(LOG.read_bytes()))
     assert list(read(path)) == expected

@@ -33,19 +33,10 @@ HARMLESS = """Tags Cookie UserStr key tok compass apiary bypass Bypass ByPass su
     ArgTransfersPassed DirCreatesPassed PassThrough pass-through passive lowpass highpass author"""
 
 
-@pytest.mark.parametrize("name", [*NAMES.split(), "pass word"])
-def test_is_secret(name: str) -> None:
-    assert is_secret(name)
-
-
-def test_is_secret_of_what_ascp_is_given() -> None:
-    secret = [name for name, row in SPEC_PROPERTIES.items() if row.secret and name != "proxy"]
-    assert [name for name in (*SECRET_VARIABLES, *secret) if not is_secret(name)] == []
-
-
-@pytest.mark.parametrize("name", ["", *HARMLESS.split()])
-def test_is_secret_of_a_harmless_name(name: str) -> None:
-    assert not is_secret(name)
+def test_is_secret() -> None:
+    given = [*SECRET_VARIABLES, *(name for name, row in SPEC_PROPERTIES.items() if row.secret and name != "proxy")]
+    assert [name for name in [*NAMES.split(), "pass word", *given] if not is_secret(name)] == []
+    assert [name for name in ["", *HARMLESS.split()] if is_secret(name)] == []
 
 
 def test_is_secret_of_the_field_table() -> None:
@@ -107,17 +98,10 @@ def test_redact_text(wire: str, text: str, shown: str) -> None:
     assert redact_text(wire, text, kind_of(wire)) == shown
 
 
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("File: a", "File: a"),
-        ("Tags: {token: s3cret}", "Tags: ***"),
-        ('tags:{"to\\u006ben":', "tags:***"),
-        ("pass-word=s3cret", "***"),
-        (" a token: s3cret", "***"),
-        ("File: C:\\users\\me", "File: C:\\users\\me"),
-    ],
-)
+@pytest.mark.parametrize(("line", "shown"), [
+    ("File: a", "File: a"), ("Tags: {token: s3cret}", "Tags: ***"), ('tags:{"to\\u006ben":', "tags:***"),
+    ("pass-word=s3cret", "***"), (" a token: s3cret", "***"), ("File: C:\\users\\me", "File: C:\\users\\me"),
+])  # fmt: skip
 def test_redact_line(line: str, shown: str) -> None:
     assert redact_line(line, kind_of) == shown
     assert excerpt(line.encode()) == shown.replace("\\", "\\")
@@ -129,69 +113,39 @@ SECRET = "hunter2"
 
 PATHS = ("File", "Source", "Destination", "ServerDocroot", "PrepostCommand")
 TEXTS = (
-    "Tags",
-    "tags",
-    "Cookie",
-    "UserStr",
-    "Description",
-    "Host",
-    "ProxyIP",
-    "User",
-    "XferId",
-    "SessionId",
-    "Unknown",
-)
+    "Tags", "tags", "Cookie", "UserStr", "Description", "Host", "ProxyIP", "User", "XferId",
+    "SessionId", "Unknown",
+)  # fmt: skip
 NOT_THEIRS = ("Size", "Rate", "Encryption")  # fields whose values these texts are not
 
 URLS = [
-    f"s3://AKIA:{SECRET}@bucket/film.mov",
-    f"s3://AKIA:wJalr/K7{SECRET}/x@bucket/film.mov",
-    f"s3://AKIA:wJalr/p@ss{SECRET}@bucket/film.mov",
-    f"sftp://me:p@{SECRET}@host/in",
-    f"sftp://me:p@ss/{SECRET}@host/in",
-    f"sftp://me:12/x{SECRET}@host/in".replace("12/", "123456/"),
-    f"sftp://me:?{SECRET}#@host/in",
-    f"sftp://{SECRET}@host/in",
-    f"https://me:{SECRET}@[::1]:8080/in",
-    f"dnat://me:{SECRET}@proxy:9091",
-    f"https://host/in?access_token={SECRET}&part=1",
-    f"https://host/in?part=1;token={SECRET}",
-    f"https://host/in?part=1#access_token={SECRET}",
-    f"https://host/in?part=1&%74oken={SECRET}",
-    f"https://host/in?part=1&%2574oken={SECRET}",
-    f"https://host/in;token={SECRET}/film.mov",
-    f"https://host/in?X-Amz-Signature=a/{SECRET}",
-    f"https://host/in?sv=1&sig={SECRET}%3D",
-    f"https://host/in?to=https://me:{SECRET}@host/",
+    f"s3://AKIA:{SECRET}@bucket/film.mov", f"s3://AKIA:wJalr/K7{SECRET}/x@bucket/film.mov",
+    f"s3://AKIA:wJalr/p@ss{SECRET}@bucket/film.mov", f"sftp://me:p@{SECRET}@host/in",
+    f"sftp://me:p@ss/{SECRET}@host/in", f"sftp://me:12/x{SECRET}@host/in".replace("12/", "123456/"),
+    f"sftp://me:?{SECRET}#@host/in", f"sftp://{SECRET}@host/in", f"https://me:{SECRET}@[::1]:8080/in",
+    f"dnat://me:{SECRET}@proxy:9091", f"https://host/in?access_token={SECRET}&part=1",
+    f"https://host/in?part=1;token={SECRET}", f"https://host/in?part=1#access_token={SECRET}",
+    f"https://host/in?part=1&%74oken={SECRET}", f"https://host/in?part=1&%2574oken={SECRET}",
+    f"https://host/in;token={SECRET}/film.mov", f"https://host/in?X-Amz-Signature=a/{SECRET}",
+    f"https://host/in?sv=1&sig={SECRET}%3D", f"https://host/in?to=https://me:{SECRET}@host/",
     f"https://host/in?to=https%3A%2F%2Fme%3A{SECRET}%40host%2F",
-]
+]  # fmt: skip
 WORDS = [
     *(
         f"{name}={SECRET}"
         for name in ("token", "ASPERA_SCP_PASS", "ASPERA_SCP_FILEPASS", "FilePass", "passcode", "pwd")
     ),
-    f"Password: {SECRET}",
-    f"Authorization: Bearer {SECRET}",
-    f"bearer {SECRET}",
-    f"the server got token {SECRET}",
-    f"a=1; token={SECRET}; b=2",
-    f"'pass': '{SECRET}'",
-    f'api_key = "x {SECRET}"',
-    f"user_str=app:token={SECRET}",
+    f"Password: {SECRET}", f"Authorization: Bearer {SECRET}", f"bearer {SECRET}", f"the server got token {SECRET}",
+    f"a=1; token={SECRET}; b=2", f"'pass': '{SECRET}'", f'api_key = "x {SECRET}"', f"user_str=app:token={SECRET}",
     f"caf\udce9 token={SECRET}",
-]
+]  # fmt: skip
 JSONS = [
-    f'{{"a":{{"token":"{SECRET}"}},"a":1}}',
-    f'{{"to\\u006ben":"{SECRET}"}}',
-    f'{{"token":"{SECRET}"',
-    f'[NaN,{{"password":"{SECRET}"}}]',
-    f'{{"a":"{{\\"token\\":\\"{SECRET}\\"}}"}}',
-    f'{{"url":"s3:\\/\\/AKIA:{SECRET}@bucket"}}',
-    f'{{"note":"token={SECRET}"}}',
-    f'{{"Authorization":{{"a":["{SECRET}"]}}}}',
-    f'failed: {{"error":{{"pass":"{SECRET}"}}}} at 10:00',
+    f'{{"a":{{"token":"{SECRET}"}},"a":1}}', f'{{"to\\u006ben":"{SECRET}"}}', f'{{"token":"{SECRET}"',
+    f'[NaN,{{"password":"{SECRET}"}}]', f'{{"a":"{{\\"token\\":\\"{SECRET}\\"}}"}}',
+    f'{{"url":"s3:\\/\\/AKIA:{SECRET}@bucket"}}', f'{{"note":"token={SECRET}"}}',
+    f'{{"Authorization":{{"a":["{SECRET}"]}}}}', f'failed: {{"error":{{"pass":"{SECRET}"}}}} at 10:00',
     f'token={{"a":"{SECRET}"}}',
-]
+]  # fmt: skip
 LOG = """\
 2026-01-01 10:00:01.000 [a-2] LOG FASP Session Start uuid=u1 op=send status=started source={1} dest={1} source_prefix=-
 2026-01-01 10:00:01.000 [a-2] LOG FASP Session Params uuid=u1 userid=0 user="me" targetrate=100000000 cookie="{0}"
@@ -274,17 +228,10 @@ def test_redaction_of_every_output_by_name() -> None:
     assert [(exit, text) for exit, text in outputs(dict.fromkeys(names, SECRET)) if SECRET in text] == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x hunt/er~2 y",
-        "x hunt%2Fer~2 y",
-        "x hunt%2fer~2 y",
-        "caf\udce9 hunt/er~2",
-        '{"a":"hunt/er~2"}',
-        "s3://b/hunt/er~2?a=hunt/er~2",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "x hunt/er~2 y", "x hunt%2Fer~2 y", "x hunt%2fer~2 y", "caf\udce9 hunt/er~2", '{"a":"hunt/er~2"}',
+    "s3://b/hunt/er~2?a=hunt/er~2",
+])  # fmt: skip
 def test_redaction_of_every_output_of_a_registered_text(text: str) -> None:
     fields = dict.fromkeys([*TEXTS, *NOT_THEIRS, *PATHS], text)
     with hide(["hunt/er~2"]):
@@ -294,23 +241,20 @@ def test_redaction_of_every_output_of_a_registered_text(text: str) -> None:
 
 
 URLS_SHOWN = [
-    ("https://host:8080/v1@2/f", "https://host:8080/v1@2/f"),
-    ("https://host/a:b@c", "https://host/a:b@c"),
+    ("https://host:8080/v1@2/f", "https://host:8080/v1@2/f"), ("https://host/a:b@c", "https://host/a:b@c"),
     ("https://host/icon@2x.png", "https://host/icon@2x.png"),
     ("https://[fe80::1%25eth0]:80/a@b", "https://[fe80::1%25eth0]:80/a@b"),
-    ("https://fe80::1/a@b", "https://fe80::1/a@b"),
-    ("file://C:/Users/me@home", "file://C:/Users/me@home"),
+    ("https://fe80::1/a@b", "https://fe80::1/a@b"), ("file://C:/Users/me@home", "file://C:/Users/me@home"),
     ("https://host?mail=me@home", "https://host?mail=me@home"),
     ("https://host/in?part=1;b=2#top=3&X-Amz-Date=4", "https://host/in?part=1;b=2#top=3&X-Amz-Date=4"),
     ("https://host/in?to=https%3A%2F%2Fhost%2Fa%40b", "https://host/in?to=https%3A%2F%2Fhost%2Fa%40b"),
-    ("user@host:/path", "user@host:/path"),
-    ("s3://bucket/film.mov", "s3://bucket/film.mov"),
+    ("user@host:/path", "user@host:/path"), ("s3://bucket/film.mov", "s3://bucket/film.mov"),
     ("s3://AKIA:wJalr/K7@bucket/film.mov", "s3://***@bucket/film.mov"),
     ("s3://a:b@one/x s3://c:d@two/y\ts3://e:f@three/z", "s3://***@one/x s3://***@two/y\ts3://***@three/z"),
     ("https://a:b@host/in;token=c?part=1&sig=d", "https://***@host/in;token=***?part=1&sig=***"),
     ("https://host/in?part=1#access_token=a&state=b", "https://host/in?part=1#access_token=***&state=b"),
     ("https://host/in?%74oken=a/b;c&part=1", "https://host/in?%74oken=***&part=1"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("url", "shown"), URLS_SHOWN)
@@ -319,30 +263,22 @@ def test_redact_urls(url: str, shown: str) -> None:
     assert redact_urls(shown) == shown
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("token=a b", "token=*** b"),
-        ("note token=a, id=b; pass=c", "note token=***, id=b; pass=***"),
-        ("Authorization: Bearer a.b-c next", "Authorization: *** next"),
-        ('x {"token": "a", "b": "c"} y pwd=d', 'x {"token":"***","b":"c"} y pwd=***'),
-        ('x {"token": "a" y', "x ***"),
-        (
-            "token => a, token := b, <token>c</token>, private key: d",
-            "token => ***, token := ***, <token>***, private key: ***",
-        ),
-        ("the password is 'a1' but the password is wrong", "the password is *** but the password is wrong"),
-        ("token: is missing", "token: is missing"),
-        ("token=- pass=none", "token=- pass=none"),
-        ("token verification failed", "token verification failed"),
-        ("the token has expired: 10:00", "the token has expired: 10:00"),
-        ("passed: 5, bypass=yes", "passed: 5, bypass=yes"),
-        ("fe80::1", "fe80::1"),
-        ("C:\\Users\\me", "C:\\Users\\me"),
-        ('{"path":"C:\\\\x","n":[1,{"b":2}]}', '{"path":"C:\\\\x","n":[1,{"b":2}]}'),
-        ("[10:00] {x} 'a': \"b\"", "[10:00] {x} 'a': \"b\""),
-    ],
-)
+@pytest.mark.parametrize(("text", "shown"), [
+    ("token=a b", "token=*** b"), ("note token=a, id=b; pass=c", "note token=***, id=b; pass=***"),
+    ("Authorization: Bearer a.b-c next", "Authorization: *** next"),
+    ('x {"token": "a", "b": "c"} y pwd=d', 'x {"token":"***","b":"c"} y pwd=***'), ('x {"token": "a" y', "x ***"),
+    (
+        "token => a, token := b, <token>c</token>, private key: d",
+        "token => ***, token := ***, <token>***, private key: ***",
+    ),
+    ("the password is 'a1' but the password is wrong", "the password is *** but the password is wrong"),
+    ("token: is missing", "token: is missing"), ("token=- pass=none", "token=- pass=none"),
+    ("token verification failed", "token verification failed"),
+    ("the token has expired: 10:00", "the token has expired: 10:00"),
+    ("passed: 5, bypass=yes", "passed: 5, bypass=yes"), ("fe80::1", "fe80::1"), ("C:\\Users\\me", "C:\\Users\\me"),
+    ('{"path":"C:\\\\x","n":[1,{"b":2}]}', '{"path":"C:\\\\x","n":[1,{"b":2}]}'),
+    ("[10:00] {x} 'a': \"b\"", "[10:00] {x} 'a': \"b\""),
+])  # fmt: skip
 def test_redact_words(text: str, shown: str) -> None:
     assert redact_words(text) == shown
     assert redact_words(shown) == shown
@@ -455,11 +391,11 @@ def test_excerpt_cut_off_in_a_secret() -> None:
     ],
 )  # fmt: skip
 def test_redact_words_of_a_long_text(part: str) -> None:
-    text = part * (1_000_000 // len(part))
+    text = part * (250_000 // len(part))
     start = time.process_time()
     for each in (text, f"token ://{text}"):
         redact_words(each)
-    assert time.process_time() - start < 20  # far less than the square of a million steps
+    assert time.process_time() - start < 5  # far less than the square of 250,000 steps
 
 
 def test_show_secrets_shows_them() -> None:

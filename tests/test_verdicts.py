@@ -47,26 +47,13 @@ def test_status_when_interrupted(cls: type[Outcome]) -> None:
 DONE, FAILED, LOST, NOT_STARTED = map(Outcome, VERDICTS)
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "status"),
-    [
-        ([], 3),
-        ([DONE], 0),
-        ([DONE, DONE], 0),
-        ([FAILED], 1),
-        ([LOST], 3),
-        ([NOT_STARTED], 5),
-        ([None], 3),
-        ([DONE, None], 3),
-        ([DONE, FAILED, LOST], 1),
-        ([DONE, LOST], 3),
-        ([DONE, NOT_STARTED], 5),
-        ([LOST, Outcome("failed", CANCEL)], 1),  # transfers do not cancel each other
-        ([DONE, Outcome("failed", CANCEL, interrupted=True)], 130),
-        ([FAILED, Outcome("lost", interrupted=True)], 1),
-        ([LOST, Outcome("done", interrupted=True)], 3),
-    ],
-)
+@pytest.mark.parametrize(("outcomes", "status"), [
+    ([], 3), ([DONE], 0), ([DONE, DONE], 0), ([FAILED], 1), ([LOST], 3), ([NOT_STARTED], 5),
+    ([None], 3), ([DONE, None], 3), ([DONE, FAILED, LOST], 1), ([DONE, LOST], 3), ([DONE, NOT_STARTED], 5),
+    ([LOST, Outcome("failed", CANCEL)], 1),  # transfers do not cancel each other
+    ([DONE, Outcome("failed", CANCEL, interrupted=True)], 130), ([FAILED, Outcome("lost", interrupted=True)], 1),
+    ([LOST, Outcome("done", interrupted=True)], 3),
+])  # fmt: skip
 def test_combine_status(outcomes: list[Outcome | None], status: int) -> None:
     assert combine(outcomes).status == status
 
@@ -96,21 +83,18 @@ def test_failure_with_a_description_of_its_own() -> None:
     assert str(failure) == "38 LIC_ILLEGAL: Server aborted session: Deprecated peer license"
 
 
-@pytest.mark.parametrize(
-    ("outcome", "text", "json"),
-    [
-        (DONE, "done", {"verdict": "done", "error": None, "reason": "", "interrupted": False}),
-        (
-            Outcome("failed", Failure(44, "no route"), "stopped", True),
-            "failed: 44 PMTU_BRTT_ERROR: no route; stopped",
-            {"verdict": "failed", "error": Failure(44, "no route").to_dict(), "reason": "stopped", "interrupted": True},
-        ),
-        (
-            Outcome("lost", reason="1 of 2 parts seen"),
-            "lost: 1 of 2 parts seen",
-            {"verdict": "lost", "error": None, "reason": "1 of 2 parts seen", "interrupted": False},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("outcome", "text", "json"), [
+    (DONE, "done", {"verdict": "done", "error": None, "reason": "", "interrupted": False}),
+    (
+        Outcome("failed", Failure(44, "no route"), "stopped", True),
+        "failed: 44 PMTU_BRTT_ERROR: no route; stopped",
+        {"verdict": "failed", "error": Failure(44, "no route").to_dict(), "reason": "stopped", "interrupted": True},
+    ),
+    (
+        Outcome("lost", reason="1 of 2 parts seen"),
+        "lost: 1 of 2 parts seen",
+        {"verdict": "lost", "error": None, "reason": "1 of 2 parts seen", "interrupted": False},
+    ),
+])  # fmt: skip
 def test_outcome_as_text_and_json(outcome: Outcome, text: str, json: dict[str, Any]) -> None:
     assert (str(outcome), outcome.to_dict()) == (text, json)

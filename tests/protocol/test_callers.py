@@ -11,7 +11,7 @@ import pytest
 
 import faspmgr
 from faspmgr.captures.unwrap import Unwrapper
-from faspmgr.protocol.events import Event, OtherEvent, StatsEvent
+from faspmgr.protocol.events import Event, OtherEvent
 from faspmgr.protocol.fields import FIELDS, decoder
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
@@ -215,8 +215,3 @@ def test_to_dict_of_fields_with_one_python_name() -> None:
     few, many = min(shown(100)[1] for _ in range(3)), min(shown(1000)[1] for _ in range(3))
     assert len(shown(1000)[0]) == 1001
     assert many < 40 * few  # ten times as many; before, it took 800 times as long
-
-
-def test_to_dict_of_three_fields_with_one_python_name() -> None:
-    event = StatsEvent(size=1, extra={"NewThing": "1", "new_thing": "2", "new_thing_": "3", "newThing": "4"})
-    assert list(event.to_dict()) == ["type", "size", "new_thing", "new_thing_", "new_thing__", "new_thing___"]

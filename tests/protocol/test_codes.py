@@ -78,20 +78,12 @@ def test_explain_with_a_description(code: int, description: str, has: str, has_n
     assert (special.code, special.name, special.retryable) == (code, general.name, general.retryable)
 
 
-@pytest.mark.parametrize(
-    ("code", "description"),
-    [
-        (
-            38,
-            "Server aborted session: Server has only a client license",
-        ),  # (fixtures/ascp-3.9.0/peer-client-license.fasp)
-        (38, ""),
-        (38, None),
-        (19, "Failed to authenticate"),  # the words of another code
-        (41, "Source: Access is denied."),
-        (4, "No such file or directory"),
-    ],
-)
+@pytest.mark.parametrize(("code", "description"), [
+    (38, "Server aborted session: Server has only a client license"),  # (fixtures/ascp-3.9.0/peer-client-license.fasp)
+    (38, ""), (38, None),
+    (19, "Failed to authenticate"),  # the words of another code
+    (41, "Source: Access is denied."), (4, "No such file or directory"),
+])  # fmt: skip
 def test_explain_with_a_description_that_adds_nothing(code: int, description: str | None) -> None:
     assert codes.explain(code, description) is codes.explain(code)
 

@@ -38,17 +38,10 @@ def write(data: bytes) -> Frame:
 
 # What could be taken for something else than data, or for their end.
 AWKWARD = {
-    "nothing": b"",
-    "a byte": b"x",
-    "a message": NOP,
-    "a WRITE": wire(b"inside"),
-    "the start of a message": b"FASPMGR 2\nType: NOP\n",
-    "its own end": b"\n\n",
-    "CR LF": b"\r\n\r\n\r",
-    "no text": b"\0\xff\xfe\x1b",
-    "a long line": b"x" * 500,
-    "many lines": b"\n" * 500,
-}
+    "nothing": b"", "a byte": b"x", "a message": NOP, "a WRITE": wire(b"inside"),
+    "the start of a message": b"FASPMGR 2\nType: NOP\n", "its own end": b"\n\n", "CR LF": b"\r\n\r\n\r",
+    "no text": b"\0\xff\xfe\x1b", "a long line": b"x" * 500, "many lines": b"\n" * 500,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("data", AWKWARD.values(), ids=AWKWARD)
@@ -190,16 +183,10 @@ def test_an_event_that_says_another_size_has_no_data() -> None:
     assert event.to_frame() == Frame("WRITE", {"Size": "4"}, 4)
 
 
-@pytest.mark.parametrize(
-    ("type", "fields", "version"),
-    [
-        ("WRITE", {"Size": "2"}, 4),
-        ("WRITE", {}, 4),
-        ("WRITE", {"Size": "3"}, 2),
-        ("PUT", {"Size": "3"}, 4),
-        ("WRITE", {"Size": "1073741825"}, 4),
-    ],
-)
+@pytest.mark.parametrize(("type", "fields", "version"), [
+    ("WRITE", {"Size": "2"}, 4), ("WRITE", {}, 4), ("WRITE", {"Size": "3"}, 2), ("PUT", {"Size": "3"}, 4),
+    ("WRITE", {"Size": "1073741825"}, 4),
+])  # fmt: skip
 def test_data_that_are_not_announced_cannot_be_sent(type: str, fields: dict[str, str], version: int) -> None:
     with pytest.raises(ValueError, match="data of 3 bytes, which the message does not announce"):
         Frame(type, fields, version, data=b"abc").encode()

@@ -28,30 +28,19 @@ def learnt() -> Frame:
 STATS_FIELDS = {"File": "a: b.txt", "Size": "6162042", "Cookie": ""}
 
 
-@pytest.mark.parametrize(
-    ("frame", "wire"),
-    [
-        (Frame("STATS", STATS_FIELDS), STATS),
-        (learnt(), STATS),
-        (Frame("X", {"B": "1", "A": "2"}), b"FASPMGR 2\nType: X\nB: 1\nA: 2\n\n"),
-        (Frame("CANCEL", {}), b"FASPMGR 2\nType: CANCEL\n\n"),
-        (Frame("CLOSE", {"Destination": "/x"}, version=4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
-        (Frame("CLOSE", {"Destination": "/x"}, 4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
-        (Frame("X", {"File": "Übersicht"}), b"FASPMGR 2\nType: X\nFile: \xc3\x9cbersicht\n\n"),
-        (Frame("X", {"a" * 100: "1"}), b"FASPMGR 2\nType: X\n" + b"a" * 100 + b": 1\n\n"),  # the longest name
-        # A CR ends no line; in front of a LF readers count one as part of the line end.
-        (Frame("X", {"A": "\ra\rb", "B": ""}), b"FASPMGR 2\nType: X\nA: \ra\rb\nB: \n\n"),
-        (Frame("X\r", {"A": "a\r", "B": "\r\r"}), b"FASPMGR 2\nType: X\r\r\nA: a\r\r\nB: \r\r\r\n\n"),
-    ],
-)
+@pytest.mark.parametrize(("frame", "wire"), [
+    (Frame("STATS", STATS_FIELDS), STATS), (learnt(), STATS),
+    (Frame("X", {"B": "1", "A": "2"}), b"FASPMGR 2\nType: X\nB: 1\nA: 2\n\n"),
+    (Frame("CANCEL", {}), b"FASPMGR 2\nType: CANCEL\n\n"),
+    (Frame("CLOSE", {"Destination": "/x"}, version=4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
+    (Frame("CLOSE", {"Destination": "/x"}, 4), b"FASPMGR 4\nType: CLOSE\nDestination: /x\n\n"),
+    (Frame("X", {"File": "Übersicht"}), b"FASPMGR 2\nType: X\nFile: \xc3\x9cbersicht\n\n"),
+    (Frame("X", {"a" * 100: "1"}), b"FASPMGR 2\nType: X\n" + b"a" * 100 + b": 1\n\n"),  # the longest name
+    # A CR ends no line; in front of a LF readers count one as part of the line end.
+    (Frame("X", {"A": "\ra\rb", "B": ""}), b"FASPMGR 2\nType: X\nA: \ra\rb\nB: \n\n"),
+    (Frame("X\r", {"A": "a\r", "B": "\r\r"}), b"FASPMGR 2\nType: X\r\r\nA: a\r\r\nB: \r\r\r\n\n"),
+])  # fmt: skip
 def test_encode(frame: Frame, wire: bytes) -> None:
-    assert frame.encode() == wire
-
-
-def test_bytes_that_are_no_utf_8_survive() -> None:
-    wire = b"FASPMGR 2\nType: X\nFile: Br\xfcssel \xff\xc3\x28\xed\xa0\x80\n\n"
-    frame = Tokenizer().feed(wire)[0]
-    assert frame.fields == {"File": "Br\udcfcssel \udcff\udcc3(\udced\udca0\udc80"}
     assert frame.encode() == wire
 
 
@@ -71,25 +60,15 @@ NO_NAMES = ["", "Type", "a b", "a:", "a:b", "a\n", "a\nType", "Größe", "a\tb",
 LINE_BREAKS = ["\n", "a\nType: DONE", "a\r\nb", "a\n", "\r\n"]
 
 
-@pytest.mark.parametrize(
-    ("frame", "message"),
-    [
-        *((Frame("X", {"Cookie": text}), "line break") for text in LINE_BREAKS),
-        *((Frame(f"X{text}", {}), "line break") for text in LINE_BREAKS),
-        *((Frame("X", {name: "1"}), "not a field name") for name in NO_NAMES),
-        (Frame("", {"File": "a"}), "type"),
-        (Frame("X", {"File": "\ud800"}), "surrogate"),
-    ],
-)
+@pytest.mark.parametrize(("frame", "message"), [
+    *((Frame("X", {"Cookie": text}), "line break") for text in LINE_BREAKS),
+    *((Frame(f"X{text}", {}), "line break") for text in LINE_BREAKS),
+    *((Frame("X", {name: "1"}), "not a field name") for name in NO_NAMES), (Frame("", {"File": "a"}), "type"),
+    (Frame("X", {"File": "\ud800"}), "surrogate"),
+])  # fmt: skip
 def test_what_cannot_be_encoded(frame: Frame, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         frame.encode()
-
-
-@pytest.mark.parametrize("char", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\t"])
-def test_what_ends_no_line_on_the_wire(char: str) -> None:
-    frame = Frame("X", {"File": f"a{char}b", "Size": "1"})
-    assert Tokenizer().feed(frame.encode()) == [frame]
 
 
 # -- equality
@@ -137,26 +116,6 @@ def test_a_changed_field_counts() -> None:
 def test_repr() -> None:
     assert repr(Frame("STOP", {"File": "a"}, 4)) == "Frame('STOP', {'File': 'a'}, version=4)"
     assert repr(learnt()) == "Frame('STATS', {'File': 'a: b.txt', 'Size': '6162042', 'Cookie': ''}, version=2)"
-
-
-SECRET_TAGS = [
-    '{"aspera":{"token":"s3cret"}}',
-    '[{"password":["s3cret"]}]',
-    '{"token":"s3cret"',
-    '{"\\u0074oken":"s3cret"}',
-]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [*({name: "s3cret"} for name in ("Token", "Password", "AccessToken")), *({"Tags": text} for text in SECRET_TAGS)],
-)
-def test_repr_shows_no_secret(fields: dict[str, str]) -> None:
-    frame = Frame("SESSION", {"User": "xfer", **fields})
-    assert "s3cret" not in repr(frame)
-    assert "'User': 'xfer'" in repr(frame)
-    assert "***" in repr(frame)
-    assert b"s3cret" in frame.encode()
 
 
 @pytest.mark.parametrize("frame", [learnt(), Frame("X", {"File": "\udcff", "A": ""}, version=3), Frame("NOP", {})])

@@ -87,8 +87,3 @@ TOKENS = st.sampled_from([*SNIPPETS, *WORDS])
 @example(b"FASPMGR 2\nType: NOP\nFASPMGR 2\nType: NOP\n\n", list(range(40)), 20, 0)
 def test_streams_of_tokens(stream: bytes, cuts: list[int], max_frame_bytes: int, max_data_bytes: int) -> None:
     check(stream, cuts, max_frame_bytes, max_data_bytes)
-
-
-@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
-def test_random_bytes(stream: bytes, cuts: list[int]) -> None:
-    check(stream, cuts)

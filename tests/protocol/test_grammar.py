@@ -58,24 +58,14 @@ def test_type_may_stand_anywhere() -> None:
     assert read_by_line(data) == ([nop(Size="1", Code="2")], [])
 
 
-@pytest.mark.parametrize(
-    ("data", "clean"),
-    [
-        (NOP, True),
-        (HEADER + b"Type: NOP\nFile: \nNew: x\n\n", True),
-        (HEADER + b"File: a\nType: NOP\n\n", False),
-        (HEADER + b"Type: NOP\nFile:\n\n", False),
-        (HEADER + b"Type: NOP\nFile:a\n\n", False),
-        (HEADER + b"Type: NOP\nnoise\n\n", False),
-        (HEADER + b"Type: NOP\nFile: a\nFile: a\n\n", False),
-        (HEADER + b"Type: NOP\nFile: a\r\n\n", False),
-        (HEADER + b"Type: NOP\n\r\n", False),
-        (b"FASPMGR 2\r\nType: NOP\n\n", False),
-        (b"FASPMGR 3\nType: NOP\n\n", False),
-        (b"Type: NOP\n\n", False),
-        (HEADER + b"Type: STATS\nFile: a" + NOP, False),
-    ],
-)
+@pytest.mark.parametrize(("data", "clean"), [
+    (NOP, True), (HEADER + b"Type: NOP\nFile: \nNew: x\n\n", True), (HEADER + b"File: a\nType: NOP\n\n", False),
+    (HEADER + b"Type: NOP\nFile:\n\n", False), (HEADER + b"Type: NOP\nFile:a\n\n", False),
+    (HEADER + b"Type: NOP\nnoise\n\n", False), (HEADER + b"Type: NOP\nFile: a\nFile: a\n\n", False),
+    (HEADER + b"Type: NOP\nFile: a\r\n\n", False), (HEADER + b"Type: NOP\n\r\n", False),
+    (b"FASPMGR 2\r\nType: NOP\n\n", False), (b"FASPMGR 3\nType: NOP\n\n", False), (b"Type: NOP\n\n", False),
+    (HEADER + b"Type: STATS\nFile: a" + NOP, False),
+])  # fmt: skip
 def test_what_may_be_learnt(data: bytes, clean: bool) -> None:
     problems: list[Problem] = []
     grammar = Grammar(problems.append, 1 << 20)
@@ -147,17 +137,14 @@ def test_clean_messages_that_pass_end_what_is_skipped() -> None:
 # -- limits
 
 
-@pytest.mark.parametrize(
-    ("lines", "problems"),
-    [
-        ([b"FASPMGR 2", b"Type: NOP", b""], []),  # 20 bytes
-        ([b"FASPMGR 2", b"Type: NOPE", b""], ["oversized 0 1 FASPMGR"]),
-        ([b"FASPMGR 2", b"Type: NOP", b"\r"], ["crlf 0 1"]),  # the empty line does not count
-        ([b"FASPMGR 2", b"Type: NOP", b"A", b"B"], ["oversized 0 1 Type: NOP"]),
-        ([b"Type: " + b"x" * 13, b""], ["no-header 0 1 Type: " + "x" * 13]),
-        ([b"Type: " + b"x" * 14, b""], ["no-header 0 1 Type: " + "x" * 14, "oversized 0 1 FASPMGR"]),
-    ],
-)
+@pytest.mark.parametrize(("lines", "problems"), [
+    ([b"FASPMGR 2", b"Type: NOP", b""], []),  # 20 bytes
+    ([b"FASPMGR 2", b"Type: NOPE", b""], ["oversized 0 1 FASPMGR"]),
+    ([b"FASPMGR 2", b"Type: NOP", b"\r"], ["crlf 0 1"]),  # the empty line does not count
+    ([b"FASPMGR 2", b"Type: NOP", b"A", b"B"], ["oversized 0 1 Type: NOP"]),
+    ([b"Type: " + b"x" * 13, b""], ["no-header 0 1 Type: " + "x" * 13]),
+    ([b"Type: " + b"x" * 14, b""], ["no-header 0 1 Type: " + "x" * 14, "oversized 0 1 FASPMGR"]),
+])  # fmt: skip
 def test_max_frame_bytes(lines: list[bytes], problems: list[str]) -> None:
     outcome = read_lines([(line, 0, 1) for line in lines], max_frame_bytes=20)
     assert shown(outcome.problems) == problems

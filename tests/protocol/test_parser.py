@@ -3,20 +3,16 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from faspmgr.errors import ProtocolError
-from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, OtherEvent, SessionEvent, StatsEvent, StopEvent
+from faspmgr.protocol.events import ErrorEvent, Event, InitEvent, OtherEvent, SessionEvent, StatsEvent
 from faspmgr.protocol.parser import Parser, parse
-from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import Tokenizer
 from faspmgr.reading import EventReader
-from tests.invariants import pieces, read, single_bytes
+from tests.invariants import read, single_bytes
 from tests.protocol.deviations import shown
 
 STATS = b"FASPMGR 2\nType: STATS\nFile: a\nSize: 1\nLoss: 0\n\n"  # 10 + 12 + 8 + 8 + 8 + 1 = 47 bytes, 6 lines
@@ -26,39 +22,19 @@ STATS_EVENT = StatsEvent(file="a", size=1, loss=0)
 # -- parse
 
 
-@pytest.mark.parametrize(
-    ("data", "events"),
-    [
-        (b"", []),
-        (b"FASPMGR 2\nType: INIT\nDirection: Send\n\nnoise\n" + STATS, [InitEvent(direction="Send"), STATS_EVENT]),
-        (b"FASPMGR 2\nType: NEW\nSize: 5\n\n", [OtherEvent(type="NEW", extra={"Size": "5"})]),
-        (STATS + STATS[:-1], [STATS_EVENT]),  # no event of what is unfinished
-        (STATS[:-1], []),
-        (bytearray(STATS), [STATS_EVENT]),
-        (
-            b"FASPMGR 2\nType: ERROR\nCode: 38\nDescription: Server aborted session: No license: sorry\n\n",
-            [ErrorEvent(code=38, description="Server aborted session: No license: sorry")],
-        ),
-    ],
-)
+@pytest.mark.parametrize(("data", "events"), [
+    (b"", []),
+    (b"FASPMGR 2\nType: INIT\nDirection: Send\n\nnoise\n" + STATS, [InitEvent(direction="Send"), STATS_EVENT]),
+    (b"FASPMGR 2\nType: NEW\nSize: 5\n\n", [OtherEvent(type="NEW", extra={"Size": "5"})]),
+    (STATS + STATS[:-1], [STATS_EVENT]),  # no event of what is unfinished
+    (STATS[:-1], []), (bytearray(STATS), [STATS_EVENT]),
+    (
+        b"FASPMGR 2\nType: ERROR\nCode: 38\nDescription: Server aborted session: No license: sorry\n\n",
+        [ErrorEvent(code=38, description="Server aborted session: No license: sorry")],
+    ),
+])  # fmt: skip
 def test_parse(data: bytes, events: list[Event]) -> None:
     assert parse(data) == events
-
-
-def test_fixture_as_events(capture: Path) -> None:
-    outcome = read(Parser(), [capture.read_bytes()])
-    assert [problem.kind for problem in outcome.problems] == ["unfinished"] * (capture.name == "breaks-off.fasp")
-    types = [line[6:] for line in capture.read_bytes().decode("utf-8", "replace").split("\n") if line[:6] == "Type: "]
-    assert [event.type for event in outcome.results] == types[: len(outcome.results)]
-    assert len(outcome.results) == len(types) - (capture.name == "breaks-off.fasp")
-
-
-def test_events_come_as_soon_as_they_are_complete() -> None:
-    parser = Parser()
-    assert parser.feed(STATS[:-1]) == []
-    assert parser.feed(STATS[-1:] + STATS + STATS[:5]) == [STATS_EVENT, STATS_EVENT]
-    assert parser.close() == []
-    assert shown(parser.problems) == ["noise 94 13 FASPM"]
 
 
 # -- values that do not fit
@@ -136,16 +112,6 @@ def test_a_problem_stays_short_however_long_the_value() -> None:
     assert all(len(str(problem)) < 300 for problem in parser.problems)
 
 
-PARTS = [STATS, BAD, b"noise\n", b"\n", BAD.replace(b"\n", b"\r\n"), BAD[:40]]
-
-
-@given(st.lists(st.sampled_from(PARTS), max_size=12), st.data())
-def test_problems_come_in_order_wherever_it_is_cut(parts: list[bytes], data: st.DataObject) -> None:
-    stream = b"".join(parts)
-    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))
-    assert read(Parser(), pieces(stream, cuts)) == read(Parser(), [stream])
-
-
 # -- strict
 
 
@@ -182,22 +148,6 @@ def test_strict_accepts_what_is_merely_unknown() -> None:
     ]
 
 
-def test_on_problem() -> None:
-    reported: list[Problem] = []
-    parser = Parser(on_problem=reported.append)
-    parser.feed(BAD + b"noise\n" + BAD)
-    parser.close()
-    assert shown(reported) == ["value 30 4 Size: many", "noise 50 7 noise", "value 86 11 Size: many"]
-    assert parser.problems == reported
-    assert parser.problem_count == 3
-
-
-def test_max_frame_bytes() -> None:
-    parser = Parser(max_frame_bytes=46)
-    assert parser.feed(STATS + BAD + STATS) == [STATS_EVENT, STATS_EVENT]
-    assert shown(parser.problems) == ["oversized 47 7 Type: STATS"]
-
-
 def test_feed_line() -> None:
     parser = Parser()
     events = []
@@ -205,12 +155,6 @@ def test_feed_line() -> None:
         events += parser.feed_line(line, 1000 * number, 10 * number)
     assert events == [BAD_EVENT]
     assert shown(parser.problems) == ["value 3000 30 Size: many"]
-
-
-def test_a_file_name_in_latin_1() -> None:
-    [event] = parse(b"FASPMGR 2\nType: STOP\nFile: Br\xfcssel.dat\n\n")
-    assert event == StopEvent(file="Br\udcfcssel.dat")
-    assert event.to_frame().encode() == b"FASPMGR 2\nType: STOP\nFile: Br\xfcssel.dat\n\n"
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])

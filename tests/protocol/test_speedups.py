@@ -90,14 +90,11 @@ TEXTS = [
 NAMES = ["File", "Size", "FileBytes", "Rate", "Stalled", "Encryption", "Direction", "Tags", "Source", "Token", "New"]
 
 
-@pytest.mark.parametrize(
-    ("type", "names"),
-    [
-        ("STATS", ["File", "Size", "FileBytes", "Stalled", "Rate", "Encryption", "New"]),
-        ("SESSION", ["Rate", "Encryption", "Direction", "Tags", "Source", "Token"]),
-        ("PING", ["File", "Size", "Stalled", "Tags"]),
-    ],
-)
+@pytest.mark.parametrize(("type", "names"), [
+    ("STATS", ["File", "Size", "FileBytes", "Stalled", "Rate", "Encryption", "New"]),
+    ("SESSION", ["Rate", "Encryption", "Direction", "Tags", "Source", "Token"]),
+    ("PING", ["File", "Size", "Stalled", "Tags"]),
+])  # fmt: skip
 def test_texts_at_the_borders(type: str, names: list[str]) -> None:
     """Each text where another was learnt, and once more."""
     for name in names:
@@ -297,51 +294,31 @@ def test_what_is_learnt_is_read() -> None:
     assert (bytes(reader._buffer), reader._offset, reader._line) == (b"A: 4\nB:", 12, 3)
 
 
-@pytest.mark.parametrize(
-    ("what", "error"),
-    [
-        ({"cls": 1}, TypeError),
-        ({"cls": int}, TypeError),
-        ({"cls": OfUnread, "dict": OfUnread.__dict__["rest"]}, TypeError),
-        ({"cls": OfDeque, "dict": OfDeque.__dict__["rest"]}, TypeError),
-        ({"cls": Unread, "dict": Unread.__dict__["_buffer"]}, TypeError),
-        ({"cls": StatsEvent}, TypeError),  # the slots of another class
-        ({"head": "A"}, TypeError),
-        ({"head": b""}, ValueError),
-        ({"lines": "2"}, TypeError),
-        ({"lines": 10**30}, OverflowError),
-        ({"dict": None}, TypeError),
-        ({"dict": Unread.__dict__["_offset"], "cls": Unread}, TypeError),
-        ({"place": 5}, TypeError),
-        ({"constants": [CONSTANT]}, TypeError),
-        ({"constants": (CONSTANT, 5)}, TypeError),
-        ({"constants": (CONSTANT, (A,))}, TypeError),
-        ({"constants": (CONSTANT, (None, 1))}, TypeError),
-    ],
-)
+@pytest.mark.parametrize(("what", "error"), [
+    ({"cls": 1}, TypeError), ({"cls": int}, TypeError),
+    ({"cls": OfUnread, "dict": OfUnread.__dict__["rest"]}, TypeError),
+    ({"cls": OfDeque, "dict": OfDeque.__dict__["rest"]}, TypeError),
+    ({"cls": Unread, "dict": Unread.__dict__["_buffer"]}, TypeError),
+    ({"cls": StatsEvent}, TypeError),  # the slots of another class
+    ({"head": "A"}, TypeError), ({"head": b""}, ValueError), ({"lines": "2"}, TypeError),
+    ({"lines": 10**30}, OverflowError), ({"dict": None}, TypeError),
+    ({"dict": Unread.__dict__["_offset"], "cls": Unread}, TypeError), ({"place": 5}, TypeError),
+    ({"constants": [CONSTANT]}, TypeError), ({"constants": (CONSTANT, 5)}, TypeError),
+    ({"constants": (CONSTANT, (A,))}, TypeError), ({"constants": (CONSTANT, (None, 1))}, TypeError),
+])  # fmt: skip
 def test_wrong_layouts(what: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         learn(unread(), **what)
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ([FIELD] * 129, ValueError),
-        ([FIELD, 5], TypeError),
-        ([FIELD, FIELD[:4]], TypeError),
-        ([FIELD, ("0", *FIELD[1:])], TypeError),
-        ([FIELD, (5, *FIELD[1:])], ValueError),
-        ([FIELD, (-1, *FIELD[1:])], ValueError),
-        ([FIELD, (0, b"x", None, None, b"")], TypeError),
-        ([FIELD, (0, "x", "slot", None, b"")], TypeError),
-        ([FIELD, (0, "x", None, None, "")], TypeError),
-        ([FIELD, (3, "x", None, None, b"")], TypeError),
-        ([FIELD, (3, "x", None, (b"a",), b"")], TypeError),
-        ([FIELD, (3, "x", None, (("a", 1),), b"")], TypeError),
-        ([FIELD, (3, "x", None, ((b"a", 1, 2),), b"")], TypeError),
-    ],
-)
+@pytest.mark.parametrize(("fields", "error"), [
+    ([FIELD] * 129, ValueError), ([FIELD, 5], TypeError), ([FIELD, FIELD[:4]], TypeError),
+    ([FIELD, ("0", *FIELD[1:])], TypeError), ([FIELD, (5, *FIELD[1:])], ValueError),
+    ([FIELD, (-1, *FIELD[1:])], ValueError), ([FIELD, (0, b"x", None, None, b"")], TypeError),
+    ([FIELD, (0, "x", "slot", None, b"")], TypeError), ([FIELD, (0, "x", None, None, "")], TypeError),
+    ([FIELD, (3, "x", None, None, b"")], TypeError), ([FIELD, (3, "x", None, (b"a",), b"")], TypeError),
+    ([FIELD, (3, "x", None, (("a", 1),), b"")], TypeError), ([FIELD, (3, "x", None, ((b"a", 1, 2),), b"")], TypeError),
+])  # fmt: skip
 def test_wrong_fields(fields: list[Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         learn(unread(), *fields)
@@ -389,20 +366,11 @@ def test_wrong_bytes(arguments: Any) -> None:
         unread()._append(*arguments)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ((), TypeError),
-        ((0, 0), TypeError),
-        ((0, 0, ()), TypeError),
-        (("0", 0, []), TypeError),
-        ((-1, 0, []), ValueError),
-        ((7, 0, []), ValueError),
-        ((sys.maxsize, 0, []), ValueError),
-        ((-sys.maxsize - 1, 0, []), ValueError),
-        ((1 << 64, 0, []), OverflowError),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "error"), [
+    ((), TypeError), ((0, 0), TypeError), ((0, 0, ()), TypeError), (("0", 0, []), TypeError),
+    ((-1, 0, []), ValueError), ((7, 0, []), ValueError), ((sys.maxsize, 0, []), ValueError),
+    ((-sys.maxsize - 1, 0, []), ValueError), ((1 << 64, 0, []), OverflowError),
+])  # fmt: skip
 def test_wrong_places(arguments: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         unread(b"A: x\n\n")._read_clean(*arguments)
@@ -486,18 +454,12 @@ def test_learning_while_reading() -> None:
     assert [result.a for result in results] == ["one", "three"]
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        lambda reader: setattr(reader, "_buffer", bytearray(b"x" * 5000)),
-        lambda reader: delattr(reader, "_buffer"),
-        lambda reader: reader._buffer.clear(),
-        lambda reader: reader._buffer.__setitem__(slice(0, 30), b"\n" * 30),
-        lambda reader: reader._read_clean(2, False, []),
-        lambda reader: setattr(reader, "_offset", (1 << 63) - 1),
-        lambda _: gc.collect(),
-    ],
-)
+@pytest.mark.parametrize("what", [
+    lambda reader: setattr(reader, "_buffer", bytearray(b"x" * 5000)), lambda reader: delattr(reader, "_buffer"),
+    lambda reader: reader._buffer.clear(), lambda reader: reader._buffer.__setitem__(slice(0, 30), b"\n" * 30),
+    lambda reader: reader._read_clean(2, False, []), lambda reader: setattr(reader, "_offset", (1 << 63) - 1),
+    lambda _: gc.collect(),
+])  # fmt: skip
 def test_anything_while_reading(what: Callable[[Unread], Any]) -> None:
     """There is no telling what the results should be: that there are any is enough."""
     try:
