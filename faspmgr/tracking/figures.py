@@ -1,9 +1,8 @@
 """What sessions and transfers have in common: their figures, how they are made of counters, and how they are shown.
 
-Each figure is documented here, once. ``Session`` keeps what changes with every event as attributes; the rest, and all of
-``Transfer``, is computed together when it is read for the first time after a change.
-
-What is unknown is None, never 0: a rate needs measurements, an ETA a rate. Byte counters are 0 until a message has them.
+``Session`` keeps what changes with every event as attributes; the rest, and all of ``Transfer``, is computed together
+when it is first read after a change. What is unknown is None, never 0: a rate needs measurements, an ETA a rate. Byte
+counters are 0 until a message has them.
 """
 # What _compute returns has values of many types:
 # mypy: disable-error-code="no-any-return"
@@ -26,9 +25,7 @@ class Figures:
 
     @property
     def state(self) -> SessionState:
-        """Its state; see ``faspmgr.tracking.TRANSITIONS``. That of a transfer is the state of its least advanced session,
-        and of the worst one when all have ended.
-        """
+        """Its state; that of a transfer is of its least advanced session, or of the worst one when all have ended."""
         return self._compute()["state"]
 
     @property
@@ -103,7 +100,8 @@ class Figures:
 
     @property
     def rate_kbps(self) -> float | None:
-        """Kilobits per second over the network in the last five seconds of the session's clock. It takes two measurements.
+        """Kilobits per second over the network in the last five seconds of the session's clock, by two measurements.
+
         Of a transfer the sum over the sessions that are moving files, or None if one of them is unknown.
         """
         return self._compute()["rate_kbps"]

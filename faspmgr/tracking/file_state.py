@@ -1,9 +1,8 @@
 """The state of one file of a session, and the sums that it is counted in.
 
-``written`` of a file is the highest count seen, so that a count which goes backwards (a peer that starts again, two
-threads out of step, a file that shrinks) never makes progress go back. What it includes depends on why a file begins at a
-StartByte: after a *resume* it includes what was there before, in a *part* (several sessions share the file) it counts the
-part alone. ``FileState._tell_part_from_resume`` decides which of the two it is.
+``written`` of a file is the highest count seen, so that one which goes backwards (a peer that starts again, a file that
+shrinks) never makes progress go back. What it includes depends on why a file begins at a StartByte: after a *resume* it
+includes what was there before, in a *part* (several sessions share the file) it counts the part alone.
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ class FileState:
     # Bytes sent over the network since StartByte is known; None if the stream does not say.
     _sent: int | None = None
 
-    # Set by SessionFiles: the key of the file in its dicts, the files that it is one of, the sums that it is counted in,
-    # and the SharedFile if other sessions know it too. A file by itself has none of them.
+    # Set by SessionFiles: its key in dicts, the files of its session, the sums that count it, and the SharedFile if other
+    # sessions know it too. A file by itself has none of them.
     key: str = ""
     owner: FileSums | None = None
     totals: Totals | None = None
@@ -258,9 +257,9 @@ class FileState:
 
         Example:
             >>> file = FileState("a.mov")
-            >>> file.apply(StatsEvent(file="a.mov", size=100, written=25, elapsed_usec=1000))
+            >>> file.apply(StatsEvent(file="a.mov", size=100, written=25))
             >>> file.to_dict()
-            {'name': 'a.mov', 'state': 'transferring', 'size': 100, 'written': 25, 'elapsed_usec': 1000, 'progress': 0.25}
+            {'name': 'a.mov', 'state': 'transferring', 'size': 100, 'written': 25, 'progress': 0.25}
         """
         shown = {name: value for name in _SHOWN if (value := getattr(self, name)) is not None}
         shown["name"] = redact_urls(self.name)
@@ -276,10 +275,8 @@ class FileState:
 
 
 # What to_dict shows.
-_SHOWN = (
-    "name state size written start_byte end_byte started_usec elapsed_usec error checksum checksum_type arg_index"
-    " fasp_file_id"
-).split()
+_SHOWN = ["name", "state", "size", "written", "start_byte", "end_byte", "started_usec", "elapsed_usec", "error"]
+_SHOWN += ["checksum", "checksum_type", "arg_index", "fasp_file_id"]
 
 
 def namesake_key(name: str, file_id: str) -> str:

@@ -85,9 +85,10 @@ class SessionFiles(FileSums):
                 if file is None:
                     return
 
-        # Apply the message. If the file's own count is missing or has two meanings, the growth of the session's counters
-        # is needed, too. What grew during a skip belongs to the next file.
-        if event.written is None or event.start_byte or file.start_byte or self._written_credit or self._sent_credit:
+        # Apply the message. If the file's own count is missing or has two meanings, the growth of the session's
+        # counters is needed, too. What grew during a skip belongs to the next file.
+        credit = self._written_credit or self._sent_credit
+        if event.written is None or event.start_byte or file.start_byte or credit:
             written, sent = self._written_credit, event.transfer_bytes
             if sent is not None:
                 sent = max(0, sent - sent_before) + self._sent_credit

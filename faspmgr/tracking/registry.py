@@ -1,10 +1,9 @@
 """The files of a transfer, each once, however many sessions and attempts know it.
 
-A file that one session knows is counted in the sums of that session. Once a second one names it (another part, or a later
-attempt), it becomes a ``SharedFile``: the bytes at the destination are the union of what each session has brought, and
-the registry counts it. A part of a file is a ``SharedFile`` at once, as the other parts may not have been seen yet.
-
-Files are known by name, and by FaspFileID where two have the same name.
+A file that one session knows is counted in the sums of that session. Once a second one names it (another part, or a
+later attempt), it becomes a ``SharedFile``: the bytes at the destination are the union of the ranges that each session
+has brought, and the registry counts it. A part of a file is a ``SharedFile`` at once, as the other parts may not have been
+seen. Files are known by name, and by FaspFileID if two have the same name.
 
 Cost
     One look into a dict for the first message about a file. After that nothing for a file that one session knows, and
@@ -155,7 +154,7 @@ class SharedFile:
         registry: which counts it.
     """
 
-    __slots__ = ("_bytes", "_estimate", "_left", "_registry", "_state", "_complete", "fasp_file_id", "members", "size")
+    __slots__ = ("_bytes", "_complete", "_estimate", "_left", "_registry", "_state", "fasp_file_id", "members", "size")
 
     def __init__(self, registry: FileRegistry) -> None:
         self.fasp_file_id: str | None = None
@@ -215,9 +214,7 @@ class SharedFile:
         state: FileStatus
         if "failed" in states:
             state = "failed"
-        elif done < estimate or not states:
-            state = "transferring"
-        elif "transferring" in states and not self._complete:
+        elif done < estimate or not states or ("transferring" in states and not self._complete):
             state = "transferring"
         else:
             self._complete = True  # also while it is sent again

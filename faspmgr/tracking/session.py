@@ -182,8 +182,8 @@ class Session(Figures):
                     update(self, event)
                 return
 
-        # Update the counters that messages about files and the end of a session have in common. By TransferBytes the rate
-        # is measured, or by FileBytes as long as the session has no TransferBytes.
+        # Update the counters that messages about files and the end of a session have in common. The rate is measured by
+        # TransferBytes, or by FileBytes as long as the session has no TransferBytes.
         usec, now = self.elapsed_usec, event.elapsed_usec
         if now is not None:
             if usec is None or now >= usec:
@@ -295,8 +295,8 @@ class Session(Figures):
     def _bytes_at_the_end(self, failed: int) -> int:
         """Return the bytes at the destination at least, as the end of the session shows.
 
-        FileBytes counts what was written, perhaps more than once, so it is not believed beyond the size of the job, less
-        what is missing of failed files, and does not count what was skipped. What was written of a part says nothing of the other parts.
+        FileBytes counts what was written, perhaps more than once, and not what was skipped. It is not believed beyond
+        the size of the job, less what is missing of failed files. What was written of a part says nothing of the others.
 
         Args:
             failed: count of the failed files.
@@ -375,8 +375,9 @@ class Session(Figures):
 
     @property
     def files(self) -> dict[str, FileState]:
-        """Files by name: those in progress, and of the finished ones as many as keep_files says. Of two files of one
-        name in progress, the second has its FaspFileID as key.
+        """Files by name: those in progress, and of the finished ones as many as keep_files says.
+
+        Of several files of one name, one has the name as its key; that of the others has the FaspFileID, too.
         """
         return self.all_files.by_name
 
@@ -444,9 +445,7 @@ class Session(Figures):
 
     @property
     def latest_rate_kbps(self) -> float | None:
-        """Kilobits per second over the network in the last 0.25 to 0.5 seconds of the session's own clock, or since the
-        measurement before if they come less often. It takes two.
-        """
+        """Kilobits per second over the network in the last 0.25 to 0.5 seconds, by two measurements."""
         if not self._samples:
             return None
         usec, moved = self._samples[-2 if len(self._samples) > 1 else 0]

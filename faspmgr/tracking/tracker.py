@@ -1,9 +1,9 @@
 """Which session an event belongs to, and which transfer a session belongs to.
 
 Connections
-    The events of one ascp come on one connection. A message without a SessionId (ARGSTOP has none) belongs to the latest
-    session of its own connection. Two sessions are the same if both their connection and their SessionId are: an id that
-    a second connection uses too, by mistake or by forgery, is another session.
+    The events of one ascp come on one connection. A message without a SessionId (ARGSTOP has none) belongs to the
+    latest session of its own connection. An id that a second connection uses too, by mistake or by forgery, is another
+    session.
 
 Transfers
     Sessions are grouped by XferId, else by UserStr; a session with neither is a transfer of its own. A name that comes
@@ -98,8 +98,7 @@ class Tracker:
 
         Args:
             event: the event.
-            connection: what identifies the connection that it came on, if events of several are folded into one tracker:
-                any hashable.
+            connection: identifies the connection that it came on: any hashable, if the events of several are folded.
 
         Returns:
             The session that the event belongs to. An event that is not one of a session, such as a command, and that
@@ -145,9 +144,9 @@ class Tracker:
         return member.session if member else None
 
     def expect(self, connection: Hashable, *, part: int | None = None, attempt: int | None = None) -> None:
-        """Set which part and which attempt the sessions of a connection are, for a caller that knows: it has started ascp.
+        """Set which part and which attempt the sessions of a connection are, for a caller that has started their ascp.
 
-        Without it both are inferred from ClusterNodeId, and from which session began after another one had failed.
+        Without it both are inferred: from ClusterNodeId, and from which session began after another one had failed.
 
         Args:
             connection: as for update(); before its first event or later.
@@ -252,7 +251,7 @@ class Tracker:
             member.transfer.replace_by(member.session)
 
     def _fallback_key(self, event: Event, known: _Connection) -> Hashable:
-        """Return the key of the transfer that a second INIT without a UserStr belongs to: that of the session before."""
+        """Return the key of the transfer of a second INIT without a UserStr: that of the session before."""
         if not isinstance(event, InitEvent) or event.user_str or known.latest is None:
             return None
         before = known.latest.session

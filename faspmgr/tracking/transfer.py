@@ -1,18 +1,15 @@
 """One transfer: the sessions that belong together, summed.
 
 Sessions of one transfer are parts (of a multi-session transfer, side by side) or attempts (one after the other). Which
-one a session is, is known from ``Tracker.expect()``, or inferred: a session replaces an earlier one of the same part that
-failed or was lost before it began. What was replaced counts as an attempt, and what it brought to the destination is
-still there.
+one a session is, is known from ``Tracker.expect()``, or inferred: a session replaces an earlier one of the same part
+that failed or was lost before it began. What was replaced counts as an attempt, and what it brought is still there.
 
-The parts are those that ClusterNumNodes announces, seen or not: a transfer is done when all of them are. A session between
-INIT and SESSION belongs to its transfer, and changes none of its sums.
-
-A file is one file, however many sessions know it: registry.py. Files that are not registered there are summed by session;
-of the attempts at a part the one that got furthest counts.
+The parts are those that ClusterNumNodes announces, seen or not: a transfer is done when all of them are. A session
+between INIT and SESSION belongs to its transfer, and changes none of its sums. A file is one file, however many
+sessions know it; see registry.py.
 
 All figures are computed together, once after a change, in time proportional to the sessions. ``Tracker`` calls
-``invalidate()``, and so does whoever applies events to the sessions of a transfer without a Tracker.
+``invalidate()``; call it after applying events to the sessions of a transfer without a Tracker.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ from faspmgr.tracking.session import Session
 from faspmgr.verdicts import Failure, Outcome, Verdict, severity
 
 _UNFINISHED: tuple[SessionState, ...] = ("transferring", "negotiated", "connecting")
-"""The state of a transfer is the first of these that one of its sessions has; when all have ended, that of the worst."""
+"""The state of a transfer is the first of these that a session has; when all have ended, that of the worst."""
 
 _Part = tuple[str, int, int]
 """XferId, ClusterNumNodes, ClusterNodeId."""
@@ -305,8 +302,8 @@ class Transfer(Figures):
     def _expected(self, parts: list[Attempts], files: Totals) -> tuple[int | None, int | None]:
         """Return the size of the job and the count of its files.
 
-        Each part reports those of its own files, or all those of the job if it shares files with other parts. Of several
-        attempts the highest counts: a retry may report only what is left.
+        Each part reports those of its own files, or all those of the job if it shares files with other parts. Of
+        several attempts the highest counts: a retry may report only what is left.
         """
         sizes = [_highest(session.job_bytes for session in attempts) for attempts in parts]
         counts = [_highest(session.job_files for session in attempts) for attempts in parts]
@@ -352,6 +349,7 @@ def _add_attempt(attempts: dict[Session, Attempts], failed: list[tuple[int, int,
     Args:
         attempts: by the latest one.
         failed: a heap of end, begin, and session.
+        session: the session to add.
     """
     earlier = attempts.pop(heapq.heappop(failed)[2]) if failed and failed[0][0] < session.start_seq else []
     attempts[session] = [session, *earlier]
