@@ -29,7 +29,7 @@ MAX_UNDECIDED_BYTES = 1 << 16
 HEADER = b"FASPMGR"
 """Start of every message of a capture that has headers."""
 
-_CAPTURE_LINE = re.compile(r"FASPMGR|Type: ?[A-Z]+$|.{0,500}FASPMGR [0-9]{1,9}$")
+_CAPTURE_LINE = re.compile(r"FASPMGR|Type: ?[!-~]+ *$|.{0,500}FASPMGR [0-9]{1,9}$")
 """A line that no log has: a header, also at the end of a line that was cut, or the Type of a message without one."""
 
 Kind = Literal["capture", "log"]

@@ -133,6 +133,13 @@ def test_a_capture_without_headers_message_by_message(start: bytes) -> None:
     assert reader.kind == "capture"
 
 
+@pytest.mark.parametrize("word", ["Stats", "FOO_BAR", "X2", "STATS "])
+def test_capture_without_headers_of_an_unknown_type(word: str) -> None:
+    reader = EventReader()
+    reader.feed(f"Type: {word}\nSize: 1\n\n".encode())
+    assert reader.kind == "capture"
+
+
 def test_a_log_with_a_line_that_begins_like_a_type() -> None:
     assert kind_of(b"Type: of transfer\n" + START, 1000) == "log"
 

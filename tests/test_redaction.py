@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faspmgr import Parser, Tracker, logs, read
+from faspmgr import FileState, Parser, Tracker, logs, read
 from faspmgr.ascp.spec import SECRET_VARIABLES, SPEC_PROPERTIES
 from faspmgr.commands import Close, Put, SetRate, StartFile, StopFile, Write
 from faspmgr.errors import ProtocolError
@@ -432,3 +432,24 @@ def test_any_json_with_a_secret(before: str, key: str, after: str, cut: int) -> 
         shown = redact_text(wire, text, kind_of(wire))
         assert SECRET not in shown
         assert shown == "***" or json.loads(shown) is not None
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"], ["--format", "text"], ["--format", "csv"], ["--format", "fasp"]])
+def test_type_with_a_secret(options: list[str]) -> None:
+    result = invoke("decode", *options, stdin=b"FASPMGR 2\nType: https://u:s3cr3t@h/x\nFile: a\n\n")
+    assert "s3cr3t" not in result.text
+    assert "https://***@h/x" in result.text
+
+
+def test_message_of_a_problem() -> None:
+    parser = Parser()
+    parser.feed(b"FASPMGR 2\nType: STOP\ntoken=s3cr3t: 1\ntoken=s3cr3t: 2\n\n")
+    (problem,) = parser.problems
+    assert "s3cr3t" not in repr(problem) + str(problem)
+
+
+def test_identifiers_of_a_file() -> None:
+    with hide(["s3cr3t"]):
+        file = FileState("a", fasp_file_id="s3cr3t")
+        file.checksum = file.checksum_type = "s3cr3t"
+        assert "s3cr3t" not in str(file.to_dict())

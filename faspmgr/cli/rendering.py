@@ -17,6 +17,7 @@ from faspmgr.jsontext import messages_to_json_lines
 from faspmgr.protocol import fields
 from faspmgr.protocol.events import EVENT_CLASSES, Event
 from faspmgr.protocol.frames import Frame
+from faspmgr.redaction import redact_words
 
 Render = Callable[[list[Event]], bytes]
 """Gives what is to be written for events that came together; nothing for one without any field that was asked for."""
@@ -43,7 +44,8 @@ class Selection:
         if not self.raw:
             shown = event.to_dict(redact=self.redact)
             return {name: shown[name] for name in self.names if name in shown} if self.names else shown
-        shown = {"Type": event.type, **self._all(event).fields}
+        frame = self._all(event)
+        shown = {"Type": frame.type, **frame.fields}
         if not self.names:
             return shown
         return {wire: value for wire, value in shown.items() if self.name_of(wire, shown) is not None}
@@ -81,7 +83,9 @@ def renderer(form: str, select: Selection, types: set[str]) -> Render:
         return lambda events: messages_to_json_lines(filter(None, map(select.values, events)))
     if form == "text":
         return lambda events: output.to_bytes(
-            _text_line(event.type, shown, select) for event in events if (shown := select.values(event))
+            _text_line(redact_words(event.type) if select.redact else event.type, shown, select)
+            for event in events
+            if (shown := select.values(event))
         )
     if form == "fasp":
         return _Wire(select)

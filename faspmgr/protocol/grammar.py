@@ -48,6 +48,7 @@ from typing import NamedTuple
 from faspmgr.protocol.fields import FIELDS
 from faspmgr.protocol.frames import DATA_END, FILE_TYPES, NAME, STREAM_TYPES, STREAM_VERSION, VERSION, Frame
 from faspmgr.protocol.problems import Problem, excerpt
+from faspmgr.redaction import redact_words
 
 MAX_FIELDS = 1000
 """A message with more is oversized. Real ones have a hundred at most; short fields take far more than their bytes."""
@@ -352,4 +353,4 @@ class Grammar:
         self._report(kind, message.offset, message.line, words, shown.encode("utf-8", "surrogateescape"))
 
     def _report(self, kind: str, offset: int, number: int, words: str, raw: bytes) -> None:
-        self._report_problem(Problem(kind, offset, number, words, excerpt(raw[: self._max])))
+        self._report_problem(Problem(kind, offset, number, redact_words(words), excerpt(raw[: self._max])))

@@ -69,8 +69,8 @@ class FileState:
     # Bytes sent over the network since StartByte is known; None if the stream does not say.
     _sent: int | None = None
 
-    # Set by SessionFiles: its key in dicts, the files of its session, the sums that count it, and the SharedFile if other
-    # sessions know it too. A file by itself has none of them.
+    # Set by SessionFiles: its key in dicts, the files of its session, the sums that count it, and the SharedFile if
+    # other sessions know it too. A file by itself has none of them.
     key: str = ""
     owner: FileSums | None = None
     totals: Totals | None = None

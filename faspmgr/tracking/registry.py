@@ -2,8 +2,8 @@
 
 A file that one session knows is counted in the sums of that session. Once a second one names it (another part, or a
 later attempt), it becomes a ``SharedFile``: the bytes at the destination are the union of the ranges that each session
-has brought, and the registry counts it. A part of a file is a ``SharedFile`` at once, as the other parts may not have been
-seen. Files are known by name, and by FaspFileID if two have the same name.
+has brought, and the registry counts it. A part of a file is a ``SharedFile`` at once, as the other parts may not have
+been seen. Files are known by name, and by FaspFileID if two have the same name.
 
 Cost
     One look into a dict for the first message about a file. After that nothing for a file that one session knows, and

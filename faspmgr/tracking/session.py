@@ -296,7 +296,7 @@ class Session(Figures):
         """Return the bytes at the destination at least, as the end of the session shows.
 
         FileBytes counts what was written, perhaps more than once, and not what was skipped. It is not believed beyond
-        the size of the job, less what is missing of failed files. What was written of a part says nothing of the others.
+        the size of the job, less what is missing of failed files. What was written of a part says nothing of others.
 
         Args:
             failed: count of the failed files.
