@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from faspmgr.tracking import Transfer
-from faspmgr.verdicts import Outcome
 from tests.cli.terminal import Result, invoke
 from tests.launcher import run
 from tests.live import message
@@ -139,11 +137,9 @@ def test_json(fixtures: Path) -> None:
     assert (failure["name"], failure["error"]["name"]) == ("/data/in/docs/locked.bin", "NO_PERMS")
 
 
-def test_reason_of_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = Outcome("lost", None, "1 of 2 parts seen")
-    monkeypatch.setattr(Transfer, "outcome", property(lambda _: outcome))
-    data = message("SESSION", SessionId="s") + message("NOTIFICATION", SessionId="s", PreTransferBytes=3000)
-    data += message("STATS", SessionId="s", File="a", Size=3000, Written=1000)
+def test_reason_of_a_transfer() -> None:
+    data = message("SESSION", SessionId="s", XferId="x", ClusterNumNodes=2, ClusterNodeId=0)
+    data += message("STOP", SessionId="s", File="a", Size=3000, Written=1000) + message("DONE", SessionId="s")
     line = "Lost: ended without DONE or ERROR at 33%, 1.0 kB; 1 of 2 parts seen"
     result = invoke("summary", stdin=data)
     assert (result.status, result.lines[-1]) == (3, line)
@@ -151,8 +147,10 @@ def test_reason_of_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
     report = summary_of(invoke("summary", "--json", stdin=data))
     assert report["status"] == 3
     (transfer,) = report["transfers"]
-    assert list(transfer)[:4] == ["id", "state", "error", "reason"]
+    assert list(transfer)[:5] == ["id", "state", "error", "attempts", "reason"]
     assert (transfer["error"], transfer["reason"]) == (None, "1 of 2 parts seen")
+    *_, last = invoke("watch", "--progress", "json", stdin=data).lines
+    assert json.loads(last) == {name: value for name, value in transfer.items() if name != "sessions"}
 
 
 def test_advice_for_a_description() -> None:

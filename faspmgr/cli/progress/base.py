@@ -208,13 +208,13 @@ class Log(Progress):
 
     def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(output, clock)
-        # Number of events and state of each session, by the id of its transfer, as they were last written.
+        # State of each transfer, and count of events and state of each session, by its id, as they were last written.
         self._written: dict[str, list[tuple[int, SessionState]]] = {}
 
     def _changed(self, transfers: list[Transfer]) -> list[Transfer]:
         """Give those that have changed since the last call."""
         versions = {
-            transfer.id: [(session.event_count, session.state) for session in transfer.sessions]
+            transfer.id: [(0, transfer.state), *((session.event_count, session.state) for session in transfer.sessions)]
             for transfer in transfers
         }
         written, self._written = self._written, versions
