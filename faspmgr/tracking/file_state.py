@@ -93,7 +93,7 @@ class FileState:
             sent: bytes by which TransferBytes of the session has grown with this message; None if the message has none.
             clustered: whether the session is one of several; None if SESSION did not say.
         """
-        # Size, range and time. What a message leaves out stays as it was; SKIP and FILEERROR may have 0 for any file.
+        # Size, range and time. What a message leaves out stays as it was; SKIP and FILEERROR may have size 0.
         kind = type(event)
         size, exact = event.size, event.written
         if size is None or (not size and kind is not StatsEvent and kind is not StopEvent and self.size is not None):
@@ -101,13 +101,12 @@ class FileState:
         elif not size and exact:  # a file that is streamed: its size is not known yet
             size = self.size = self.size or None
         elif size != self.size:
-            now, latest = event.elapsed_usec, self.elapsed_usec
-            if now is not None and latest is not None and now < latest and self.size is not None:
-                size = self.size  # a late message
-            else:
+            if self.size is None or event.elapsed_usec in (None, usec):
                 self.size = size
+            else:  # a late message
+                size = self.size
         start, end = event.start_byte, event.end_byte
-        if start is None or (kind is FileErrorEvent and self.start_byte is not None):
+        if start is None:
             start = self.start_byte
         else:
             self.start_byte = start

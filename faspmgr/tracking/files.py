@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import attrs
+
 from faspmgr.protocol.events import FileErrorEvent, FileEvent, StatsEvent
 from faspmgr.tracking.figures import Figures, Totals
 from faspmgr.tracking.file_state import FileState, FileSums, namesake_key
@@ -89,6 +91,8 @@ class SessionFiles(FileSums):
         # counters is needed, too. What grew during a skip belongs to the next file.
         credit = self._written_credit or self._sent_credit
         if event.written is None or event.start_byte or file.start_byte or credit:
+            if isinstance(event, FileErrorEvent) and file.start_byte:
+                event = attrs.evolve(event, start_byte=None)  # it may have 0 for a resumed file
             written, sent = self._written_credit, event.transfer_bytes
             if sent is not None:
                 sent = max(0, sent - sent_before) + self._sent_credit

@@ -214,10 +214,10 @@ class Session(Figures):
             self.rtt_ms = delay
 
         # Apply the rest to the file, or to the whole session at its end.
-        if isinstance(event, EndEvent):
+        if event is self.end:
             self._apply_end(event)
         else:
-            self.all_files.apply(event, usec, written_before, sent_before)
+            self.all_files.apply(event, usec, written_before, sent_before)  # type: ignore[arg-type]  # it has a file
 
     def expect(self, part: int | None, attempt: int | None) -> None:
         """Set which part and which attempt it is; see Tracker.expect()."""

@@ -494,3 +494,51 @@ def test_skip_of_a_file_that_shrank_in_the_attempt_before() -> None:
     apply(tracker := Tracker(), begin("1"), stats("1", size=9, written=4), failed("1"))
     apply(tracker, begin("2"), stats("2", size=9), stats("2", size=6, written=4), failed("2"))
     assert apply(tracker, begin("3"), skip).bytes_done == 6
+
+
+def test_file_error_of_a_resumed_file_with_zeros() -> None:
+    tracker = Tracker()
+    transfer = apply(tracker, begin("s"), job("s", 1000), stats("s", start_byte=400, written=600, transfer_bytes=200))
+    apply(tracker, FileErrorEvent(session_id="s", file="a", size=0, start_byte=0, code=5))
+    assert (transfer.bytes_done, transfer.progress, counts(transfer)) == (600, 0.6, (0, 0, 1, 0))
+
+
+def test_part_that_has_transfer_bytes_alone() -> None:
+    transfer = apply(Tracker(), begin("0", 0, 2), stop("0", size=3000, transfer_bytes=1000), done("0"))
+    assert (transfer.bytes_done, counts(transfer)) == (1000, (0, 0, 0, 1))
+
+
+def test_parts_without_a_node_number() -> None:
+    tracker = Tracker()
+    for name in "abc":
+        negotiated = SessionEvent(session_id=name, xfer_id="x", cluster_num_nodes=3)
+        transfer = apply(tracker, negotiated, stop(name, f"f{name}", 10), done(name))
+    assert (transfer.state, counts(transfer)) == ("done", (3, 0, 0, 0))
+
+
+def test_retry_in_one_session_of_a_transfer_of_two_parts() -> None:
+    tracker = Tracker()
+    apply(tracker, begin("0", 0, 2), begin("1", 1, 2), failed("0"), failed("1"))
+    transfer = apply(tracker, begin("2"), stop("2"), done("2"))
+    assert (transfer.state, transfer.attempts, counts(transfer)) == ("done", 3, (1, 0, 0, 0))
+
+
+def test_counts_of_an_attempt_whose_retry_came_to_no_file() -> None:
+    end = ErrorEvent(session_id="1", code=27, transfers_failed=1, transfers_passed=2)
+    transfer = apply(Tracker(), begin("1"), end, begin("2"), failed("2", 14))
+    assert counts(transfer) == (2, 0, 1, 0)
+
+
+def test_progress_of_a_job_with_a_failed_file() -> None:
+    error = FileErrorEvent(session_id="s", file="a", size=1000, written=900, code=5)
+    transfer = apply(Tracker(), begin("s"), job("s", 1000, 1), error, done("s"))
+    assert (transfer.state, transfer.progress) == ("done", 0.9)
+
+
+def test_overlapping_attempts_from_the_first_byte() -> None:
+    """The second begins again; expect() says that it is an attempt, and SESSION that it has no parts."""
+    tracker = Tracker()
+    for number, written in ((1, 600), (2, 100)):
+        tracker.expect(number, attempt=number)
+        transfer = connect(tracker, number, begin(str(number)), stats(str(number), written=written))
+    assert transfer.bytes_done == 600
