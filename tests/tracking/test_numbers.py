@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from faspmgr.protocol.events import Event, FileErrorEvent, InitEvent, SessionEvent, SkipEvent
+from faspmgr.protocol.events import ErrorEvent, Event, FileErrorEvent, InitEvent, SessionEvent, SkipEvent
 from faspmgr.reading import read
 from faspmgr.tracking import Tracker, Transfer
 from faspmgr.verdicts import Failure, Outcome
