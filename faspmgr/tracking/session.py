@@ -1,6 +1,7 @@
 """One session: one run of ascp, as far as its messages show.
 
-All that changes the state of a session is in ``Session``. ``TRANSITIONS`` is the life of a session as a table::
+All that changes the state of a session is in ``Session``, whose attributes with their units make the file long.
+``TRANSITIONS`` is the life of a session as a table::
 
     INIT          SESSION          STATS STOP SKIP FILEERROR ARGSTOP      DONE
     ──▶ connecting ──▶ negotiated ──▶ transferring ──────────────────────▶ done
