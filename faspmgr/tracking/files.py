@@ -149,7 +149,11 @@ class SessionFiles(FileSums):
             totals = registry.register(file, self, known)
         file.totals = totals
         totals.active += 1
-        self._insert(file)
+        if self._keep == 0 and name not in self.in_progress:  # as nearly always
+            file.key = name
+            self.in_progress[name] = file
+        else:
+            self._insert(file)
         return file
 
     def _insert(self, file: FileState) -> None:
