@@ -26,7 +26,8 @@ from faspmgr.manager.watchdog import WATCH
 from faspmgr.protocol import codes, fields, problems
 from faspmgr.protocol.commands import COMMANDS, STREAM_COMMANDS, CommandRow
 from faspmgr.protocol.events import EVENT_CLASSES
-from faspmgr.tracking.session import STATES, TRANSITIONS
+from faspmgr.tracking.figures import STATES
+from faspmgr.tracking.session import TRANSITIONS
 
 
 class Table(NamedTuple):
