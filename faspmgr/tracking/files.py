@@ -116,12 +116,9 @@ class SessionFiles(FileSums):
 
     def leave(self) -> None:
         """Count all files by themselves: the session belongs to another transfer from now on."""
-        for file in self.in_progress.values():
-            file.shared = None
-            file.totals = self.overflow
         self.overflow = self.sums()
         for file in self.in_progress.values():
-            file.totals = self.overflow
+            file.shared, file.totals = None, self.overflow
         self.exclusive, self.shared = Totals(), Totals()
 
     # -- begin and end of a file

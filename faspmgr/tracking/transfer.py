@@ -267,7 +267,7 @@ class Transfer(Figures):
         if not current:
             return "connecting", None, ""
         worst = max(current, key=_severity)
-        announced = max(session.parts for session in current)
+        announced = _announced(current)
         seen = sum(session.negotiated is not None for session in current) or 1
         if seen < announced and _severity(worst) < severity("lost"):
             if self._closed:
@@ -307,7 +307,7 @@ class Transfer(Figures):
         """
         sizes = [_highest(session.job_bytes for session in attempts) for attempts in parts]
         counts = [_highest(session.job_files for session in attempts) for attempts in parts]
-        if max((session.parts for session in self.sessions), default=1) > len(parts):
+        if _announced([attempts[0] for attempts in parts]) > len(parts):
             sizes.append(None)  # a part that was not seen
             counts.append(None)
         size, count = _sum(sizes), _sum(counts)
@@ -355,6 +355,11 @@ def _add_attempt(attempts: dict[Session, Attempts], failed: list[tuple[int, int,
     attempts[session] = [session, *earlier]
     if session.state in ("failed", "lost") and session.end_seq is not None:
         heapq.heappush(failed, (session.end_seq, session.start_seq, session))
+
+
+def _announced(latest: list[Session]) -> int:
+    """Return how many parts the latest attempts have announced."""
+    return max((session.parts for session in latest), default=1)
 
 
 def _severity(session: Session) -> int:

@@ -519,8 +519,9 @@ def test_parts_without_a_node_number() -> None:
 def test_retry_in_one_session_of_a_transfer_of_two_parts() -> None:
     tracker = Tracker()
     apply(tracker, begin("0", 0, 2), begin("1", 1, 2), failed("0"), failed("1"))
-    transfer = apply(tracker, begin("2"), stop("2"), done("2"))
+    transfer = apply(tracker, begin("2"), job("2", 1000, 1), stop("2"), done("2"))
     assert (transfer.state, transfer.attempts, counts(transfer)) == ("done", 3, (1, 0, 0, 0))
+    assert (transfer.expected_bytes, transfer.expected_files) == (1000, 1)
 
 
 def test_counts_of_an_attempt_whose_retry_came_to_no_file() -> None:
