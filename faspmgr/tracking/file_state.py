@@ -212,6 +212,7 @@ class FileState:
         """Return bytes_done, bytes_total and bytes_before of a part, a range or a resumed file."""
         start, size, written, end = self.start_byte or 0, self.size, self.written, self.end_byte
         before = 0
+        # A range that ends before the file does, a part of which the end is not known, or a resumed file.
         if end is not None and self.is_range:
             total: int | None = max(0, end + 1 - start)
             done = written

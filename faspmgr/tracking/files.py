@@ -125,6 +125,7 @@ class SessionFiles(FileSums):
 
     def _begin(self, name: str, event: FileEvent, usec: int | None) -> FileState | None:
         """Begin a file, or one that was finished before again; return None for a message that comes too late."""
+        # The session may have finished it before.
         file_id, registry = event.fasp_file_id, self.registry
         known = registry.by_name.get(name) if name else None
         if known is not None:
@@ -195,6 +196,7 @@ class SessionFiles(FileSums):
 
     def _finish(self, file: FileState) -> None:
         """Count a finished file, and drop what is not to be kept."""
+        # Its state, and what the size of the job is corrected by.
         key = file.key
         del self.in_progress[key]
         totals = file.totals
@@ -213,6 +215,8 @@ class SessionFiles(FileSums):
             self.bytes_missing += file.estimated_bytes - file.bytes_done
             if len(self.failures) < MAX_FAILURES:
                 self.failures.append(file)
+
+        # Keep the latest ones.
         if not self._keep:
             return
         self._finished[key] = file

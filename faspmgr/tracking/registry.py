@@ -65,10 +65,7 @@ class FileRegistry:
             name: as the stream reports it.
             file_id: its FaspFileID, if the stream has one.
         """
-        known = self.by_name.get(name)
-        if known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id:
-            known = self.by_name.get(namesake_key(name, file_id))
-        return known
+        return self.by_name.get(self._key(name, file_id))
 
     def register(self, file: FileState, owner: FileSums, known: FileState | SharedFile | None) -> Totals:
         """Add a file that a session begins.
@@ -81,17 +78,20 @@ class FileRegistry:
         Returns:
             The sums of the session that it is to be counted in.
         """
+        # The first session to name it counts it by itself.
         if known is None:
             budget = self._budget
             if (budget.left <= 0 or not self.by_name) and not self._make_room():
                 return owner.overflow
             budget.left -= 1
-            self.by_name[self._key(file) if file.name in self.by_name else file.name] = file
+            self.by_name[self._key(file.name, file.fasp_file_id)] = file
             return owner.exclusive
-        if isinstance(known, FileState) and not _counts_alone(known, besides=owner):
-            self.by_name[self._key(file)] = file
-            return owner.exclusive
+        # From the second one on it is shared, unless the first has dropped it or left the transfer.
         if isinstance(known, FileState):
+            first = known.owner
+            if first is None or first is owner or known.totals is not first.exclusive:
+                self.by_name[self._key(file.name, file.fasp_file_id)] = file
+                return owner.exclusive
             known = self.share(known)
         if not known.has_room(owner):
             return owner.overflow
@@ -110,7 +110,7 @@ class FileRegistry:
         assert owner is not None
         shared = SharedFile(self)
         if file.name:
-            self.by_name[self._key(file)] = shared
+            self.by_name[self._key(file.name, file.fasp_file_id)] = shared
         if file.is_part:
             self.parts_share = True
         owner.move(file, owner.shared)
@@ -124,9 +124,8 @@ class FileRegistry:
         self.by_name.clear()
         self.full = True
 
-    def _key(self, file: FileState) -> str:
-        """Return the key of a file: its name, or its FaspFileID if another one has the name."""
-        name, file_id = file.name, file.fasp_file_id
+    def _key(self, name: str, file_id: str | None) -> str:
+        """Return the key of a file: its name, or name and FaspFileID if another file has the name."""
         known = self.by_name.get(name)
         other = known is not None and file_id and known.fasp_file_id and known.fasp_file_id != file_id
         return namesake_key(name, file_id) if other and file_id else name
@@ -178,8 +177,12 @@ class SharedFile:
         """Whether one more session may share the file, after the failed attempts at the same part are gone."""
         stay = []
         for file in self.members:
-            if _is_replaced(file, owner):
-                self._leave(file)
+            before = file.owner
+            assert before is not None
+            state = before.session.state
+            failed = state in ("failed", "lost") or (state == "done" and file.state == "failed")
+            if before.part == owner.part and (failed or (before.attempt or 0) < (owner.attempt or 0)):
+                self._leave(file)  # the session is a later attempt at the same part
             else:
                 stay.append(file)
         self.members = stay
@@ -202,6 +205,7 @@ class SharedFile:
 
     def update(self) -> None:
         """Merge what the sessions know, and correct the sums: one of them has changed."""
+        # The latest size counts, and the bytes that are there.
         members = self.members
         for file in members:
             if file.size is not None:
@@ -210,6 +214,8 @@ class SharedFile:
         self._complete = self._complete or any(file.is_whole for file in members)
         if len(members) == 1 and members[0].is_whole:
             estimate = done
+
+        # The state: failed if it is in one session; done once all its bytes are there, or one session finished it.
         states = {file.state for file in members}
         state: FileStatus
         if "failed" in states:
@@ -219,6 +225,8 @@ class SharedFile:
         else:
             self._complete = True  # also while it is sent again
             state = "skipped" if states == {"skipped"} else "done"
+
+        # Correct the sums.
         if (done, estimate, state) != (self._bytes, self._estimate, self._state):
             totals = self._registry.totals
             totals.bytes += done - self._bytes
@@ -249,23 +257,6 @@ class SharedFile:
         merged = _merged([*self._left, file.span])
         if len(merged) <= MAX_SPANS:
             self._left = merged
-
-
-def _counts_alone(file: FileState, besides: FileSums) -> bool:
-    """Whether a file is counted for another session, which has not dropped it nor left the transfer."""
-    owner = file.owner
-    return owner is not None and owner is not besides and file.totals is owner.exclusive
-
-
-def _is_replaced(file: FileState, owner: FileSums) -> bool:
-    """Whether a session that comes to a file is a later attempt at the same part."""
-    before = file.owner
-    assert before is not None
-    if before.part != owner.part:
-        return False
-    state = before.session.state
-    failed = state in ("failed", "lost") or (state == "done" and file.state == "failed")
-    return failed or (before.attempt or 0) < (owner.attempt or 0)
 
 
 def _is_loose(file: FileState) -> bool:

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -178,9 +178,7 @@ class Session(Figures):
             if isinstance(event, EndEvent):
                 self.end = event
             elif not isinstance(event, FileEvent):
-                update = self._UPDATES.get(type(event))
-                if update is not None:
-                    update(self, event)
+                self._apply_settings(event)
                 return
 
         # Update the counters that messages about files and the end of a session have in common. The rate is measured by
@@ -250,68 +248,51 @@ class Session(Figures):
             self.all_files.registry = registry
             self._computed_at = -1
 
-    def _apply_init(self, event: InitEvent) -> None:
-        self.init = event
-
-    def _apply_session(self, event: SessionEvent) -> None:
-        self.negotiated = event
-        if event.cluster_num_nodes is not None:
-            self.all_files.clustered = event.cluster_num_nodes > 1
-        if not self.is_expected:
-            self.all_files.part = event.cluster_node_id if self.parts > 1 else None
-        self._apply_rates(event)
-
-    def _apply_notification(self, event: NotificationEvent) -> None:
-        self._apply_rates(event)
-        self.bandwidth_kbps = _latest(event.bw_measurement, self.bandwidth_kbps)
-        self.path_mtu = _latest(event.pmtu, self.path_mtu)
-        self.job_bytes = _latest(event.pre_transfer_bytes, self.job_bytes)
-        self.job_files = _latest(event.pre_transfer_files, self.job_files)
-
-    def _apply_rates(self, event: SessionEvent | NotificationEvent) -> None:
-        self.target_rate_kbps = _latest(event.rate, self.target_rate_kbps)
-        self.min_rate_kbps = _latest(event.min_rate, self.min_rate_kbps)
-        self.policy = _latest(event.adaptive, self.policy)
-        self.priority = _latest(event.priority, self.priority)
-
-    # What to do with an event without counters, once the state has changed.
-    _UPDATES: ClassVar[Mapping[type[Event], Callable[[Session, Any], None]]] = {
-        InitEvent: _apply_init,
-        SessionEvent: _apply_session,
-        NotificationEvent: _apply_notification,
-    }
+    def _apply_settings(self, event: Event) -> None:
+        """Apply an event without counters: INIT, SESSION, NOTIFICATION or ARGSTOP."""
+        if isinstance(event, InitEvent):
+            self.init = event
+        elif isinstance(event, SessionEvent):
+            self.negotiated = event
+            if event.cluster_num_nodes is not None:
+                self.all_files.clustered = event.cluster_num_nodes > 1
+            if not self.is_expected:
+                self.all_files.part = event.cluster_node_id if self.parts > 1 else None
+        elif isinstance(event, NotificationEvent):
+            self.bandwidth_kbps = _latest(event.bw_measurement, self.bandwidth_kbps)
+            self.path_mtu = _latest(event.pmtu, self.path_mtu)
+            self.job_bytes = _latest(event.pre_transfer_bytes, self.job_bytes)
+            self.job_files = _latest(event.pre_transfer_files, self.job_files)
+        # Both report the rates: what was negotiated, and each change of it.
+        if isinstance(event, (SessionEvent, NotificationEvent)):
+            self.target_rate_kbps = _latest(event.rate, self.target_rate_kbps)
+            self.min_rate_kbps = _latest(event.min_rate, self.min_rate_kbps)
+            self.policy = _latest(event.adaptive, self.policy)
+            self.priority = _latest(event.priority, self.priority)
 
     def _apply_end(self, event: EndEvent) -> None:
         self.end_seq = next(_sequence)
         if isinstance(event, ErrorEvent):
             self.error = Failure(event.code or 0, event.description or "")
         # If reading began in the middle of a session, its end counts files that were not seen.
-        files = self.all_files.sums()
-        skipped = max(files.skipped + self.end_counts[1], event.transfers_skipped or 0)
-        failed = max(files.failed + self.end_counts[2], event.transfers_failed or 0)
-        done = max(files.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
-        self.end_counts = (done - files.done, skipped - files.skipped, failed - files.failed)
-        self._end_bytes = self._bytes_at_the_end(failed)
-
-    def _bytes_at_the_end(self, failed: int) -> int:
-        """Return the bytes at the destination at least, as the end of the session shows.
-
-        FileBytes counts what was written, perhaps more than once, and not what was skipped. It is not believed beyond
-        the size of the job, less what is missing of failed files. What was written of a part says nothing of others.
-
-        Args:
-            failed: count of the failed files.
-        """
-        files, job = self.all_files, self.job_bytes
+        files, sums, job = self.all_files, self.all_files.sums(), self.job_bytes
+        skipped = max(sums.skipped + self.end_counts[1], event.transfers_skipped or 0)
+        failed = max(sums.failed + self.end_counts[2], event.transfers_failed or 0)
+        done = max(sums.done + self.end_counts[0], (event.transfers_passed or 0) - skipped)
+        self.end_counts = (done - sums.done, skipped - sums.skipped, failed - sums.failed)
+        # So do the bytes. FileBytes counts what was written, perhaps more than once, and not what was skipped. It is
+        # not believed beyond the size of the job, less what is missing of failed files. What was written of a part
+        # says nothing of others.
+        self._end_bytes = 0
         if files.clustered or files.has_parts:
-            return 0
+            return
         if self.state == "done" and job is not None:
             if files.unknown_sizes and not failed:
-                return job  # DONE without a failure, and what was skipped is there
-            return min(max(0, job - files.bytes_missing), self.bytes_written + files.bytes_skipped)
-        if self.negotiated is None:
-            return self.bytes_written if job is None else min(job, self.bytes_written)
-        return 0
+                self._end_bytes = job  # DONE without a failure, and what was skipped is there
+            else:
+                self._end_bytes = min(max(0, job - files.bytes_missing), self.bytes_written + files.bytes_skipped)
+        elif self.negotiated is None:
+            self._end_bytes = self.bytes_written if job is None else min(job, self.bytes_written)
 
     def _measure(self, usec: int, by_network: bool) -> None:
         """Keep a measurement, and drop those that the present rate does not need."""
@@ -323,6 +304,7 @@ class Session(Figures):
             self._by_network = True
             samples.clear()
         samples.append((usec, self.bytes_transferred if by_network else self.bytes_written))
+        # One from before the window stays: the rate is made from there on.
         start = usec - RATE_WINDOW_USEC
         while len(samples) > 2 and samples[1][0] <= start:
             samples.popleft()

@@ -104,6 +104,7 @@ class Tracker:
             The session that the event belongs to. An event that is not one of a session, such as a command, and that
             comes before any session, belongs to an empty session that is not remembered.
         """
+        # Find the session: nearly always that of the event before.
         known = self._connections.get(connection)
         member = None if known is None else known.latest
         session_id = event.session_id
@@ -116,6 +117,8 @@ class Tracker:
                     return session
                 member = self._add(event, connection)
             self._connections[connection].latest = member
+
+        # Apply the event to it. INIT and SESSION may name another transfer.
         session = member.session
         session.apply(event)
         if member.transfer.is_computed:
@@ -205,9 +208,13 @@ class Tracker:
         if len(self._members) >= MAX_SESSIONS:
             oldest = list(islice(self._members.values(), _OLDEST))
             self._forget(next((old for old in oldest if old.session.ended), oldest[0]))
+
+        # What the caller has said of its connection holds from the first event on.
         known = self._connections.setdefault(connection, _Connection())
         session = Session(event.session_id or "", self._keep_files)
         session.expect(known.part, known.attempt)
+
+        # It belongs to the transfer of its UserStr until SESSION has the XferId.
         key = self._fallback_key(event, known) or event.user_str or self._own_key(session)
         self._count += 1
         member = _Member(self._count, session, connection, self._transfer(key, session), key)

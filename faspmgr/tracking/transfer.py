@@ -160,6 +160,7 @@ class Transfer(Figures):
     def _attempts_by_part(self) -> list[Attempts]:
         """Return the attempts at each part."""
         attempts: dict[Session, Attempts] = {}  # by the latest one
+        # Each session is the next attempt at its part: by what the caller said, else by which one failed before it.
         several = any(session.parts > 1 for session in self.sessions)
         # The latest attempt at each part, of the sessions whose attempt is known.
         known: dict[int | None, Session] = {}
@@ -260,12 +261,15 @@ class Transfer(Figures):
 
     def _ending(self, current: list[Session]) -> tuple[SessionState, Failure | None, str]:
         """Return state, error and reason."""
+        # While a session has not ended, the transfer is as far as the least advanced one.
         states = {session.state for session in current}
         for state in _UNFINISHED:
             if state in states:
                 return state, None, ""
         if not current:
             return "connecting", None, ""
+
+        # All have ended. Parts that were announced and not seen yet may follow, until the input has ended.
         worst = max(current, key=_severity)
         announced = _announced(current)
         seen = sum(session.negotiated is not None for session in current) or 1
@@ -282,6 +286,7 @@ class Transfer(Figures):
         sums.add(self.registry.totals)
         beyond = 0
         for attempts in parts:
+            # Files of one session each count. Of those without a name the attempt counts that got furthest.
             for session in attempts:
                 sums.add(session.all_files.exclusive)
             overflow = [session.all_files.overflow for session in attempts]
@@ -305,12 +310,14 @@ class Transfer(Figures):
         Each part reports those of its own files, or all those of the job if it shares files with other parts. Of
         several attempts the highest counts: a retry may report only what is left.
         """
+        # The sum over the parts; unknown if one was not seen.
         sizes = [_highest(session.job_bytes for session in attempts) for attempts in parts]
         counts = [_highest(session.job_files for session in attempts) for attempts in parts]
         if _announced([attempts[0] for attempts in parts]) > len(parts):
             sizes.append(None)  # a part that was not seen
             counts.append(None)
         size, count = _sum(sizes), _sum(counts)
+        # Parts that share files report the same job again.
         if self.registry.parts_share and len(sizes) > 1:
             count = _highest(counts)
             reported = {each for each in sizes if each is not None}
