@@ -86,11 +86,6 @@ def kind_of(message: str) -> str:
     return kind
 
 
-def goes_on(message: str) -> bool:
-    """Tell whether a line of a known kind goes on in the next one: a quote is open, as in a path with a line break."""
-    return message.count('"') % 2 == 1
-
-
 # -- name=value
 
 _NEXT = {
