@@ -1,7 +1,7 @@
 """The error codes of ascp's log, and which code of the management stream means the same.
 
-``errcode`` in the log is not ``Code`` of the stream: the log numbers its errors differently. Logs of old versions (2015)
-have the code and the text of the stream instead. The text beside a number decides which of the two it is.
+``errcode`` in the log is not ``Code`` of the stream: the log numbers its errors differently. Logs of old versions
+(2015) have the code and the text of the stream instead. The text beside a number decides which of the two it is.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
     <134>1 2026-01-26T18:44:54Z sldc1 ascp 1894 - - LOG …      syslog as RFC 5424 has it
     LOG …                                                      standard error (-L-), which has no prefix
 
-Any of them may stand in a line of a container: in the JSON of Docker, or after the prefix of CRI. A line without a prefix
+Any of them may be in a line of a container: in the JSON of Docker, or after the prefix of CRI. A line without a prefix
 continues the one before, or is not ascp's. Of the lines of a syslog, those whose tag names ascp are ascp's.
 """
 
@@ -42,7 +42,8 @@ _SHORT_FULL = r"(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} (?:[A-Z]
 _SHORT_UNIX = r"[0-9]{9,11}\.[0-9]{6}"
 # The message follows these two.
 _SYSLOG = re.compile(
-    rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{_SHORT_FULL}|{ISO}|{_SHORT_UNIX}) (\S{{1,255}}) ([^\s\[:]{{1,255}})(?:\[([0-9]{{1,10}})\])?: ?"
+    rf"(?:<[0-9]{{1,3}}>)?({_BSD}|{_SHORT_FULL}|{ISO}|{_SHORT_UNIX}) (\S{{1,255}}) ([^\s\[:]{{1,255}})"
+    r"(?:\[([0-9]{1,10})\])?: ?"
 )
 _RFC_5424 = re.compile(
     rf"<[0-9]{{1,3}}>[0-9]{{1,2}} ({ISO}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "

@@ -7,8 +7,8 @@ A record is complete with the end of its line if its kind is known, since nothin
 next line. ``flush()`` and ``close()`` wait for nothing. The lines of a block of file transfer statistics are one record
 of their process, complete with the last of them; lines of other processes may be between them.
 
-Memory is bounded by MAX_LINE_BYTES, MAX_RECORD_CHARS, and MAX_BLOCKS of MAX_BLOCK_LINES. A longer line is cut off, which
-is reported; a longer record continues as another one.
+Memory is bounded by MAX_LINE_BYTES, MAX_RECORD_CHARS, and MAX_BLOCKS of MAX_BLOCK_LINES. A longer line is cut off, and
+reported; a longer record continues as another one.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class LogReader:
         # The start of an incomplete line, in pieces, and the count of their bytes.
         self._pieces: list[bytes] = []
         self._length = 0
-        # A record that the next line may continue, or None; the lines that continue it, and the count of their characters.
+        # A record that the next line may continue, or None; the lines that do, and the count of their characters.
         self._open: LogRecord | None = None
         self._more: list[str] = []
         self._more_chars = 0
@@ -193,7 +193,8 @@ class LogReader:
             else:
                 parts = split_line(message)
                 if parts is None or not parts.program:
-                    self._continue(parts.message if parts else message, number, results)
+                    rest, stamp = (parts.message, parts.stamp) if parts else (message, "")
+                    self._continue(rest, stamp, number, results)
                     continue
                 stamp, host, program, process, thread, level, message = parts
                 if stamp and (stamp < latest or stamp[:6] != latest[:6]):
@@ -214,17 +215,17 @@ class LogReader:
     def _reopen(self, number: int, results: list[LogRecord]) -> None:
         """Wait for the next line if this one is of a known kind, is the last of a record, and has an open quote."""
         record = results[-1] if results else None
-        if record and record.line == number and record.kind not in ("other", "file_statistics"):
-            # A path may have a line break.
-            if record.message.count('"') % 2 == 1:
-                self._open = results.pop()
+        if record is None or record.line != number or record.kind in ("other", "file_statistics"):
+            return
+        if record.message.count('"') % 2 == 1:  # a path may have a line break
+            self._open = results.pop()
 
-    def _continue(self, line: str, number: int, results: list[LogRecord]) -> None:
-        """Read a line without a prefix: it belongs to the record before, or is one of its own."""
+    def _continue(self, line: str, stamp: str, number: int, results: list[LogRecord]) -> None:
+        """Read a line without a prefix, except that of a container: it continues a record, or is one of its own."""
         self._reopen(number - 1, results)
         if self._open is None or self._more_chars + len(line) > MAX_RECORD_CHARS:
             self._complete(results)
-            results.append(LogRecord(line, program="", line=number, path=self._path, kind="other", clock=self._clock))
+            results.append(LogRecord(line, stamp, None, None, "", "", "", number, self._path, "other", self._clock))
         else:
             self._more.append(line)
             self._more_chars += len(line) + 1

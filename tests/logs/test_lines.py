@@ -72,7 +72,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
             '{"__REALTIME_TIMESTAMP":"1769449494123456","_COMM":"ascp4","MESSAGE":[69,82,82,32,233]}',
             Line("1769449494.123456", "", "ascp4", None, None, "ERR", "\udce9"),
         ),
-        # Docker and CRI: the time that ascp wrote counts, as the line has its process; without it that of the container.
+        # Docker and CRI: the time that ascp wrote counts; without it that of the container.
         (
             '{"log":"2021-05-12 09:22:12.239 [ffe8-1] LOG a\\r\\n","stream":"stderr","time":"2026-01-26T18:44:54.1Z"}',
             Line("2021-05-12 09:22:12.239", "", "ascp", 0xFFE8, 1, "LOG", "a"),
