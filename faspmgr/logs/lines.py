@@ -1,4 +1,6 @@
-"""The prefix of a line: time, host, process, thread and level, in each form in which logs write it::
+"""The prefix of a line: time, host, process, thread and level, in each form in which logs write it.
+
+::
 
     2021-05-12 09:22:12.239 [ffe8-0001059c] LOG …              a file of ascp: process and thread, hexadecimal
     2015-04-30 11:13:34 [3ef3-0xa116d1d4] ERR …                the same, before 3.7

@@ -1,5 +1,6 @@
-"""Selection of sessions and files of a log by time, verdict, peer, user and file name; times and zones as people write
-them, such as ``yesterday``, ``24h`` and ``Europe/Berlin``.
+"""Selection of sessions and files of a log by time, verdict, peer, user and file name.
+
+Also times and zones as people write them, such as ``yesterday``, ``24h`` and ``Europe/Berlin``.
 """
 
 from __future__ import annotations

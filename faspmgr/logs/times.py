@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import timezone as FixedZone  # noqa: N812  # an argument has its name
 
 ZONE, YEAR = "zone", "year"
-"""What may be missing in a time."""
+"""Parts that a time may lack."""
+_NO_ZONE, _NO_YEAR = (ZONE,), (ZONE, YEAR)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAP_YEARS = 8
@@ -116,7 +118,7 @@ class Clock:
         doubled: day on which an hour exists twice and the first one has passed; None for no such day.
     """
 
-    __slots__ = ("_doubled", "_latest", "_minute", "_offset", "_timezone", "_year")
+    __slots__ = ("_doubled", "_is_fixed", "_latest", "_minute", "_offset", "_timezone", "_year")
 
     def __init__(
         self,
@@ -129,9 +131,10 @@ class Clock:
         self._latest = latest
         self._year = year
         self._doubled = doubled
-        # The minute that was read last, and the difference of its zone from UTC.
+        # The minute that was read last, as in the log, and the difference of its zone from UTC.
         self._minute = ""
-        self._offset: tzinfo = UTC
+        self._is_fixed = isinstance(timezone, FixedZone)
+        self._offset: tzinfo = timezone if timezone is not None else UTC
 
     def read(self, stamp: str) -> tuple[datetime | None, tuple[str, ...]]:
         """Read a time.
@@ -147,14 +150,14 @@ class Clock:
             (datetime.datetime(2021, 5, 12, 9, 22, 12, 239000, tzinfo=datetime.timezone.utc), ('zone',))
         """
         try:
-            if not stamp[:1].isdigit():
-                return (self._place(self._in_a_year(stamp)), (ZONE, YEAR)) if stamp else (None, ())
-            # Nearly all lines are of the minute of the line before.
-            if stamp[:16] == self._minute and stamp[19:20] != " ":
+            # Nearly all lines are of the minute of the line before, and the difference from UTC is that of the minute.
+            if (stamp[:16] == self._minute or self._is_fixed) and stamp[19:20] == ".":
                 time = datetime.fromisoformat(stamp)
                 if time.tzinfo is None:
-                    return time.replace(tzinfo=self._offset), (ZONE,)
-            return self._read_iso(stamp)
+                    return time.replace(tzinfo=self._offset), _NO_ZONE
+            if stamp[:1].isdigit():
+                return self._read_iso(stamp)
+            return (self._place(self._in_a_year(stamp), stamp[:12]), _NO_YEAR) if stamp else (None, ())
         except (ValueError, OverflowError, OSError):  # the 31st of February; year 1, in a zone where it has not begun
             return None, ()
 
@@ -169,6 +172,8 @@ class Clock:
             The clock, which may be this one, and the latest stamp of the lines from here on.
         """
         try:
+            if stamp[:16] == before[:16]:
+                return self, before
             if not stamp[:1].isdigit() and stamp[:6] != before[:6]:
                 time = self._in_a_year(stamp)
                 year = time.year
@@ -200,8 +205,8 @@ class Clock:
             return time.replace(tzinfo=UTC), ()
         # Of two hours with the same time, the name of the zone tells which one it is.
         if name and self._localised(time, 1).tzname() == name:
-            return self._fixed(self._localised(time, 1)), (ZONE,)
-        return self._place(time), (ZONE,)
+            return self._fixed(self._localised(time, 1)), _NO_ZONE
+        return self._place(time, stamp[:16]), _NO_ZONE
 
     def _naive(self, stamp: str) -> datetime:
         return datetime.fromisoformat(stamp) if stamp[:1].isdigit() else self._in_a_year(stamp)
@@ -214,13 +219,15 @@ class Clock:
         return self._localised(time, fold).utcoffset()
 
     def _fixed(self, time: datetime) -> datetime:
-        return time.replace(tzinfo=timezone(time.utcoffset() or timedelta()), fold=0)
+        return time.replace(tzinfo=FixedZone(time.utcoffset() or timedelta()), fold=0)
 
-    def _place(self, time: datetime) -> datetime:
+    def _place(self, time: datetime, minute: str) -> datetime:
         """Add the zone, as its difference from UTC at this time: with it, times can be compared and subtracted."""
-        placed = self._fixed(self._localised(time, int(time.date() == self._doubled)))
-        self._minute, self._offset = time.isoformat(" ", "minutes"), placed.tzinfo or UTC
-        return placed
+        if minute != self._minute and not self._is_fixed:
+            fold = int(time.date() == self._doubled)
+            self._offset = self._fixed(self._localised(time, fold)).tzinfo or UTC
+            self._minute = minute
+        return time.replace(tzinfo=self._offset)
 
     def _in_a_year(self, stamp: str) -> datetime:
         """Read ``Jan 26 18:44:54``: in the year of the log, else in the last one in which it is not too late."""
