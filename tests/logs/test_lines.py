@@ -182,9 +182,19 @@ def test_seconds_between_over_a_change_of_the_clocks(start: str, stop: str, seco
 
 
 def test_an_hour_that_exists_twice_is_read_in_the_order_of_the_lines() -> None:
-    stamps = ["01:59:00", "02:10:00", "02:59:50", "02:59:49", "02:00:05", "02:59:50", "02:59:49.9", "03:00:00"]
+    stamps = [
+        "01:59:00",
+        "02:10:00",
+        "02:09:59",
+        "02:59:50",
+        "02:59:49",
+        "02:00:05",
+        "02:59:50",
+        "02:59:49.9",
+        "03:00:00",
+    ]
     assert [time[11:] for time in clocks([f"2024-10-27 {stamp} [1-1] LOG a" for stamp in stamps])] == [
-        "01:59:00+02:00", "02:10:00+02:00", "02:59:50+02:00", "02:59:49+02:00",  # a moment out of order
+        "01:59:00+02:00", "02:10:00+02:00", "02:09:59+02:00", "02:59:50+02:00", "02:59:49+02:00",  # a moment out of order
         "02:00:05+01:00", "02:59:50+01:00", "02:59:49.900000+01:00", "03:00:00+01:00",
     ]  # fmt: skip
     syslog = clocks(
