@@ -181,31 +181,23 @@ def test_seconds_between_over_a_change_of_the_clocks(start: str, stop: str, seco
     assert (last - first).total_seconds() == seconds  # the times of a log can be subtracted
 
 
-def test_an_hour_that_exists_twice_is_read_in_the_order_of_the_lines() -> None:
-    stamps = [
-        "01:59:00",
-        "02:10:00",
-        "02:09:59",
-        "02:59:50",
-        "02:59:49",
-        "02:00:05",
-        "02:59:50",
-        "02:59:49.9",
-        "03:00:00",
+@pytest.mark.parametrize(
+    ("stamps", "offsets"),
+    [
+        # The second 02:59 is a moment out of order, and so is 02:09.
+        ("01:59:00 02:10:00 02:09:59 02:59:50 02:59:49 02:00:05 02:59:50 02:59:49.9 03:00:00", "2 2 2 2 2 1 1 1 1"),
+        ("02:30:00 02:20:00", "2 1"),
+        ("02:30:00 02:20:00 01:00:00 02:40:00", "2 1 2 2"),  # somebody has set the clock
+    ],
+)
+def test_an_hour_that_exists_twice_is_read_in_the_order_of_the_lines(stamps: str, offsets: str) -> None:
+    lines = [f"2024-10-27 {stamp} [1-1] LOG a" for stamp in stamps.split()]
+    following = "2025-10-26 02:30:00 [1-1] LOG a"  # in the next year the hour has not passed
+    assert [time[-5:-3] for time in clocks([*lines, following])] == [f"0{offset}" for offset in [*offsets.split(), "2"]]
+    lines = [f"Oct 27 {stamp} h ascp[1]: LOG a" for stamp in stamps.split()]
+    assert [time[-5:-3] for time in clocks(lines, latest=LATEST, year=2024)] == [
+        f"0{hours}" for hours in offsets.split()
     ]
-    assert [time[11:] for time in clocks([f"2024-10-27 {stamp} [1-1] LOG a" for stamp in stamps])] == [
-        "01:59:00+02:00", "02:10:00+02:00", "02:09:59+02:00", "02:59:50+02:00", "02:59:49+02:00",  # a moment out of order
-        "02:00:05+01:00", "02:59:50+01:00", "02:59:49.900000+01:00", "03:00:00+01:00",
-    ]  # fmt: skip
-    syslog = clocks(
-        [f"Oct 27 {stamp} h ascp[1]: LOG a" for stamp in ("02:30:00", "02:20:00")], latest=LATEST, year=2024
-    )
-    assert syslog == ["2024-10-27T02:30:00+02:00", "2024-10-27T02:20:00+01:00"]
-    # Set back at another time, the clock is set back; the next year has its own doubled hour.
-    stamps = ["2024-10-27 02:30:00", "2024-10-27 02:20:00", "2024-10-27 01:00:00", "2025-10-26 02:30:00"]
-    assert [time[-6:] for time in clocks([f"{stamp} [1-1] LOG a" for stamp in stamps])] == [
-        "+02:00", "+01:00", "+02:00", "+02:00",
-    ]  # fmt: skip
 
 
 def test_the_zone_of_short_full_tells_which_of_two_hours_it_is() -> None:
@@ -228,7 +220,7 @@ def test_the_zone_of_short_full_tells_which_of_two_hours_it_is() -> None:
         (["Dec 31", "Jan  1", "Dec 31", "Jan  1"], "2026-03-01", [2025, 2026, 2025, 2026]),  # out of order
         (["Mar  9", "Mar  1", "Mar 10"], "2026-03-10", [2026, 2026, 2026]),
         (["Mar 10", "Feb  1"], "2026-02-02", [2025, 2026]),
-        (["Nov 29", "Nov 28"], "2026-11-28", [2026, 2026]),  # no later than the file, but for a day
+        (["Nov 28", "Nov 29"], "2026-11-28", [2026, 2026]),  # no later than the file, but for a day
         (["Foo 29", "Feb 31"], "2026-11-28", [None, None]),
     ],
 )
@@ -248,6 +240,10 @@ def test_the_year_of_a_pipe() -> None:
         "2026-12-20",
         "2026-01-10",
     ]
+
+
+def test_a_time_with_its_zone_in_a_log_of_another() -> None:
+    assert clocks(["2026-01-26T18:44:54.5+05:00 h ascp[1]: LOG a"], UTC) == ["2026-01-26T18:44:54.500000+05:00"]
 
 
 def test_times_of_this_machine() -> None:
