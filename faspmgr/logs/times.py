@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from calendar import isleap
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import timezone as FixedZone  # noqa: N812  # an argument has its name
@@ -75,7 +76,7 @@ def first_year(pieces: Iterable[bytes], latest: datetime | None) -> int | None:
                 continue
             text = match.groups()
             try:
-                day = date(2000, _month(match[1].decode()), int(match[2]))
+                day = date(2000, _MONTHS.index(match[1].decode()) + 1, int(match[2]))
             except ValueError:
                 continue
             years += _years_to(before, day) if before else 0
@@ -89,17 +90,9 @@ def first_year(pieces: Iterable[bytes], latest: datetime | None) -> int | None:
     last = (latest or datetime.now(UTC)) + timedelta(days=1)
     first = last.year - years - ((before.month, before.day) > (last.month, last.day))
     for year in range(first, first - _LEAP_YEARS - 1, -1):
-        if all(_is_leap(year + offset) for offset in leap):
+        if all(isleap(year + offset) for offset in leap):
             return year
     return first
-
-
-def _month(name: str) -> int:
-    return _MONTHS.index(name) + 1
-
-
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def _years_to(before: date, day: date) -> int:
@@ -181,18 +174,15 @@ class Clock:
                     last = self._in_a_year(before)
                     year = last.year + _years_to(last.replace(year=2000).date(), time.replace(year=2000).date())
                     year = min(year, ((self._latest or datetime.now(UTC)) + timedelta(days=1)).year)
-                return (self if year == self._year else self._evolve(year, self._doubled)), stamp
+                return Clock(self._timezone, self._latest, year, self._doubled), stamp
             last, time = self._naive(before), self._naive(stamp)
             if last - time < _DISORDER:
                 return self, before
         except (ValueError, OverflowError, TypeError):  # not a time, or one of them has a zone
             return self, stamp
         # The clock was set back, or this log has another one after it.
-        is_doubled = self._differences(time, 0) != self._differences(time, 1)
-        return self._evolve(self._year, time.date() if is_doubled else None), stamp
-
-    def _evolve(self, year: int | None, doubled: date | None) -> Clock:
-        return Clock(self._timezone, self._latest, year, doubled)
+        is_doubled = self._localised(time, 0).utcoffset() != self._localised(time, 1).utcoffset()
+        return Clock(self._timezone, self._latest, self._year, time.date() if is_doubled else None), stamp
 
     def _read_iso(self, stamp: str) -> tuple[datetime | None, tuple[str, ...]]:
         if stamp[10:11] not in (" ", "T"):  # seconds since 1970
@@ -215,9 +205,6 @@ class Clock:
         time = time.replace(fold=fold)
         return time.replace(tzinfo=self._timezone) if self._timezone is not None else time.astimezone()
 
-    def _differences(self, time: datetime, fold: int) -> timedelta | None:
-        return self._localised(time, fold).utcoffset()
-
     def _fixed(self, time: datetime) -> datetime:
         return time.replace(tzinfo=FixedZone(time.utcoffset() or timedelta()), fold=0)
 
@@ -231,7 +218,7 @@ class Clock:
 
     def _in_a_year(self, stamp: str) -> datetime:
         """Read ``Jan 26 18:44:54``: in the year of the log, else in the last one in which it is not too late."""
-        month = _month(stamp[:3])
+        month = _MONTHS.index(stamp[:3]) + 1
         day, clock = stamp[3:].lstrip().split(" ", 1)
         if self._year is not None:
             try:

@@ -353,6 +353,17 @@ def test_logs_of_containers_and_the_journal(form: str, tmp_path: Path) -> None:
     assert [event["type"] for event in events][:2] == ["INIT", "SESSION"]
 
 
+def test_a_session_of_3_3() -> None:
+    (shown,) = log(
+        stdin=b"Jan 26 18:44:54 h ascp[1894]: LOG FASP Session Start uuid=u op=send status=started source=/data/a (1)"
+        b' dest=/data userid=0 user="root" local=192.0.2.7:54338 peer=203.0.113.8:33001 targetrate=2000000000 minrate=0'
+        b' transfer_policy=fair secure=no cookie="console: Rerun 2" vlink_local=0 ver=3.3.3.79205\n'
+    ).objects
+    expected = {"source": ["/data/a"], "destination": "/data", "user": "root", "peer": "203.0.113.8:33001"}
+    expected |= {"target_rate_kbps": 2_000_000.0, "policy": "fair", "cookie": "console: Rerun 2"}
+    assert {name: shown[name] for name in expected} == expected
+
+
 def test_sessions_over_a_change_of_the_clocks() -> None:
     spring = session("a", start="2024-03-31 01:59:50", stop="2024-03-31 03:00:10")
     autumn = session("b", start="2024-10-27 02:59:50", stop="2024-10-27 02:00:10")

@@ -347,6 +347,11 @@ def test_values(name: str, text: str, value: object) -> None:
         ("session_params", 'user="', {"user": '"'}),
         ("session_params", 'user="abc x=1', {"user": '"abc', "x": "1"}),
         ("session_params", "new_field=1 other.new=2 3", {"new_field": "1", "other.new": "2 3"}),
+        ("session_params", 'cookie="x" new=1 vl_proto_ver=1', {"cookie": "x", "new": "1", "vl_proto_ver": "1"}),
+        ("session_params", 'user=" a=b" z=1', {"user": " a=b", "z": "1"}),
+        ("session_start", "dest=/x a=b transfer_policy=fair", {"dest": "/x a=b", "transfer_policy": "fair"}),
+        ("session_start", "dest=/x userid=5 source_prefix=-", {"dest": "/x userid=5", "source_prefix": "-"}),
+        ("session_stop", '[peer errcode=6 x=1 errstr="a"]', {"peer_errcode": "6", "x": "1", "peer_errstr": "a"}),
         ("session_params", "", {}),
     ],
 )
@@ -382,6 +387,7 @@ def test_a_session_start_of_3_3() -> None:
         ("dest", "dest=/data ", "dest=/home user=bob size=2 local=x "),
         ("user", 'user="root" ', 'user="a "b" peer=c" '),
         ("cookie", 'cookie="console:b4eb: Rerun 2" ', 'cookie="{"a": "b=c d=e"} minrate=7" '),
+        ("cookie", 'cookie="console:b4eb: Rerun 2" ', 'cookie="a "x" y=1" '),
         ("source", "source=/data/to-sg-no-disk.sh (1) ", "source=/a b (2) os=x (1) "),
     ],
 )
@@ -397,12 +403,17 @@ def test_odd_texts_in_a_session_start_of_3_3(name: str, old: str, new: str) -> N
         ("dest=/in source_prefix=- ver=3.4.0.82480", "film", 2),
         ("dest=/in source_prefix=- ver=3.5.6.1", "film", 2),
         ("dest=/in source_prefix=- ver=3.9.0.163682", "film (2)", None),
+        ("dest=/in userid=0", "film", 2),
         ("dest=/in", "film (2)", None),
     ],
 )
 def test_a_source_with_a_number_in_brackets(ends: str, source: str, count: int | None) -> None:
-    fields = read_fields("session_stop", f"FASP Session Stop uuid=u source=film (2) {ends}")
-    assert (fields["source"], fields.get("source_count")) == ((source,), count)
+    fields = read_fields("session_stop", f"FASP Session Stop uuid=u source=a (2)\tfilm (2) {ends}")
+    assert (fields["source"], fields.get("source_count")) == (("a (2)", source), count)
+
+
+def test_the_first_of_two_fields_of_one_name_counts() -> None:
+    assert read_fields("session_stop", "FASP Session Stop status=failed status=success") == {"status": "failed"}
 
 
 STOP = "size=1 start_byte=0 rate=1.00Mbps elapsed=1.00s loss=0.00 rexreqs=0 overhead=0"
@@ -451,6 +462,7 @@ def test_a_line_about_a_file_in_another_form() -> None:
         (14, "Error establishing UDP connection (check UDP port and firewall)", 14),
         (19, "authentication failure ", 19),
         (41, "Failed to authenticate", 41),
+        (7, "Failed to authenticate", None),
         # Those of the log.
         (14, "Unable to receive a valid stop message (pmtu-brtt)", 44),
         (40, "Operation not permitted by license", 38),
