@@ -94,6 +94,11 @@ def split_line(text: str) -> Line | None:
     """
     if text.startswith("{"):
         return _split_json(text)
+    match = _CRI.match(text)
+    return _split_contained(match[1], match[2]) if match else _split_prefix(text)
+
+
+def _split_prefix(text: str) -> Line | None:
     match = _OF_A_FILE_ALONE.match(text)
     if match:
         stamp, owner, level, message = match.groups()
@@ -101,9 +106,6 @@ def split_line(text: str) -> Line | None:
     match = _BARE.match(text)
     if match:
         return Line("", "", "ascp", None, None, match[1], match[2])
-    match = _CRI.match(text)
-    if match:
-        return _split_contained(match[1], match[2])
     match = _SYSLOG.match(text) or _RFC_5424.match(text, 0, MAX_PREFIX_CHARS)
     if not match:
         return None
@@ -123,7 +125,7 @@ def _of_a_tag(stamp: str, host: str, program: str, process: str | None, message:
 
 def _split_contained(stamp: str, text: str) -> Line:
     """Take apart what a container wrote; its own time, which is more exact, counts if it has one."""
-    parts = None if text.startswith("{") else split_line(text)  # not JSON in JSON, however deep
+    parts = _split_prefix(text)
     if parts is None:
         return Line(stamp, "", "", None, None, "", text)
     return parts if parts.stamp else parts._replace(stamp=stamp)
