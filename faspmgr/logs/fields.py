@@ -36,7 +36,7 @@ import attrs
 KINDS: Mapping[str, str] = {
     "session_start": "a session starts; one that fails before has this line too, with status=failed",
     "session_stop": "a session has ended",
-    "session_params": "what a session was asked for; behind its start and again behind its stop",
+    "session_params": "parameters of a session; after its start and again after its stop",
     "session_statistics": "rates, delays and retransmissions of a session that has ended",
     "session_error": "an error of a session on this side",
     "session_peer_error": "an error of a session on the far side",
@@ -221,7 +221,7 @@ _TABLE = (
     ("Source file transfers passed", "transfers_passed", "integer", "", "files completed", _BLOCK),
     ("Source file transfers skipped", "transfers_skipped", "integer", "", "files skipped", _BLOCK),
     ("Source bytes transferred", "source_bytes_transferred", "integer", "bytes", "bytes of completed files", _BLOCK),
-    ("!", "flagged", "names", "", "the numbers of the block with a ! behind them", _BLOCK),
+    ("!", "flagged", "names", "", "the numbers of the block with a ! after them", _BLOCK),
     ("version", "version", "string", "", "version of ascp", ("version",)),
     ("license max rate", "license_max_rate", "string", "", "rate that the license allows", ("version",)),
     ("account no.", "account", "integer", "", "account of the license", ("version",)),
@@ -305,7 +305,7 @@ def _rate(text: str) -> float:
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in RATE_UNITS:
         raise ValueError("not a rate")
-    return round(float(match[1]) * RATE_UNITS[match[2]], 3)  # what is written has two digits behind the point
+    return round(float(match[1]) * RATE_UNITS[match[2]], 3)  # the log has two decimals
 
 
 def _with_unit(unit: str) -> Callable[[str], float]:

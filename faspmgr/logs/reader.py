@@ -278,7 +278,7 @@ def year_of(path: str, latest: datetime | None = None) -> int | None:
         The year; None if the file cannot be read, or its times have a year.
     """
     try:
-        return first_year(chunks(path), latest) if os.path.isfile(path) else None
+        return first_year(chunks(path), latest) if path != "-" and os.path.isfile(path) else None
     except (OSError, ValueError, CaptureError):  # reported by the reader of the log
         return None
 
