@@ -359,9 +359,28 @@ def test_a_session_of_3_3() -> None:
         b' dest=/data userid=0 user="root" local=192.0.2.7:54338 peer=203.0.113.8:33001 targetrate=2000000000 minrate=0'
         b' transfer_policy=fair secure=no cookie="console: Rerun 2" vlink_local=0 ver=3.3.3.79205\n'
     ).objects
-    expected = {"source": ["/data/a"], "destination": "/data", "user": "root", "peer": "203.0.113.8:33001"}
+    expected: dict[str, Any] = {
+        "source": ["/data/a"],
+        "destination": "/data",
+        "user": "root",
+        "peer": "203.0.113.8:33001",
+    }
     expected |= {"target_rate_kbps": 2_000_000.0, "policy": "fair", "cookie": "console: Rerun 2"}
     assert {name: shown[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "management_code"),
+    [(44, "UDP session initiation fatal error", 44), (40, "Data transfer stalled, timed out", 40), (40, "x", 38)],
+)
+def test_the_words_beside_a_code_decide(code: int, words: str, management_code: int, tmp_path: Path) -> None:
+    path = tmp_path / "old.log"
+    path.write_bytes(session("a", end=f'status=failed errcode={code} errstr="{words}"'))
+    assert [shown["management_code"] for shown in log(path).objects] == [management_code]
+    (total,) = log("--totals", path).objects
+    assert total["failures"][0]["management_code"] == management_code
+    error = invoke("decode", path).objects[-1]
+    assert (error["type"], error["code"], error["description"]) == ("ERROR", management_code, words)
 
 
 def test_sessions_over_a_change_of_the_clocks() -> None:
