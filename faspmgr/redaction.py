@@ -182,6 +182,27 @@ def _redact_values(text: str, names: re.Pattern[str], hidden: Callable[[str], bo
     return "".join([*parts, text[end:]])
 
 
+_KEY = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+_.=-][A-Za-z0-9+/_.=-]{19,}")  # not a path
+# With -D each word of the command line is logged; another line says which of them is a token.
+_COMMAND_LINE = re.compile(r"Parameter [0-9]+: |In hex: ")
+
+
+def redact_log_message(message: str) -> str:
+    """Redact a message of ascp's log. In one about a secret that is not made of fields, long words are hidden as well.
+
+    Example:
+        >>> redact_log_message("AUTH [CLIENT] op=send token=ATM2_ACsDu storage=s3://key:pass@bucket/")
+        'AUTH [CLIENT] op=send token=*** storage=s3://***@bucket/'
+    """
+    command_line = _COMMAND_LINE.match(message)
+    if command_line:
+        return command_line[0] + REDACTED
+    shown = redact_words(message)
+    if is_secret(shown) and not shown.startswith(("FASP ", "AUTH [")):
+        shown = _KEY.sub(lambda match: match[0] if match[0].isalpha() else REDACTED, shown)
+    return shown
+
+
 _LINE_NAME = re.compile(r"\s*([^\s:=]+):\s*")
 _LOGIN_CUT_OFF = re.compile(r'(://[^\s/:@"]*:)(?!\d{0,5}(?:[/?#\s"]|\Z))[^\s"]*\Z')
 

@@ -1,4 +1,4 @@
-"""The logs of a command: reads them one after the other, says what is wrong with them, and knows the status.
+"""The logs of a command: reads them one after the other, reports what is wrong with them, and has the exit status.
 
 A log that cannot be read does not stop the others: it is reported, and the worst status remains.
 """
@@ -18,133 +18,135 @@ from faspmgr.cli.text import printable, size
 from faspmgr.errors import CaptureError
 from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import LogReader, LogRecord
-from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS
+from faspmgr.logs.lines import is_ascp
+from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS, year_of
 from faspmgr.logs.rotation import expand, ordered
 from faspmgr.logs.times import written_at
-from faspmgr.reading import HEADER
 
 
 class Batch(NamedTuple):
-    """Records that came together.
-
-    Attributes:
-        records: in the order of the log.
-        idle: the log rests.
-    """
+    """Records that came together."""
 
     records: list[LogRecord]
+    """In the order of the log."""
     idle: bool
+    """Whether nothing comes for a while."""
 
 
 class LogReading:
     """Reads logs one after the other.
 
-    Attributes:
-        status: the exit status so far.
+    Args:
+        files: paths of logs, or of directories with logs; ``-`` or nothing for standard input.
+        follow: wait for more at the end of the log.
+        timezone: of times without one; None for that of this machine.
+        report_times: report what times leave out, once.
+
+    Raises:
+        click.UsageError: several logs to follow, or a directory.
     """
 
     def __init__(
-        self, files: tuple[str, ...], *, follow: bool, timezone: tzinfo | None, say_times: bool = True
+        self, files: tuple[str, ...], *, follow: bool, timezone: tzinfo | None, report_times: bool = True
     ) -> None:
-        """Check the options.
-
-        Args:
-            files: paths of logs, or of directories with logs; ``-`` or nothing for standard input.
-            follow: wait for more at the end of the log.
-            timezone: of times without one; None for that of this machine.
-            say_times: write a line about what times leave out; not where none matters.
-
-        Raises:
-            click.UsageError: several logs to follow, or a directory.
-        """
         self.status = ExitStatus.DONE
+        """Exit status so far."""
+
         self._files = files or ("-",)
         self._follow = follow
         self._timezone = timezone
-        # Logs that could not be read to their end.
+        self._report_times = report_times
         self._failures = 0
-        # What the times of a log leave out was said, or need not be.
-        self._said_times = not say_times
         if follow and len(self._files) > 1:
             raise click.UsageError("--follow reads one FILE, not several.")
         if follow and os.path.isdir(self._files[0]):
             raise click.UsageError(f"--follow reads a FILE, and {self._files[0]} is a directory.")
 
     def batches(self) -> Iterator[Batch]:
-        """Give the records of all logs as they arrive, rotated ones in the order in which they were written."""
-        for path in ordered(self._paths()):
-            failures = self._failures
-            known = False
-            start = b""
-            for piece, batch in self._pump(path):
-                start = start or piece[: len(HEADER)]
-                if not (known and self._said_times):
-                    ours = [record for record in batch.records if record.kind != "other" or record.level]
-                    known = known or bool(ours)
-                    self._say_times(path, ours)
-                yield batch
-            if not known and self._failures == failures:
-                is_stream = start == HEADER
-                words = "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
-                self._log(name_of(path), words if is_stream else "no line of ascp's log")
-
-    def _paths(self) -> Iterator[str]:
-        """Give the logs, of directories those in them."""
+        """Read the records of all logs as they arrive, rotated ones in the order in which they were written."""
+        paths: list[str] = []
         for file in self._files:
-            paths = expand(file)
-            if not paths:
+            found = expand(file)
+            if not found:
                 self._fail(file, "no log (*.log) in this directory", ExitStatus.USAGE)
-            yield from paths
+            paths += found
+        # In a directory there may be logs of other programs, too.
+        other_logs, any_log = False, False
+        for path in ordered(paths):
+            failures, first, has_form, has_ascp = self._failures, None, False, False
+            for batch in self._read(path):
+                for record in batch.records if not has_ascp else ():
+                    first = record if first is None else first
+                    # A line without a prefix may be of any program, unless its words are those of ascp.
+                    if record.stamp or record.host or record.kind != "other" or record.level == "LOG":
+                        has_form = True
+                        has_ascp = has_ascp or is_ascp(record.program)
+                if self._report_times:
+                    self._report_missing(path, batch.records)
+                yield batch
+            any_log = any_log or has_form
+            if has_ascp or self._failures > failures:
+                continue
+            if first is None or has_form:
+                self._log(path, "no line of ascp's log")
+                continue
+            words = "not ascp's log: no line has the form of any known log"
+            if first.message.startswith("FASPMGR"):
+                words = "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
+            self._log(path, words)
+            other_logs = True
+            if path in self._files:
+                self.status = max(self.status, ExitStatus.NO_RESULT)
+        if other_logs and not any_log:
+            self.status = max(self.status, ExitStatus.NO_RESULT)
 
-    def _pump(self, path: str) -> Iterator[tuple[bytes, Batch]]:
-        """Read a log: pieces, which may be empty, and what each completes. Only what is wrong with the log is written
-        in here, so that an OSError is one of the log and not of the output."""
-        name = name_of(path)
-
-        def say_cut(line: int) -> None:
-            self._log(f"{name}:{line}", f"longer than {size(MAX_LINE_BYTES)}, the rest of the line is not read")
-
-        reader = LogReader(
-            timezone=self._timezone, latest=self._latest(path), path="" if path == "-" else path, on_cut=say_cut
-        )
-        # Of a pipe a session is to be known as soon as it has ended, whether or not anything follows.
+    def _read(self, path: str) -> Iterator[Batch]:
+        """Read one log. It writes only about the log itself, so that an OSError here is not one of the output."""
+        latest: datetime | None = None
+        # Of a pipe, a session is reported as soon as it has ended, whether or not anything follows.
         follow = self._follow or path == "-"
+        reader: LogReader | None = None
         quiet = 0
         try:
-            for piece in chunks(path, follow=follow, log=lambda words: self._log(name, words)):
+            latest = None if follow else written_at(path)
+            reader = LogReader(
+                timezone=self._timezone,
+                latest=latest,
+                year=year_of(path, latest),
+                path="" if path == "-" else path,
+                on_cut=lambda line: self._log(
+                    path, f"longer than {size(MAX_LINE_BYTES)}, the rest of the line is not read", line
+                ),
+            )
+            for piece in chunks(path, follow=follow, log=lambda words: self._log(path, words)):
                 quiet = 0 if piece else quiet + 1
-                rests = quiet == QUIET_POLLS
-                yield piece, Batch(reader.flush() if rests else reader.feed(piece), rests)
+                idle = quiet == QUIET_POLLS
+                yield Batch(reader.flush() if idle else reader.feed(piece), idle)
         except CaptureError as error:
             self._fail(path, str(error), ExitStatus.MALFORMED)
         except OSError as error:
             self._fail(path, error.strerror or str(error), ExitStatus.USAGE)
-        yield b"", Batch(reader.close(), idle=False)
+        if reader:
+            yield Batch(reader.close(), idle=False)
 
-    def _latest(self, path: str) -> datetime | None:
-        """Give the time when a log was written last, from which come the years that its lines leave out."""
-        try:
-            return None if path == "-" or self._follow else written_at(path)
-        except OSError:  # reported when it is read
-            return None
-
-    def _say_times(self, path: str, records: list[LogRecord]) -> None:
-        """Say, once, what the times of a log leave out and what was taken for it."""
-        record = None if self._said_times else next((record for record in records if record.assumed), None)
+    def _report_missing(self, path: str, records: list[LogRecord]) -> None:
+        """Report what the times of the first log without a zone or a year leave out, and what is added to them."""
+        record = next((record for record in records if record.assumed and is_ascp(record.program)), None)
         if record is None or record.time is None:
             return
-        self._said_times = True
+        self._report_times = False
         missing = [name for name in record.assumed if name == "year" or self._timezone is None]
         if missing:
-            taken = {"zone": "as local", "year": "as of the latest year possible"}
-            words = f"times have no {' and no '.join(missing)}: taken {' and '.join(taken[name] for name in missing)}"
+            added = {"zone": "as local", "year": "as of the latest year possible"}
+            words = f"times have no {' and no '.join(missing)}: taken {' and '.join(added[name] for name in missing)}"
             option = "; --timezone gives another zone" if "zone" in missing else ""
-            self._log(name_of(path), f"{words}, such as {record.time.isoformat(timespec='seconds')}{option}")
+            self._log(path, f"{words}, such as {record.time.isoformat(timespec='seconds')}{option}")
 
     def _fail(self, path: str, reason: str, status: ExitStatus) -> None:
         self.status = max(self.status, status)
         self._failures += 1
-        self._log(name_of(path), reason)
+        self._log(path, reason)
 
-    def _log(self, place: str, words: str) -> None:
+    def _log(self, path: str, words: str, line: int | None = None) -> None:
+        place = name_of(path) if line is None else f"{name_of(path)}:{line}"
         click.echo(printable(f"{place}: {words}"), err=True)

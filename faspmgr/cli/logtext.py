@@ -1,8 +1,8 @@
-"""The sessions of a log and their totals as people read them, in columns."""
+"""The sessions and files of a log and their totals as lines for people. Unknown is shown as "-"."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from faspmgr.cli.text import count, printable, rate, size
@@ -12,18 +12,18 @@ from faspmgr.protocol.codes import explain
 
 
 def session_line(shown: Mapping[str, Any]) -> str:
-    """Give a session as a line: when it started, how it ended, how much and how fast, with whom, and why it failed.
+    """Format a session: start, verdict, direction, files, bytes, rate, peer, user, and why it failed.
 
     Args:
-        shown: what LogSession.to_dict gives.
+        shown: as LogSession.to_dict returns it.
     """
     columns = [
         _moment(shown),
         f"{shown['status']:<6}",
         f"{shown['direction'] or '':<7}",
-        f"{count(shown['files_done'], 'file'):>9}",
-        f"{size(shown['bytes_transferred'] or 0):>8}",
-        f"{rate(shown['rate_kbps'] or 0):>10}",
+        f"{'-' if shown['files_done'] is None else count(shown['files_done'], 'file'):>9}",
+        f"{_known(size, shown['bytes_transferred']):>8}",
+        f"{rate(shown['rate_kbps']):>10}",
         (shown["peer"] if peer_address(shown["peer"]) else shown["host"]) or "(no peer)",
         shown["user"] or "",
     ]
@@ -34,16 +34,16 @@ def session_line(shown: Mapping[str, Any]) -> str:
 
 
 def file_line(shown: Mapping[str, Any]) -> str:
-    """Give a file as a line: when it started, how it ended, how much and how fast, its name, and why it failed.
+    """Format a file: start, status, size, rate, name, and why it failed.
 
     Args:
-        shown: what LogFile.to_dict gives.
+        shown: as LogFile.to_dict returns it.
     """
     columns = [
         _moment(shown),
         f"{shown['status']:<11}",
-        f"{size(shown['size'] or 0):>8}",
-        f"{rate(shown['rate_kbps'] or 0):>10}",
+        f"{_known(size, shown['size']):>8}",
+        f"{rate(shown['rate_kbps']):>10}",
         shown["name"],
     ]
     why = reason(shown["code"], shown["reason"])
@@ -51,17 +51,21 @@ def file_line(shown: Mapping[str, Any]) -> str:
 
 
 def _moment(shown: Mapping[str, Any]) -> str:
-    """Give the time of a row, as the log has it."""
+    """Format the time of a row, as in the log."""
     return f"{(shown['start'] or shown['stop'] or '')[:19].replace('T', ' '):<19}"
 
 
+def _known(form: Callable[[float], str], number: float | None) -> str:
+    return "-" if number is None else form(number)
+
+
 def reason(code: int | None, words: str | None) -> str:
-    """Give a code of the log and its words: ``63 Source path stat failed``."""
+    """Format a code of the log and its words: ``63 Source path stat failed``."""
     return " ".join(str(part) for part in (code, words) if part is not None)
 
 
 def totals_lines(groups: Sequence[Total], by: str | None, everything: Total, redact: bool) -> list[str]:
-    """Give totals as tables: a row for each group, one for all, then the failures of all.
+    """Format totals as tables: a row for each group, one for all, then the failures of all.
 
     Args:
         groups: the totals of the groups.
@@ -70,7 +74,18 @@ def totals_lines(groups: Sequence[Total], by: str | None, everything: Total, red
         redact: show secrets as ``***``.
     """
     rows = [_total_row(total, total.name or "(none)") for total in groups] if by else []
-    header = [by or "", "sessions", "done", "failed", "lost", "files", "bytes", "median", "95th percentile"]
+    header = [
+        by or "",
+        "sessions",
+        "done",
+        "failed",
+        "lost",
+        "files",
+        "bytes",
+        "sent again",
+        "median",
+        "95th percentile",
+    ]
     lines = _table([header, *rows, _total_row(everything, "all")], left=1)
     failures = everything.to_dict(redact=redact)["failures"]
     if failures:
@@ -80,14 +95,14 @@ def totals_lines(groups: Sequence[Total], by: str | None, everything: Total, red
 
 
 def _total_row(total: Total, name: str) -> list[str]:
-    median, high = total.rates.quantile(0.5), total.rates.quantile(0.95)
     numbers = (total.sessions, total.done, total.failed, total.lost, total.files_done)
     return [
         name,
         *(f"{number:,}" for number in numbers),
-        size(total.bytes_transferred),
-        "" if median is None else rate(median),
-        "" if high is None else rate(high),
+        _known(size, total.bytes_transferred),
+        _known("{:.2f} %".format, total.retransmitted_percent),
+        rate(total.rates.quantile(0.5)),
+        rate(total.rates.quantile(0.95)),
     ]
 
 
@@ -97,7 +112,7 @@ def _in_stream(failure: dict[str, Any]) -> str:
 
 
 def _table(rows: list[list[str]], left: int, right: int | None = None) -> list[str]:
-    """Give lines of columns: the first ``left`` of them begin at the left, and so do those behind ``right``."""
+    """Format columns: the first ``left`` of them begin at the left, and so do those from ``right`` on."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     last = len(widths) if right is None else right
     return [

@@ -172,7 +172,7 @@ class LogEvents:
             if session.status == "done":
                 results.append(DoneEvent(**about))
                 continue
-            code, words = _error(session.code, session.detail or session.reason)
+            code, words = _error(session.code, session.detail or session.reason, session.management_code)
             if (about["transfers_failed"] or 0) >= session.files_failed + session.files_interrupted:
                 for file in session.files:
                     results.append(FileErrorEvent(session_id=session.id, file=file.name, code=code, description=words))
@@ -271,7 +271,8 @@ def _file_event(session: LogSession, record: LogRecord) -> Event:
         return StopEvent(written=None if has_parts else size, **about)
     if status == "skipped":
         return SkipEvent(**about)
-    code, words = _error(fields.get("errcode"), fields.get("errstr"))
+    code, words = fields.get("errcode"), fields.get("errstr")
+    code, words = _error(code, words, management_code_of(code, words) if isinstance(code, int) else None)
     return FileErrorEvent(code=code, description=words, **about)
 
 
@@ -284,9 +285,8 @@ def _rate_event(session: LogSession, told: _Told, rate_kbps: float | None) -> li
     return [NotificationEvent(session_id=session.id, rate=rate)]
 
 
-def _error(code: Any, words: str | None) -> tuple[int, str]:
+def _error(code: Any, words: str | None, known: int | None) -> tuple[int, str]:
     """The code and the words of a failure, as the stream has them."""
-    known = management_code_of(code) if isinstance(code, int) else None
     if known is None:
         return 0, f"{words or ''} (errcode {code})" if code is not None else words or ""
     return known, words or ""

@@ -1,9 +1,9 @@
-"""The field table of ascp's log: the only place that knows a field, a kind of line, or how one is written.
+"""The field table of ascp's log: kinds of lines, their fields, and how values are written.
 
-Each row gives the name in the log, the name in Python, the kind, the unit and the meaning. Reading, JSON, CSV headers
-and ``faspmgr describe`` come from it. Source: the log of ascp 3.9.6 in fixtures/ascp-log, and those of a real 3.9.0.
+Reading, JSON, CSV headers and ``faspmgr describe`` come from it. Source: the logs of ascp 3.9.6 and 3.9.0 in
+fixtures/ascp-log; of 3.3, a line that was published.
 
-A *kind* says which texts are values and what they become in Python:
+The *kind* of a field defines which texts are values, and what they become in Python:
 
 =========  ==========================================  ============================================================
 kind       in the log                                  in Python
@@ -21,10 +21,8 @@ secret     text                                        str, shown as ``***``
 string     text                                        str
 =========  ==========================================  ============================================================
 
-``-`` stands for none and becomes None. A text that is no value of its kind stays text, and so does every field that the
-table does not know.
-
-What may stand here: facts about one kind of line or one field, and what can be done with one text by itself.
+``-`` stands for none and becomes None. A text that is not a value of its kind stays text, and so does the text of an
+unknown field.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ import attrs
 KINDS: Mapping[str, str] = {
     "session_start": "a session starts; one that fails before has this line too, with status=failed",
     "session_stop": "a session has ended",
-    "session_params": "what a session was asked for; behind its start and again behind its stop",
+    "session_params": "parameters of a session; after its start and again after its stop",
     "session_statistics": "rates, delays and retransmissions of a session that has ended",
     "session_error": "an error of a session on this side",
     "session_peer_error": "an error of a session on the far side",
@@ -57,29 +55,25 @@ KINDS: Mapping[str, str] = {
     "http_session": "how a session over HTTP has ended",
     "other": "any other line",
 }
-"""What a line is about."""
+"""Kinds of lines, and their meanings."""
 
 
 @attrs.frozen
 class LogField:
-    """One row of the table.
-
-    Attributes:
-        log: name in the log.
-        name: name in Python, JSON and CSV: that of the log, but where the log has several words, or the same thing has
-            another name in other lines.
-        kind: see the module.
-        unit: ``bytes``, ``Kbps``, ``bits per second``, ``microseconds``, ``milliseconds``, ``seconds``, ``%`` or empty.
-        meaning: one line.
-        lines: the kinds of lines that have it.
-    """
+    """One row of the table."""
 
     log: str
+    """Name in the log."""
     name: str
+    """Name in Python, JSON and CSV: that of the log, unless it is several words there, or differs by line."""
     kind: str
+    """Kind of its values; see the module."""
     unit: str
+    """``bytes``, ``Kbps``, ``bits per second``, ``microseconds``, ``milliseconds``, ``seconds``, ``%`` or empty."""
     meaning: str
+    """Meaning, in one line."""
     lines: tuple[str, ...]
+    """Kinds of lines that have it."""
 
 
 _SESSION = ("session_start", "session_stop")
@@ -87,7 +81,7 @@ _TRANSFER = ("transfer_start", "transfer_stop")
 _ENDS = (*_SESSION, *_TRANSFER)
 _ERRORS = (*_ENDS, "session_error", "session_peer_error", "side_error")
 _UUID = (*_ENDS, "session_params", "session_statistics", "session_error", "session_peer_error")
-_PARAMS = ("session_params",)
+_PARAMS = ("session_params", *_SESSION)  # in Session Start up to 3.5
 _STATISTICS = ("session_statistics",)
 _SIDES = ("session_statistics", "progress", "data_store", "side_error")
 _BLOCK = ("file_statistics",)
@@ -117,12 +111,14 @@ _TABLE = (
     ("proto_udp", "proto_udp", "string", "", "protocol version of UDP, hexadecimal", _SESSION),
     ("proto_bwmeas", "proto_bwmeas", "string", "", "protocol version of the measuring, hexadecimal", _SESSION),
     ("proto_data", "proto_data", "string", "", "protocol version of the data, hexadecimal", _SESSION),
+    ("(N)", "source_count", "integer", "", "count of the sources (3.3 to 3.5)", _SESSION),
     ("userid", "userid", "integer", "", "number of the user", _PARAMS),
     ("user", "user", "string", "", "login user", _PARAMS),
     ("targetrate", "targetrate", "integer", "bits per second", "target rate", _PARAMS),
     ("minrate", "minrate", "integer", "bits per second", "minimum rate", _PARAMS),
     ("rate_policy", "rate_policy", "string", "", "fair, fixed, low or high", _PARAMS),
     ("cipher", "cipher", "string", "", "cipher of the data", _PARAMS),
+    ("secure", "secure", "boolean", "", "is the data encrypted (3.3)", _PARAMS),
     ("resume", "resume", "integer", "", "when a partial file is resumed: as -k", _PARAMS),
     ("create", "create", "integer", "", "create policy, as a number", _PARAMS),
     ("ovr", "ovr", "integer", "", "overwrite policy, as a number", _PARAMS),
@@ -194,6 +190,8 @@ _TABLE = (
     ("file_bytes", "file_bytes", "integer", "bytes", "bytes of files that were written", _STATISTICS),
     ("tx_time", "tx_time", "integer", "microseconds", "time of the transfer", _STATISTICS),
     ("estimate transfer size", "estimate_transfer_size", "integer", "bytes", "size of the job, estimated", _STATISTICS),
+    *((f"sess->instru.{name}", name, "integer", "", "blocks to send again, of a file that was not found", _STATISTICS)
+      for name in ("num_rex_xfer_not_found", "num_rex_abrtxfer_not_found")),
     ("rex_xmit_blks", "rex_xmit_blks", "integer", "", "blocks sent again, as the sender counts", _STATISTICS),
     ("xmit_total", "xmit_total", "integer", "", "blocks sent, as the sender counts", _STATISTICS),
     ("rex_xmit_pct", "rex_xmit_pct", "percent", "%", "share of blocks sent again", _STATISTICS),
@@ -223,7 +221,7 @@ _TABLE = (
     ("Source file transfers passed", "transfers_passed", "integer", "", "files completed", _BLOCK),
     ("Source file transfers skipped", "transfers_skipped", "integer", "", "files skipped", _BLOCK),
     ("Source bytes transferred", "source_bytes_transferred", "integer", "bytes", "bytes of completed files", _BLOCK),
-    ("!", "flagged", "names", "", "the numbers of the block with a ! behind them", _BLOCK),
+    ("!", "flagged", "names", "", "the numbers of the block with a ! after them", _BLOCK),
     ("version", "version", "string", "", "version of ascp", ("version",)),
     ("license max rate", "license_max_rate", "string", "", "rate that the license allows", ("version",)),
     ("account no.", "account", "integer", "", "account of the license", ("version",)),
@@ -254,6 +252,14 @@ _TABLE = (
 )
 # fmt: on
 
+OLD_NAMES: Mapping[str, str] = {
+    "transfer_policy": "rate_policy",
+    "rtt_autocorrect": "rtt_auto",
+    "vlink_local": "vl_local",
+    "vlink_sess_id": "vl_sess_id",
+}
+"""Names of 3.3, and those of the same fields today."""
+
 LOG_FIELDS: tuple[LogField, ...] = tuple(LogField(*row) for row in _TABLE)
 """Every known field, in the order of the lines."""
 
@@ -264,12 +270,13 @@ OF_KIND: Mapping[str, Mapping[str, LogField]] = {
 
 
 def find(name: str) -> list[LogField]:
-    """Look fields up by their name: several kinds of lines may have one of the same name, which means another thing.
+    """Return the fields of a name; fields of several kinds of lines may share one.
 
     Args:
-        name: in the log or in Python, in upper or lower case.
+        name: in the log or in Python, of any version, in upper or lower case.
     """
     folded = name.casefold()
+    folded = OLD_NAMES.get(folded, folded)
     return [field for field in LOG_FIELDS if folded in (field.log.casefold(), field.name.casefold())]
 
 
@@ -290,22 +297,22 @@ RATE_UNITS: Mapping[str, float] = {
 
 def _integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
-        raise ValueError("no integer")
+        raise ValueError("not an integer")
     return int(text)
 
 
 def _rate(text: str) -> float:
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in RATE_UNITS:
-        raise ValueError("no rate")
-    return round(float(match[1]) * RATE_UNITS[match[2]], 3)  # what is written has two digits behind the point
+        raise ValueError("not a rate")
+    return round(float(match[1]) * RATE_UNITS[match[2]], 3)  # the log has two decimals
 
 
 def _with_unit(unit: str) -> Callable[[str], float]:
     def decode(text: str) -> float:
         match = _NUMBER.fullmatch(text)
         if not match or match[2] != unit:
-            raise ValueError(f"no number with the unit {unit!r}")
+            raise ValueError(f"not a number with the unit {unit!r}")
         return float(match[1])
 
     return decode
@@ -335,16 +342,16 @@ DECODERS: Mapping[str, Callable[[str], Any]] = {
     "boolean": _boolean,
     "paths": _paths,
 }
-"""From the text of a field to its value, by its kind; ValueError for a text that is no value. Other kinds are text."""
+"""Functions from the text of a field to its value, by its kind; ValueError if it is invalid. Other kinds are text."""
 
 BARE = frozenset(
     field.name for field in LOG_FIELDS if field.kind in ("path", "paths") and field.name not in ("file", "storage")
 )
-"""Paths that are written as they are, without quotes around them, whatever they hold (seen, 3.9.0)."""
+"""Paths without quotes around them, whatever they hold (fixtures/ascp-log/ascp-3.9.0-failures.log)."""
 
 
 def decode(kind: str, name: str, text: str) -> Any:
-    """Give the value of a field.
+    """Return the value of a field.
 
     Args:
         kind: of the line.
@@ -352,8 +359,8 @@ def decode(kind: str, name: str, text: str) -> Any:
         text: as in the log.
 
     Returns:
-        The typed value; None for ``-``; the text itself where the table does not know the field, or the text is no
-        value of its kind.
+        The typed value; None for ``-``; the text itself if the field is unknown, or the text is not a value of its
+        kind.
 
     Example:
         >>> decode("transfer_stop", "rate", "284.38Mbps"), decode("session_start", "source_prefix", "-")

@@ -277,6 +277,8 @@ class Sessions:
         self._end_stopped(process)
         opened = process.sessions.get(uuid) or self._begin(process, uuid, record)
         read_start(opened.session, record)
+        if "targetrate" in record.fields:  # up to 3.5 the parameters are in this line
+            TELLING["session_params"](process, record)
 
     def _session_stop(self, process: Process, record: LogRecord) -> None:
         opened = self._find(process, record)

@@ -1,15 +1,12 @@
-"""What a line says: the kind of a message, and its fields.
+"""The kind of a message, and its fields.
 
-What must be done
-    Tell the kind of every line at once, as it decides what becomes of the line, and for next to nothing: nine of ten
-    lines of a busy server are about a file. The fields are read when somebody asks for them, in time that grows with
-    the length of the message, whatever it is.
-How
-    Messages of ``name=value`` are cut where a blank and a name with ``=`` stand. Nothing is escaped in the log: a value
-    in quotes goes on to the quote in front of such a place, so that it may hold quotes, and a bare path to the name
-    that is due behind it, so that it may hold anything else. Of the lines about files, which are the many, all is
-    known: one expression reads them, and gives a path with `` size=`` in it in full. Other lines have an expression
-    each.
+The kind of every line is found at once and cheaply, since it decides what is done with the line; nine of ten lines of
+a busy server are about a file. Fields are read when they are asked for, in time proportional to the message.
+
+Messages of ``name=value`` are cut at each blank and name with ``=``. Nothing is escaped in the log: a text in quotes
+continues up to a quote at such a place, so that it may hold quotes, and a bare path up to the name that is due next,
+so that it may hold anything else. Lines about files are the most frequent, and have one expression that reads all of
+them, also a path with `` size=`` in it. Other lines have an expression each.
 """
 
 from __future__ import annotations
@@ -18,25 +15,25 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from faspmgr.logs.fields import BARE, DECODERS, LOG_FIELDS, OF_KIND, RATE_UNITS, decode
+from faspmgr.logs.fields import BARE, DECODERS, LOG_FIELDS, OF_KIND, OLD_NAMES, RATE_UNITS, decode
 
 MAX_EXACT_CHARS = 1 << 15
-"""A longer line about a file is read as any other: the time of the expression for them may grow with the square."""
+"""A longer line about a file is read like any other: the time of their expression may grow with the square."""
 
 MAX_PAIRS = 10_000
-"""So many ``name=`` are looked at in a line, to bound memory; ascp writes at most 50, but for those within a path."""
+"""Limit of ``name=`` in a line, to bound memory; ascp writes at most 50, besides those within a path."""
 
 MAX_COUNT_CHARS = 200
-"""No line of a block is longer."""
+"""Limit of a line of a block."""
 
 _BLOCK_BEGINS = "======= File Transfer statistics ======="
 BLOCK_ENDS = "======= end File Transfer statistics ======="
 
 # -- kinds
 
-# The first 18 characters of a line tell, where they are these: a look into a dict costs a tenth of an expression.
+# The first 18 characters of most lines; a lookup in a dict costs a tenth of an expression.
 HEAD_CHARS = 18
 HEADS = {
     "FASP Transfer Star": "transfer_start",
@@ -70,7 +67,7 @@ _START = re.compile("|".join(map(re.escape, _STARTS)))
 
 
 def kind_of(message: str) -> str:
-    """Give the kind of a message, one of ``fields.KINDS``.
+    """Return the kind of a message, one of ``fields.KINDS``.
 
     Args:
         message: the line without its prefix.
@@ -86,22 +83,33 @@ def kind_of(message: str) -> str:
     return kind
 
 
-def goes_on(message: str) -> bool:
-    """Tell whether a line of a known kind goes on in the next one: a quote is open, as in a path with a line break."""
-    return message.count('"') % 2 == 1
-
-
 # -- name=value
 
-_NEXT = {
-    (kind, name): following
+
+class _Place(NamedTuple):
+    """A place with ``name=``, and the text up to the next one."""
+
+    name: str
+    start: int
+    """Where the text after ``=`` starts."""
+    end: int
+    closes: bool
+    """Whether a quote stands at the end of the text."""
+
+
+_NAME = re.compile(r"(?:^| )(\[peer )?([A-Za-z_][A-Za-z0-9_/.-]*)=")
+
+# The names that follow the ones whose texts come from outside; if there is none of them, any known name may follow.
+_NEXT: dict[tuple[str, str], tuple[str, ...]] = {
+    (kind, name): (following,)
     for kind, names in OF_KIND.items()
     for name, following in pairwise(names)
     if name in BARE or name in ("cookie", "user", "os")
 }
-"""The name behind each of those whose texts come from outside."""
-
-_PLACE = re.compile(r"(?:^| )(\[peer )?([A-Za-z_][A-Za-z0-9_/.-]*)=")
+for _kind in ("session_start", "session_stop"):  # 3.3 has parameters between dest and local, under names of its own
+    _NEXT[_kind, "dest"] = ("source_prefix", "userid")
+    _NEXT[_kind, "user"] = ("local",)
+    _NEXT[_kind, "cookie"] = ("vlink_local",)
 
 
 def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
@@ -110,68 +118,95 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
     Args:
         kind: of the line; its known names tell where a bare path ends.
         text: the part of the message with the pairs.
+
+    Yields:
+        Names as in the log, and texts without the quotes around them.
     """
-    known = OF_KIND.get(kind, {})
-    places = list(islice(_PLACE.finditer(text), MAX_PAIRS))
-    if not places:
-        return
-    ends = [place.start() for place in places[1:]] + [len(text)]
-    closing = [_closes(text[place.end() : end]) for place, end in zip(places, ends, strict=True)]
-    last_closing = max((index for index, closes in enumerate(closing) if closes), default=-1)
-    where: dict[str, list[int]] = {}
+    known = {field.log for field in OF_KIND.get(kind, {}).values()} | OLD_NAMES.keys()
+    places = _places(text)
+    by_name: dict[str, list[int]] = {}
     for index, place in enumerate(places):
-        where.setdefault(place[2], []).append(index)
+        by_name.setdefault(place.name.removeprefix("[peer "), []).append(index)
+    last_closing = max((index for index, place in enumerate(places) if place.closes), default=-1)
     seen: set[str] = set()
-    index, in_peer = 0, False  # in_peer: behind "[peer errcode=…", where an errstr is that of the far side
+    index, in_peer = 0, False  # in_peer: after "[peer errcode=…", an errstr is that of the far side
     while index < len(places):
-        place, end = places[index], index
-        name = f"peer_{place[2]}" if place[1] else place[2]
+        name, start, end, _ = places[index]
+        last = index
+        is_peer = name.startswith("[peer ")
+        name = f"peer_{name.removeprefix('[peer ')}" if is_peer else name
         seen.add(name)
-        # Where the name stands that stands behind this one in the lines of ascp: whatever else looks like a name on the
-        # way there is a part of the value.
-        due = _NEXT.get((kind, name), "")
-        those = where[due] if due in where and due not in seen else []
-        later = bisect_right(those, index)
-        at = those[later] if later < len(those) else None
+        # The place of the name that is due next: all that looks like a name before it is a part of the value.
+        due = 0
+        for following in _NEXT.get((kind, name), ()):
+            later = by_name.get(following, []) if following not in seen else []
+            if not due and (at := bisect_right(later, index)) < len(later):
+                due = later[at]
         if name in BARE:
-            # Without that name it ends where one comes that was not there before.
-            while end + 1 < len(places) and (
-                end + 1 < at if at else places[end + 1][2] not in known or places[end + 1][2] in seen
+            # Without that name, the value ends at one that is known and did not come before.
+            while last + 1 < len(places) and (
+                last + 1 < due if due else places[last + 1].name not in known or places[last + 1].name in seen
             ):
-                end += 1
-        elif text.startswith('"', place.end()):
-            if at and closing[at - 1] and at - 1 > index:
-                end = at - 1
-            elif index < last_closing or (index == last_closing and ends[index] - place.end() > 1):
-                while not closing[end] or (end == index and ends[end] - place.end() == 1):
-                    end += 1
-        value = text[place.end() : ends[end]]
+                last += 1
+        elif text.startswith('"', start):
+            if due - 1 > index and places[due - 1].closes:
+                last = due - 1
+            elif index < last_closing or (index == last_closing and end - start > 1):
+                while not places[last].closes or (last == index and end - start == 1):
+                    last += 1
+        value = text[start : places[last].end]
         if name not in BARE:
             value = value.rstrip(" ")
-        if name == "errstr" and in_peer:
-            name, in_peer = "peer_errstr", False
-            value = value.removesuffix("]")
-        in_peer = in_peer or place[1] is not None
-        if name not in BARE and len(value) > 1 and value[0] == value[-1] == '"':
-            value = value[1:-1]
+            if name == "errstr" and in_peer:
+                name, in_peer, value = "peer_errstr", False, value.removesuffix("]")
+            if len(value) > 1 and value[0] == value[-1] == '"':
+                value = value[1:-1]
+        in_peer = in_peer or is_peer
         yield name, value
-        index = end + 1
+        index = last + 1
 
 
-def _closes(value: str) -> bool:
-    """Does a quote stand at its end?"""
-    return value.rstrip(" ").removesuffix("]").endswith('"')
+def _places(text: str) -> list[_Place]:
+    """Find the places with ``name=``, up to MAX_PAIRS."""
+    found = list(islice(_NAME.finditer(text), MAX_PAIRS))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return [
+        _Place(
+            (match[1] or "") + match[2],
+            match.end(),
+            end,
+            text[match.end() : end].rstrip(" ").removesuffix("]").endswith('"'),
+        )
+        for match, end in zip(found, ends)
+    ]
 
 
 def _read_pairs(kind: str, text: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs(kind, text):
+        name = OLD_NAMES.get(name, name)
         fields.setdefault(name, decode(kind, name, value))  # the first of two counts; both are in the message
     return fields
 
 
-def _behind(words: int) -> Callable[[str, str], dict[str, Any]]:
-    """Read the pairs behind so many words."""
+_SOURCE_COUNT = re.compile(r"(.*) \(([0-9]{1,9})\)", re.DOTALL)
+
+
+def _read_ends(kind: str, message: str) -> dict[str, Any]:
+    """Read the start or the stop of a session."""
+    fields = _read_pairs(kind, message.split(" ", 3)[-1])
+    sources = fields.get("source")
+    # 3.3 to 3.5 write "source=PATH (N)"; later, a path may end in the same way.
+    if sources and ("userid" in fields or str(fields.get("ver")).startswith(("3.3.", "3.4.", "3.5."))):
+        counted = _SOURCE_COUNT.fullmatch(sources[-1])
+        if counted:
+            fields["source"] = (*sources[:-1], counted[1])
+            fields["source_count"] = int(counted[2])
+    return fields
+
+
+def _after_words(words: int) -> Callable[[str, str], dict[str, Any]]:
+    """Return a reader of the pairs after a number of words."""
 
     def read(kind: str, message: str) -> dict[str, Any]:
         return _read_pairs(kind, message.split(" ", words)[-1])
@@ -188,7 +223,7 @@ _TRANSFER = (
     r"(?: elapsed=([0-9]{1,15}\.[0-9]{1,9})s|) loss=([0-9]{1,15}\.[0-9]{1,9}) rexreqs=([0-9]{1,19})"
     r' overhead=([0-9]{1,19})(?: mtime="([^"]*)"|) *'
 )
-# A path without quotes, which is found in a third of the time, and any path: up to the last place where one can end.
+# A path without quotes, which is found in a third of the time, and any path, up to the last place at which it can end.
 _PLAIN_TRANSFER = re.compile(_TRANSFER.replace("FILE", '[^"]*'))
 _ANY_TRANSFER = re.compile(_TRANSFER.replace("FILE", ".*"), re.DOTALL)
 
@@ -198,7 +233,7 @@ def _read_transfer(kind: str, message: str) -> dict[str, Any]:
     if match is None and len(message) <= MAX_EXACT_CHARS:
         match = _ANY_TRANSFER.fullmatch(message)
     if match is None:
-        return _behind(3)(kind, message)
+        return _after_words(3)(kind, message)
     uuid, op, status, code, words, file, size, start, rate, unit, elapsed, loss, rexreqs, overhead, mtime = (
         match.groups()
     )
@@ -253,12 +288,12 @@ def _read_statistics(kind: str, message: str) -> dict[str, Any]:
 
 # -- every 20 seconds
 
-# Only where a word begins: else the time for a long word grows with the square of its length.
+# Only at the start of a word: otherwise the time for a long word grows with the square of its length.
 _GROUP = re.compile(r"(?<![A-Za-z_])(?:([A-Za-z_]+) ([A-Za-z/]+) ?=([0-9/-]+)|([A-Za-z_]+)=([0-9]{1,20})(?![0-9/]))")
 
 
 def _read_slashes(kind: str, message: str) -> dict[str, Any]:
-    """Read ``Sender bl t/o/r=53/51/2 … prog t/f/e=45184/45184/85447 xmtD=2``: names and as many values."""
+    """Read ``Sender bl t/o/r=53/51/2 … prog t/f/e=45184/45184/85447 xmtD=2``: names and their values."""
     side, _, rest = message.partition(" ")
     fields: dict[str, Any] = {"side": side}
     seen: dict[str, int] = {}
@@ -305,7 +340,7 @@ def _read_block(kind: str, message: str) -> dict[str, Any]:
 
 
 def _by(pattern: str) -> Callable[[str, str], dict[str, Any]]:
-    """Read a message with an expression whose groups have the names of the fields."""
+    """Return a reader with an expression whose groups have the names of the fields."""
     compiled = re.compile(pattern, re.DOTALL)
 
     def read(kind: str, message: str) -> dict[str, Any]:
@@ -336,9 +371,9 @@ def _nothing(kind: str, message: str) -> dict[str, Any]:
 
 
 _READERS: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
-    "session_start": _behind(3),
-    "session_stop": _behind(3),
-    "session_params": _behind(3),
+    "session_start": _read_ends,
+    "session_stop": _read_ends,
+    "session_params": _after_words(3),
     "session_statistics": _read_statistics,
     "session_error": _by(r"FASP Session Error id=(?P<uuid>\S+) \(error (?P<errcode>[0-9]+), (?P<errstr>.*)\)"),
     "session_peer_error": _by(
@@ -378,11 +413,11 @@ def read_fields(kind: str, message: str) -> dict[str, Any]:
     """Read the fields of a message.
 
     Args:
-        kind: what kind_of says.
+        kind: as kind_of returns it.
         message: the line without its prefix; of file_statistics all lines of the block.
 
     Returns:
-        Typed values by the names that ``fields`` gives them; what is not known stays text.
+        Typed values by their names in ``fields``; an unknown field stays text.
 
     Example:
         >>> read_fields("datagram", "datagram size 1448B, block size 1408B, path MTU 1492B")

@@ -1,18 +1,14 @@
 """Bytes in, records out: the incremental reader of ascp's log.
 
-What it must do
-    Make records of a log that arrives in any pieces, the same ones wherever it was cut. Each line is in a record: with
-    a prefix it begins one, without it goes on from the one before, and where nothing is before it is one by itself.
-    Nothing raises.
-When a record is there
-    With the end of its line where nothing can go on from it, which is known of lines whose kind is known; any other
-    waits for the next line, as that may go on from it. flush() and close() wait for nothing.
-Blocks
-    The lines of a block of file transfer statistics are one record of their process, there with the last of them.
-    Lines of other processes may stand between them.
-Worst case
-    Memory is bounded by MAX_LINE_BYTES and MAX_RECORD_CHARS, and MAX_BLOCKS of at most MAX_BLOCK_LINES. A longer line
-    is cut off, and the rest of it dropped as it comes; that is reported. A longer record goes on as another one.
+Records are the same wherever the bytes were cut. Each line is in a record: with a prefix it begins one, without it
+continues the one before, and without one before it is a record of its own. Nothing raises.
+
+A record is complete with the end of its line if its kind is known, since nothing continues it; any other waits for the
+next line. ``flush()`` and ``close()`` wait for nothing. The lines of a block of file transfer statistics are one record
+of their process, complete with the last of them; lines of other processes may be between them.
+
+Memory is bounded by MAX_LINE_BYTES, MAX_RECORD_CHARS, and MAX_BLOCKS of MAX_BLOCK_LINES. A longer line is cut off, and
+reported; a longer record continues as another one.
 """
 
 from __future__ import annotations
@@ -27,9 +23,9 @@ from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.sources import Source, chunks
 from faspmgr.errors import CaptureError
 from faspmgr.logs.lines import LINES, is_ascp, numbers, split_line
-from faspmgr.logs.messages import BLOCK_ENDS, HEAD_CHARS, HEADS, goes_on, kind_of
+from faspmgr.logs.messages import BLOCK_ENDS, HEAD_CHARS, HEADS, kind_of
 from faspmgr.logs.records import LogRecord
-from faspmgr.logs.times import Clock, written_at
+from faspmgr.logs.times import Clock, first_year, written_at
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -39,7 +35,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_RECORD_CHARS = 1 << 20
 """Characters: the longest record that lines are added to."""
 MAX_BLOCKS = 1_000
-"""Blocks that may be open at the same time: as many processes write them; beyond, the oldest is complete."""
+"""Blocks that may be open at the same time, each of another process; the next one completes the oldest."""
 MAX_BLOCK_LINES = 100
 """Lines of a block; those seen have 18."""
 
@@ -47,8 +43,8 @@ WINDOW_BYTES = 1 << 18
 """Bytes that are decoded at once, at most MAX_LINE_BYTES."""
 
 QUIET_POLLS = 10
-"""A log that is followed rests when so many polls in a row had nothing new: for a second. The block of statistics comes
-up to 0.15 seconds behind the stop of its session, and belongs to it."""
+"""A followed log is idle after this count of polls without anything new: a second. The block of statistics comes up to
+0.15 seconds after the stop of its session, and belongs to it."""
 
 # The lines of a block, but for the first.
 _IN_BLOCK = re.compile(r"(?:- )?[A-Z][A-Za-z ]{0,80} *: *[0-9]|-------|=======")
@@ -62,9 +58,10 @@ class LogReader:
 
     Args:
         timezone: of times without one; None for that of this machine.
-        latest: no line is later, such as the time of the file: it gives the year of times without one. None for now.
+        latest: no line is later: it gives the year of times without one. None for now.
+        year: of the first time, if times have no year; None for the latest possible. See ``times.first_year``.
         path: name of the log, for its records.
-        on_cut: called with the number of each line that was cut off, as it is longer than MAX_LINE_BYTES.
+        on_cut: called with the number of each line that is longer than MAX_LINE_BYTES and was cut off.
 
     Example:
         >>> reader = LogReader()
@@ -80,6 +77,7 @@ class LogReader:
         *,
         timezone: tzinfo | None = None,
         latest: datetime | None = None,
+        year: int | None = None,
         path: str = "",
         on_cut: Callable[[int], object] | None = None,
     ) -> None:
@@ -87,19 +85,20 @@ class LogReader:
         self.line_count = 0
         """Count of the lines that were read to their end."""
 
-        self._clock = Clock(timezone, latest)
+        # Reads the time of the next line; the latest time so far, as in the log.
+        self._clock = Clock(timezone, latest, year)
+        self._stamp = ""
         self._path = path
         self._on_cut = on_cut
 
-        # The start of a line whose end has not come, in pieces, and how many bytes they have.
+        # The start of an incomplete line, in pieces, and the count of their bytes.
         self._pieces: list[bytes] = []
         self._length = 0
-        # A record that lines may go on from, and those that did; None where the next line cannot.
+        # A record that the next line may continue, or None; the lines that do, and the count of their characters.
         self._open: LogRecord | None = None
         self._more: list[str] = []
-        # Characters of them.
         self._more_chars = 0
-        # The blocks that have begun and not ended, by who writes them: the first line as a record, and all lines.
+        # The open blocks by their process: the first line as a record, and all lines.
         self._blocks: dict[_Owner, tuple[LogRecord, list[str]]] = {}
 
     def feed(self, data: Buffer) -> list[LogRecord]:
@@ -109,7 +108,7 @@ class LogReader:
             data: any bytes-like object, cut anywhere.
 
         Returns:
-            The records that are complete now.
+            Records that are complete now.
         """
         if not isinstance(data, bytes):
             data = bytes(memoryview(data))
@@ -120,7 +119,7 @@ class LogReader:
             if end and self._pieces:
                 first = piece.find(b"\n") + 1
                 self._keep(piece[: first - 1])
-                self._read(self._take(), results)
+                self._read(self._join_pieces(), results)
                 piece, end = piece[first:], end - first
             if end:
                 self._read(piece[:end], results)
@@ -128,24 +127,24 @@ class LogReader:
         return results
 
     def flush(self) -> list[LogRecord]:
-        """Nothing comes for a while: give what waits for lines that may go on from it.
+        """Complete the record that waits for lines that continue it: nothing comes for a while.
 
         Returns:
-            The record whose lines are complete so far, if one waits.
+            That record, if there is one.
         """
         results: list[LogRecord] = []
         self._complete(results)
         return results
 
     def close(self) -> list[LogRecord]:
-        """No more comes.
+        """Read to the end of the log.
 
         Returns:
-            The records that were not complete, of a last line without an end and of blocks without one.
+            The incomplete records: of a last line without an end, and of blocks without one.
         """
         results: list[LogRecord] = []
         if self._pieces:
-            self._read(self._take(), results)
+            self._read(self._join_pieces(), results)
         self._complete(results)
         while self._blocks:
             results.append(self._end_block(next(iter(self._blocks))))
@@ -154,7 +153,7 @@ class LogReader:
     # -- lines
 
     def _keep(self, data: bytes) -> None:
-        """Keep the start of a line, as much as is kept of one."""
+        """Keep the start of a line, up to MAX_LINE_BYTES."""
         if not data:
             return
         room = MAX_LINE_BYTES - self._length
@@ -163,11 +162,11 @@ class LogReader:
             self._length += len(data)
         elif room >= 0:
             self._pieces.append(data[:room])
-            self._length = MAX_LINE_BYTES + 1  # beyond: the rest is dropped, and it was reported
+            self._length = MAX_LINE_BYTES + 1  # the rest is dropped, and that is reported once
             if self._on_cut:
                 self._on_cut(self.line_count + 1)
 
-    def _take(self) -> bytes:
+    def _join_pieces(self) -> bytes:
         line = b"".join([*self._pieces, b"\n"])
         self._pieces.clear()
         self._length = 0
@@ -175,7 +174,7 @@ class LogReader:
 
     def _read(self, data: bytes, results: list[LogRecord]) -> None:
         """Read complete lines, each with its LF."""
-        path, clock, number = self._path, self._clock, self.line_count
+        path, clock, number, latest = self._path, self._clock, self.line_count, self._stamp
         text = data.decode("utf-8", "surrogateescape")
         if number == 0:
             text = text.removeprefix("\ufeff")
@@ -184,15 +183,24 @@ class LogReader:
         for stamp, owner, level, message in LINES.findall(text):
             number += 1
             if stamp:
+                if stamp < latest:
+                    clock, latest = clock.after(latest, stamp)
+                else:
+                    latest = stamp
                 pid, tid = numbers(owner)
                 kind = HEADS.get(message[:HEAD_CHARS]) or kind_of(message)
                 record = LogRecord(message, stamp, pid, tid, level, "ascp", "", number, path, kind, clock)
             else:
                 parts = split_line(message)
-                if parts is None:
-                    self._go_on(message, number, results)
+                if parts is None or not parts.program:
+                    rest, stamp = (parts.message, parts.stamp) if parts else (message, "")
+                    self._continue(rest, stamp, number, results)
                     continue
                 stamp, host, program, process, thread, level, message = parts
+                if stamp and (stamp < latest or stamp[:6] != latest[:6]):
+                    clock, latest = clock.after(latest, stamp)
+                elif stamp:
+                    latest = stamp
                 kind = kind_of(message) if is_ascp(program) else "other"
                 record = LogRecord(message, stamp, process, thread, level, program, host, number, path, kind, clock)
             if self._open is not None:
@@ -202,31 +210,28 @@ class LogReader:
             else:
                 results.append(record)
         self._reopen(number, results)
-        self.line_count = number
+        self._clock, self.line_count, self._stamp = clock, number, latest
 
     def _reopen(self, number: int, results: list[LogRecord]) -> None:
-        """Take a record of a known kind back whose last line was this one, if it goes on in the next."""
+        """Wait for the next line if this one is of a known kind, is the last of a record, and has an open quote."""
         record = results[-1] if results else None
-        if (
-            record
-            and record.line == number
-            and record.kind not in ("other", "file_statistics")
-            and goes_on(record.message)
-        ):
+        if record is None or record.line != number or record.kind in ("other", "file_statistics"):
+            return
+        if record.message.count('"') % 2 == 1:  # a path may have a line break
             self._open = results.pop()
 
-    def _go_on(self, line: str, number: int, results: list[LogRecord]) -> None:
-        """A line without a prefix: of the record before, or one by itself."""
+    def _continue(self, line: str, stamp: str, number: int, results: list[LogRecord]) -> None:
+        """Read a line without a prefix, except that of a container: it continues a record, or is one of its own."""
         self._reopen(number - 1, results)
         if self._open is None or self._more_chars + len(line) > MAX_RECORD_CHARS:
             self._complete(results)
-            results.append(LogRecord(line, program="", line=number, path=self._path, kind="other", clock=self._clock))
+            results.append(LogRecord(line, stamp, None, None, "", "", "", number, self._path, "other", self._clock))
         else:
             self._more.append(line)
             self._more_chars += len(line) + 1
 
     def _complete(self, results: list[LogRecord]) -> None:
-        """Nothing goes on from the record that waits."""
+        """End the record that waits."""
         record = self._open
         if record is None:
             return
@@ -240,7 +245,7 @@ class LogReader:
     # -- blocks
 
     def _read_other(self, record: LogRecord, results: list[LogRecord]) -> None:
-        """A line that is part of a block, or one that the next line may go on from."""
+        """Read a line that is part of a block, or one that the next line may continue."""
         owner = (record.host, record.process)
         message = record.message
         if record.kind == "file_statistics":
@@ -262,10 +267,26 @@ class LogReader:
         return record
 
 
+def year_of(path: str, latest: datetime | None = None) -> int | None:
+    """Return the year of the first time in a file whose times have no year, as ``times.first_year`` does.
+
+    Args:
+        path: name of a file, plain or gzip; of anything else, such as a pipe, nothing is read.
+        latest: no line is later; None for now.
+
+    Returns:
+        The year; None if the file cannot be read, or its times have a year.
+    """
+    try:
+        return first_year(chunks(path), latest) if path != "-" and os.path.isfile(path) else None
+    except (OSError, ValueError, CaptureError):  # reported by the reader of the log
+        return None
+
+
 def read(
     source: Source, *, follow: bool = False, timezone: tzinfo | None = None, latest: datetime | None = None
 ) -> Iterator[LogRecord]:
-    """Read the records of a log, as they come.
+    """Read the records of a log as they arrive.
 
     Args:
         source: a path, ``-`` for standard input, or a binary file; plain or gzip.
@@ -289,7 +310,7 @@ def read(
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
     if latest is None and path not in ("", "-") and not follow:
         latest = written_at(path)
-    reader = LogReader(timezone=timezone, latest=latest, path=path)
+    reader = LogReader(timezone=timezone, latest=latest, year=year_of(path, latest), path=path)
     quiet = 0
     try:
         for piece in chunks(source, follow=follow):

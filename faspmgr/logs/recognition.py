@@ -1,4 +1,4 @@
-"""Is it a log of ascp? What a single line tells."""
+"""Recognition of ascp's log by a single line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from faspmgr.logs.messages import kind_of
 
 
 def is_of_ascp(line: str) -> bool:
-    """Tell whether only ascp can have written a line: it has its prefix or its tag, or without one its words.
+    """Return whether only ascp can have written a line: it has its prefix or its tag, or without one its words.
 
     Args:
         line: without its end.
@@ -17,10 +17,13 @@ def is_of_ascp(line: str) -> bool:
         (True, False)
     """
     parts = split_line(line)
-    return parts is not None and is_ascp(parts.program) and (bool(parts.stamp) or kind_of(parts.message) != "other")
+    if parts is None or not is_ascp(parts.program):
+        return False
+    # Of a line of a container, "LOG" is not the prefix of ascp alone.
+    return bool(parts.stamp and (parts.host or parts.process)) or kind_of(parts.message) != "other"
 
 
 def has_prefix(line: str) -> bool:
-    """Tell whether a line has the prefix of a syslog, whoever wrote it."""
+    """Return whether a line has the prefix of a syslog or a container, whatever program wrote it."""
     parts = split_line(line)
     return parts is not None and bool(parts.stamp)

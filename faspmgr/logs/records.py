@@ -1,7 +1,6 @@
-"""One record of a log: a line, with the lines that go on from it, or a block of lines.
+"""One record of a log: a line with the lines that continue it, or a block of lines.
 
-A record is made for every line and read in full for few: its time and its fields are worked out when they are asked
-for, and kept.
+A record is made of every line, and few are read in full: its time and its fields are computed on first use.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ class LogRecord:
     """One record of ascp's log. Compared by value.
 
     Args:
-        message: the text without the prefix; lines that go on from it behind a LF each.
-        stamp: the time as it stands in the log; empty without one.
-        process: number of the process.
-        thread: number of the thread.
-        level: ``LOG``, ``ERR``, ``DBG`` or another; empty without one.
-        program: ``ascp``; of syslog its tag; empty for a line without a prefix.
-        host: name of the machine, which only syslog has.
-        line: number of its first line, from 1.
-        path: name of the log; empty where nobody gave one.
-        kind: what it is about; None to find out.
-        clock: reads the time.
+        message: the attributes, as below.
+        stamp: as below.
+        process: as below.
+        thread: as below.
+        level: as below.
+        program: as below.
+        host: as below.
+        line: as below.
+        path: as below.
+        kind: None to find it.
+        clock: reads the time; None for the zone of this machine.
 
     Example:
         >>> record = LogRecord("datagram size 1448B, block size 1408B, path MTU 1492B")
@@ -67,13 +66,13 @@ class LogRecord:
         clock: Clock | None = None,
     ) -> None:
         self.message = message
-        """The text without the prefix; lines that go on from it behind a LF each."""
+        """Text without the prefix; a LF before each line that continues it."""
         self.stamp = stamp
-        """The time as it stands in the log; empty without one."""
+        """Time as in the log; empty without one."""
         self.process = process
-        """Number of the process; None where the log does not say."""
+        """Number of the process; None if unknown."""
         self.thread = thread
-        """Number of the thread; None where the log does not say."""
+        """Number of the thread; None if unknown."""
         self.level = level
         """``LOG``, ``ERR``, ``DBG`` or another; empty without one."""
         self.program = program
@@ -83,18 +82,18 @@ class LogRecord:
         self.line = line
         """Number of its first line, from 1."""
         self.path = path
-        """Name of the log; empty where nobody gave one."""
+        """Name of the log; empty if it has none."""
         self.kind = kind_of(message) if kind is None else kind
-        """What it is about: one of ``faspmgr.logs.fields.KINDS``."""
+        """Kind of the line: one of ``faspmgr.logs.fields.KINDS``."""
 
         self._clock = clock
-        # What is worked out on first use; None before.
+        # Computed on first use; None before.
         self._fields: dict[str, Any] | None = None
         self._time: tuple[datetime | None, tuple[str, ...]] | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the message says, typed, by the names of ``faspmgr.logs.fields``; empty for kind ``other``."""
+        """Typed values of the message, by their names in ``faspmgr.logs.fields``; empty for kind ``other``."""
         fields = self._fields
         if fields is None:
             fields = self._fields = read_fields(self.kind, self.message)
@@ -102,12 +101,12 @@ class LogRecord:
 
     @property
     def time(self) -> datetime | None:
-        """When, with a zone; None where the log does not say."""
+        """Time with its difference from UTC; None if the log has none."""
         return self._read_time()[0]
 
     @property
     def assumed(self) -> tuple[str, ...]:
-        """What of the time does not stand in the log, and comes from outside: ``zone``, ``year``."""
+        """Parts of the time that are not in the log, and were added: ``zone``, ``year``."""
         return self._read_time()[1]
 
     def _read_time(self) -> tuple[datetime | None, tuple[str, ...]]:
@@ -116,10 +115,14 @@ class LogRecord:
         return self._time
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """What it says, ready for JSON; what is not known is left out.
+        """Return all of it, ready for JSON, without what is unknown.
 
         Args:
-            redact: hide secrets.
+            redact: show secrets as ``***``.
+
+        Example:
+            >>> LogRecord("AUTH [CLIENT] token=x", level="LOG").to_dict()["fields"]
+            {'role': 'CLIENT', 'token': '***'}
         """
         shown: dict[str, Any] = {"path": self.path} if self.path else {}
         shown["line"] = self.line
@@ -139,8 +142,8 @@ class LogRecord:
         return shown
 
     def _key(self) -> tuple[Any, ...]:
-        about = (self.stamp, self.process, self.thread, self.level, self.program, self.host)
-        return (*about, self.line, self.path, self.kind, self.message)
+        prefix = (self.stamp, self.process, self.thread, self.level, self.program, self.host)
+        return (*prefix, self.line, self.path, self.kind, self.message)
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, LogRecord) else NotImplemented

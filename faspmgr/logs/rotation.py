@@ -1,6 +1,6 @@
 """Rotated logs: which files are one log, and the order in which they were written.
 
-A line of code may stand here if it looks at the names of files, or at how they begin. How names are made:
+How files are named:
 
 ==================================  ================================================================================
 ``NAME.0.log`` ``NAME.1.log``       ascp itself, with ``-L DIR``: the higher number is newer, but after ``NAME.9.log``
@@ -9,8 +9,8 @@ A line of code may stand here if it looks at the names of files, or at how they 
 ``NAME-20260101`` ``NAME.log-…``    logrotate with dates
 ==================================  ================================================================================
 
-So the order is that of the first time in each file, and names decide only where there is none. ascp looks at the size
-of its log only when it starts: while several run, an older file may go on after a newer one has begun.
+The order is that of the first time in each file; names decide only if there is none. ascp checks the size of its log
+only when it starts: while several run, an older file may grow after a newer one has begun.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from faspmgr.logs.records import LogRecord
 from faspmgr.logs.times import written_at
 
 HEAD_BYTES = 1 << 16
-"""Of a file so much is read to find its first time."""
+"""Bytes of a file that are read to find its first time."""
 
 _SLICE_BYTES = 1 << 12
-"""Of that so much at a time: mostly the first line has one."""
+"""Bytes of them that are read at a time: mostly the first line has a time."""
 
 _DATE = r"20[0-9]{6}(?:[-T_]?[0-9]{2,6})?"
 _NAME = re.compile(
@@ -46,30 +46,26 @@ _NAME = re.compile(
 
 @attrs.frozen
 class _File:
-    """A file that was given.
-
-    Attributes:
-        path: as given.
-        log: directory and name of the log that it is a part of.
-        time: the first in it; None where none was found.
-        rank: of its name, higher for newer.
-    """
+    """One of the files."""
 
     path: str
     log: tuple[str, str]
+    """Directory and name of the log that it is a part of."""
     time: datetime | None
+    """First time in it; None if none was found."""
     rank: tuple[int, str, int]
+    """Rank of its name, higher for newer."""
 
 
 def expand(path: str) -> list[str]:
-    """Give the files that a path stands for.
+    """Return the files that a path stands for.
 
     Args:
         path: a file, a directory, or ``-``.
 
     Returns:
-        Of a directory the logs in it, rotated and compressed ones too, in the order of their names; directories in it
-        are not looked into. Any other path as it is, also where nothing can be read.
+        The logs in a directory, also rotated and compressed ones, in the order of their names, without those in
+        directories below it. Any other path as it is, even if it cannot be read.
     """
     if path == "-" or not os.path.isdir(path):
         return [path]
@@ -82,15 +78,14 @@ def expand(path: str) -> list[str]:
 
 
 def ordered(paths: Iterable[str]) -> list[str]:
-    """Put the files of each log into the order in which they were written, each file once.
+    """Sort the files of each log by the time at which they were written, each file once.
 
     Args:
         paths: files, in any order; ``-`` for standard input.
 
     Returns:
-        The paths. Several logs stay in the order in which the first file of each was given. A file that has several
-        names, or was copied while it had, is there under the first one. Files that cannot be read are there: whoever
-        reads them says why.
+        The paths. Several logs stay in the order of the first file of each. Of a file that has several names, or of
+        copies of it, the first one is kept. Files that cannot be read are kept: reading them raises the error.
 
     Example:
         >>> ordered(["/nowhere/messages", "-", "/nowhere/messages.1", "/nowhere/messages.2.gz"])
@@ -108,7 +103,7 @@ def ordered(paths: Iterable[str]) -> list[str]:
 
 
 def _in_order(files: list[_File]) -> list[_File]:
-    # What has no time at all can stand anywhere: it is empty, or cannot be read, or has none in any of the files.
+    # A file without a time is empty, or cannot be read, or no file of the log has one.
     dated = sorted((file for file in files if file.time), key=lambda file: (file.time, file.rank))
     undated = sorted((file for file in files if not file.time), key=lambda file: file.rank)
     once: list[_File] = []
@@ -121,7 +116,7 @@ def _in_order(files: list[_File]) -> list[_File]:
 
 
 def _longer(one: _File, other: _File) -> _File | None:
-    """Of a file and its copy the one that has more; None where neither begins with all of the other.
+    """Return the longer one of a file and its copy; None if neither begins with all of the other.
 
     Copying a directory makes two files of ``NAME.log`` and the one that it is a link to.
     """
@@ -136,7 +131,7 @@ def _longer(one: _File, other: _File) -> _File | None:
 
 
 def _even(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Pieces of CHUNK_BYTES, but for the last, however a file is compressed."""
+    """Yield pieces of CHUNK_BYTES, except for the last, however a file is compressed."""
     rest = b""
     for piece in pieces:
         rest += piece
@@ -172,19 +167,19 @@ def _parts(name: str) -> dict[str, str]:
 
 
 def _identity(path: str) -> Hashable:
-    """What is equal for two names of the same file."""
+    """Return a value that is equal for two names of the same file."""
     if path == "-":
         return path
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return os.path.abspath(path)
-    # Where a file system has no numbers for its files, names must do.
+    # Some file systems have no numbers for their files.
     return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(path)
 
 
 def _first_time(path: str) -> datetime | None:
-    """The first time in a file. A pipe is not looked into: what is read there is gone."""
+    """Return the first time in a regular file; what is read from a pipe would be gone."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
@@ -211,4 +206,4 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
     except OSError:
-        return True  # whoever reads it says why
+        return True  # reading it raises the error

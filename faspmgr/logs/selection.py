@@ -1,7 +1,6 @@
-"""Which sessions and files of a log are asked for: by time, verdict, peer, user and file name.
+"""Selection of sessions and files of a log by time, verdict, peer, user and file name.
 
-What may stand here: how what a person writes (``yesterday``, ``24h``, ``Europe/Berlin``) becomes a time or a zone, and
-whether a session or a file is one of those that were asked for.
+Also times and zones as people write them, such as ``yesterday``, ``24h`` and ``Europe/Berlin``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from faspmgr.logs.session import LogFile, LogSession
+from faspmgr.logs.times import seconds_between
 
 _AGO = re.compile("([0-9]{1,9})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -22,13 +22,13 @@ _OFFSET = re.compile("([+-])([0-9]{2}):?([0-9]{2})")
 
 
 def parse_timezone(text: str) -> tzinfo:
-    """Give the zone of this name.
+    """Parse a time zone.
 
     Args:
         text: a name such as ``UTC`` or ``Europe/Berlin``, or a difference from UTC such as ``+02:00``.
 
     Raises:
-        ValueError: there is no such zone, or this machine does not know it.
+        ValueError: the zone does not exist, or this machine does not know it.
 
     Example:
         >>> parse_timezone("+02:00").utcoffset(None)
@@ -51,7 +51,7 @@ def parse_timezone(text: str) -> tzinfo:
 
 
 def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | None = None) -> datetime:
-    """Give the time that a person means.
+    """Parse a time as people write it.
 
     Args:
         text: an ISO date, or date and time; a date alone is midnight. ``today`` and ``yesterday`` are dates, too. Or
@@ -60,7 +60,7 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
         now: the present, with a zone; None for that of the clock.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: the text is not a time.
 
     Example:
         >>> parse_time("2024-05-02", timezone=parse_timezone("+02:00")).isoformat()
@@ -85,7 +85,7 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
         found = datetime.fromisoformat(word.upper())
         if found.tzinfo is None:
             found = found.replace(tzinfo=timezone) if timezone else found.astimezone()
-        found.astimezone(present.tzinfo)  # the first and the last days of all cannot be compared
+        found.astimezone(present.tzinfo)  # the first and the last days of the calendar cannot be compared
     except (ValueError, OverflowError, OSError) as error:
         words = "write 2024-05-02, '2024-05-02 18:30', yesterday or 24h"
         raise ValueError(f"invalid time: {text!r}; {words}") from error
@@ -93,7 +93,7 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
 
 
 def peer_address(peer: str | None) -> str | None:
-    """Give the address of a peer without its port; None where the log has no peer, which it may write as 0.0.0.0:0.
+    """Return the address of a peer without its port; None if the log has no peer, which it may write as 0.0.0.0:0.
 
     Example:
         >>> peer_address("203.0.113.8:33001"), peer_address("[2001:db8::7]:33001"), peer_address("0.0.0.0:0")
@@ -109,22 +109,24 @@ def peer_address(peer: str | None) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """What is asked for; each that is given must hold.
+    """Conditions for sessions and files; each that is given must hold.
 
     A pattern is one of a shell: ``*`` stands for any characters, ``/`` too, ``?`` for one, ``[abc]`` for one of these.
 
     Example:
-        >>> Selection(peer="203.0.113.*", failed=True).takes(LogSession(id="s"))
+        >>> Selection(peer="203.0.113.*", failed=True).matches(LogSession(id="s"))
         False
     """
 
     since: datetime | None = None
-    """Sessions that started then or later. A session counts by its start; by its stop where the log does not have the
-    start. One without a time is none of those that are asked for by time."""
+    """Sessions that started then or later: by their start, or by their stop if the log does not have the start. One
+    without a time does not match."""
     until: datetime | None = None
     """Sessions that started before."""
     failed: bool = False
-    """Sessions that are failed or lost; files that are failed or interrupted."""
+    """Sessions that failed or are lost; files that failed or were interrupted."""
+    skipped: bool = False
+    """Files that were at the destination already, and sessions with such files. With ``failed``, either matches."""
     peer: str | None = None
     """Pattern for the peer: its address, its address:port, or the name of the host as it was given to ascp."""
     user: str | None = None
@@ -132,49 +134,58 @@ class Selection:
     file: str | None = None
     """Pattern for the name of a file, or for its last part: sessions with such a file, and these files."""
 
-    # Sessions that have had such a file, as a session keeps only its first files: id and direction. Both ends of a
+    # Id and direction of sessions that have had such a file, since a session keeps only its first files. Both ends of a
     # transfer may write to the same log.
     _had: set[tuple[str | None, str | None]] = attrs.field(factory=set, init=False, eq=False, repr=False)
 
     def note(self, files: Iterable[LogFile]) -> None:
-        """Note files that have ended, of sessions that have not. Without this, a session is looked up in the files that
-        it keeps."""
+        """Remember files that have ended, of sessions that are open. A session keeps only some of its files.
+
+        Args:
+            files: with each call those that have ended since the call before.
+        """
         if self.file is not None:
             self._had.update((file.session, file.direction) for file in files if self._is_named(file))
 
-    def takes(self, session: LogSession) -> bool:
-        """Whether a session that has ended is one of those that are asked for."""
+    def matches(self, session: LogSession) -> bool:
+        """Return whether a session that has ended matches."""
         had = (session.id, session.direction) in self._had
         self._had.discard((session.id, session.direction))
         return (
-            self.takes_time(session.start or session.stop)
-            and not (self.failed and session.status == "done")
-            and self._takes_side(session)
+            self.matches_time(session.start or session.stop)
+            and self._matches_end(session.status != "done", bool(session.files_skipped))
+            and self._matches_side(session)
             and (self.file is None or had or any(map(self._is_named, session.files)))
         )
 
-    def takes_file(self, file: LogFile) -> bool:
-        """Whether a file is one of those that are asked for; by its own time, and its session's peer and user."""
+    def matches_file(self, file: LogFile) -> bool:
+        """Return whether a file matches, by its own time, and the peer and the user of its session."""
+        # A file that is skipped starts at its end.
+        was_there = file.status == "done" and bool(file.size) and file.start_byte == file.size
         return (
-            self.takes_time(file.start or file.stop)
-            and self._takes_side(file)
-            and not (self.failed and file.status == "done")
+            self.matches_time(file.start or file.stop)
+            and self._matches_side(file)
+            and self._matches_end(file.status != "done", was_there)
             and (self.file is None or self._is_named(file))
         )
 
-    def _takes_side(self, of: LogSession | LogFile) -> bool:
-        """Whether its peer and its user are those that are asked for."""
+    def _matches_end(self, failed: bool, skipped: bool) -> bool:
+        return not (self.failed or self.skipped) or (self.failed and failed) or (self.skipped and skipped)
+
+    def _matches_side(self, row: LogSession | LogFile) -> bool:
         if self.peer is not None:
-            names = (of.peer, peer_address(of.peer), of.host)
+            names = (row.peer, peer_address(row.peer), row.host)
             if not any(name and fnmatchcase(name.lower(), self.peer.lower()) for name in names):
                 return False
-        return self.user is None or fnmatchcase(of.user or "", self.user)
+        return self.user is None or fnmatchcase(row.user or "", self.user)
 
-    def takes_time(self, moment: datetime | None) -> bool:
-        """Whether a time is one of those that are asked for."""
+    def matches_time(self, moment: datetime | None) -> bool:
+        """Return whether a time, with a zone, matches; None only if no time is asked for."""
         if moment is None:
             return self.since is None and self.until is None
-        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+        return (self.since is None or seconds_between(self.since, moment) >= 0) and (
+            self.until is None or seconds_between(self.until, moment) < 0
+        )
 
     def _is_named(self, file: LogFile) -> bool:
         assert self.file is not None
@@ -188,23 +199,29 @@ def select(
     since: datetime | None = None,
     until: datetime | None = None,
     failed: bool = False,
+    skipped: bool = False,
     peer: str | None = None,
     user: str | None = None,
     file: str | None = None,
 ) -> Iterator[LogSession]:
-    """Give the sessions that are asked for; each that is given must hold.
+    """Select sessions; each condition that is given must hold.
 
     Args:
-        sessions: of a log, as ``faspmgr.logs.sessions`` gives them.
+        sessions: of a log, as ``faspmgr.logs.sessions`` yields them.
         since: those that started then or later; a time with a zone.
         until: those that started before.
-        failed: those that are failed or lost.
+        failed: those that failed or are lost.
+        skipped: those with files that were at the destination already; with ``failed``, either.
         peer: pattern for the address, the address:port or the host name of the peer, such as ``203.0.113.*``.
         user: pattern for the user.
-        file: pattern for the name of a file, or for its last part. It is looked up in the files that a session keeps.
+        file: pattern for the name of a file, or for its last part, among the files that a session keeps.
 
     Yields:
         Sessions, in their order.
+
+    Example:
+        >>> [session.id for session in select([LogSession("a", status="done"), LogSession("b")], failed=True)]
+        ['b']
     """
-    wanted = Selection(since=since, until=until, failed=failed, peer=peer, user=user, file=file)
-    return filter(wanted.takes, sessions)
+    selection = Selection(since=since, until=until, failed=failed, skipped=skipped, peer=peer, user=user, file=file)
+    return filter(selection.matches, sessions)

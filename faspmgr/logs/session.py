@@ -76,7 +76,7 @@ class LogFile:
     @property
     def management_code(self) -> int | None:
         """The code of the management stream for the same failure; None where it is not known."""
-        return management_code_of(self.code)
+        return management_code_of(self.code, self.reason)
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
         """All of it by the names of the attributes, ready for JSON; times as ISO text.
@@ -221,7 +221,7 @@ class LogSession:
     @property
     def management_code(self) -> int | None:
         """The code of the management stream for the same failure; None where it is not known."""
-        return management_code_of(self.code)
+        return management_code_of(self.code, self.reason)
 
     @property
     def seconds(self) -> float | None:

@@ -14,7 +14,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Literal, get_args
 
 import attrs
@@ -23,8 +23,9 @@ from faspmgr.logs.secrets import redact_message
 from faspmgr.logs.selection import peer_address
 from faspmgr.logs.session import LogSession
 
-By = Literal["day", "peer", "user"]
-"""What sessions are grouped by: the day on which they started, the address of the peer without its port, the user."""
+By = Literal["day", "hour", "peer", "user"]
+"""What sessions are grouped by: the day or the hour in which they started, the address of the peer without its port,
+the user."""
 
 BY: tuple[By, ...] = get_args(By)
 
@@ -113,8 +114,8 @@ class Total:
     """The total of a group of sessions."""
 
     name: str | None = None
-    """The day (ISO), the address of the peer, or the user; None for sessions where the log does not say, and for the
-    total of all."""
+    """The day or the start of the hour (ISO), the address of the peer, or the user; None for sessions without it in the
+    log, and for the total of all."""
     sessions: int = 0
     """Sessions that have ended."""
     done: int = 0
@@ -135,6 +136,10 @@ class Total:
     """Bytes that went over the network; of lost sessions those so far."""
     bytes_written: int = 0
     """Bytes of files; of lost sessions those so far."""
+    blocks_total: int = 0
+    """Blocks, of the sessions whose statistics are in the log."""
+    blocks_retransmitted: int = 0
+    """Blocks of those that were sent again."""
     failures: dict[int | None, FailureTotal] = attrs.field(factory=dict)
     """Failed sessions by the log's code."""
     rates: Rates = attrs.field(factory=Rates, eq=False, repr=False)
@@ -152,11 +157,19 @@ class Total:
         self.files_interrupted += session.files_interrupted
         self.bytes_transferred += session.bytes_transferred or 0
         self.bytes_written += session.bytes_written or 0
+        if session.blocks_total is not None and session.blocks_retransmitted is not None:
+            self.blocks_total += session.blocks_total
+            self.blocks_retransmitted += session.blocks_retransmitted
         if session.rate_kbps:
             self.rates.add(session.rate_kbps)
         if session.status == "failed":
             failure = FailureTotal(session.code, session.management_code, session.reason)
             self.failures.setdefault(session.code, failure).sessions += 1
+
+    @property
+    def retransmitted_percent(self) -> float | None:
+        """Share of all blocks that were sent again, per cent; None if no log line has blocks."""
+        return round(100 * self.blocks_retransmitted / self.blocks_total, 2) if self.blocks_total else None
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
         """Give the numbers, ready for JSON: rates in kilobits per second, failures with the most frequent first.
@@ -170,6 +183,7 @@ class Total:
             **numbers,
             "rate_kbps_median": self.rates.quantile(0.5),
             "rate_kbps_95th_percentile": self.rates.quantile(0.95),
+            "retransmitted_percent": self.retransmitted_percent,
             "failures": [failure.to_dict(redact=redact) for failure in frequent],
         }
 
@@ -202,17 +216,19 @@ class Totals:
         self._groups[name].add(session)
 
     def groups(self) -> list[Total]:
-        """Give the totals: days in their order, peers and users by their bytes, the most first; what is in no group
-        comes last."""
+        """Give the totals: days and hours in their order, peers and users by their bytes, the most first; what is in
+        no group comes last."""
 
-        def order(total: Total) -> tuple[bool, int, str]:
+        def order(total: Total) -> tuple[bool, float, str]:
+            if self._by == "hour":  # of two hours with the same name, the first one is farther from UTC
+                return total.name is None, datetime.fromisoformat(total.name).timestamp() if total.name else 0, ""
             return total.name is None, 0 if self._by == "day" else -total.bytes_transferred, total.name or ""
 
         return sorted(self._groups.values(), key=order)
 
     def to_dicts(self, *, redact: bool = True) -> list[dict[str, Any]]:
-        """Give the totals ready for JSON; with groups, the name of each stands first, under ``day``, ``peer`` or
-        ``user``.
+        """Give the totals ready for JSON; with groups, the name of each stands first, under ``day``, ``hour``,
+        ``peer`` or ``user``.
 
         Args:
             redact: show secrets in the words of the log as ``***``.
@@ -227,7 +243,10 @@ class Totals:
         moment = session.start or session.stop
         if self._by is None or moment is None:
             return None
-        return (moment.astimezone(self._timezone) if self._timezone else moment).date().isoformat()
+        moment = moment.astimezone(self._timezone) if self._timezone else moment
+        if self._by == "hour":
+            return moment.replace(minute=0, second=0, microsecond=0).isoformat(timespec="minutes")
+        return moment.date().isoformat()
 
 
 def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tzinfo | None = None) -> list[Total]:
@@ -235,7 +254,7 @@ def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tz
 
     Args:
         sessions: of a log, as ``faspmgr.logs.sessions`` gives them.
-        by: what to group by: ``day``, ``peer`` or ``user``; None for one total.
+        by: what to group by: ``day``, ``hour``, ``peer`` or ``user``; None for one total.
         timezone: in which a day begins; None for that of the session's own time.
 
     Returns:

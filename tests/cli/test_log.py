@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,9 @@ def test_totals(windows: Path) -> None:
         "bytes_written": 15618129 + 1651097607 + 40028 + 45184,
         "rate_kbps_median": 18375.0,  # between 2.40 and 34.35 Mbps
         "rate_kbps_95th_percentile": 252477.0,  # 34350 + 0.85 * (290970 - 34350)
+        "blocks_total": 11110 + 1183125 + 31 + 53,
+        "blocks_retransmitted": 2 + 642587 + 1 + 2,
+        "retransmitted_percent": 53.8,
     }
     assert failures[2] == {"code": 63, "management_code": 43, "reason": "Source path stat failed", "sessions": 1}
     assert [failure["code"] for failure in failures] == [50, 62, 63, 68, 89, 106]
@@ -289,6 +293,112 @@ def test_totals_by(by: str, expected: list[tuple[Any, ...]], windows: Path) -> N
     assert [(row[by] or None, int(row["sessions"]), int(row["bytes_transferred"])) for row in rows] == expected
 
 
+def test_totals_by_hour() -> None:
+    """An hour that exists twice is two hours, in their order."""
+    times = [("01:59:50", "02:00:10"), ("02:30:00", "02:40:00"), ("02:10:00", "03:00:00"), ("23:59:59", "23:59:59")]
+    data = b"".join(
+        session(str(number), process=str(number), start=f"2024-10-27 {start}", stop=f"2024-10-27 {stop}")
+        for number, (start, stop) in enumerate(times)
+    )
+    result = log("--totals", "--by", "hour", stdin=data, zone="Europe/Berlin")
+    assert [(total["hour"], total["sessions"]) for total in result.objects] == [
+        ("2024-10-27T01:00+02:00", 1),
+        ("2024-10-27T02:00+02:00", 1),
+        ("2024-10-27T02:00+01:00", 1),
+        ("2024-10-27T23:00+01:00", 1),
+    ]
+
+
+def test_skipped_sessions_and_files() -> None:
+    skipped = session("a", files={"/in/a": "status=success", "/in/b": "status=success"}).replace(
+        b'file="/in/b" size=1000 start_byte=0', b'file="/in/b" size=1000 start_byte=1000'
+    )
+    data = skipped + session("b", process="2", files={"/in/c": "status=success"})
+    assert ids(log("--skipped", stdin=data)) == ["a"]
+    assert [file["name"] for file in log("--table", "files", "--skipped", stdin=data).objects] == ["/in/b"]
+    (total,) = log("--totals", "--skipped", stdin=data).objects
+    assert (total["sessions"], total["files_skipped"]) == (1, 1)
+
+
+def containers(data: bytes, form: str) -> bytes:
+    """A log of ``ascp -L-`` as a container engine, or the journal, writes it."""
+    lines = []
+    for number, line in enumerate(data.decode().splitlines()):
+        time, message = f"2024-05-02T07:00:0{number}", line.partition("] ")[2]
+        usec = (1_714_633_200 + number) * 1_000_000
+        lines.append(
+            {
+                "docker": json.dumps({"log": f"{message}\n", "stream": "stderr", "time": f"{time}.000000001Z"}),
+                "cri": f"{time}.000000000Z stderr F {message}",
+                "json": json.dumps(
+                    {"MESSAGE": message, "_PID": "7", "_COMM": "ascp", "__REALTIME_TIMESTAMP": f"{usec}"}
+                ),
+                "short-full": f"Thu 2024-05-02 09:00:0{number} CEST host ascp[7]: {message}",
+                "short-unix": f"{usec / 1_000_000:.6f} host ascp[7]: {message}",
+            }[form]
+        )
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("form", ["docker", "cri", "json", "short-full", "short-unix"])
+def test_logs_of_containers_and_the_journal(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(containers(session("a", files={'/in/"é"': "status=success"}), form))
+    result = log(path, zone="Europe/Berlin")
+    (shown,) = result.objects
+    assert (result.status, shown["status"], shown["files"][0]["name"]) == (0, "done", '/in/"é"')
+    times = [datetime.fromisoformat(shown[name]).timestamp() for name in ("start", "stop")]
+    assert times == [1_714_633_200, 1_714_633_204]
+    events = invoke("decode", path).objects
+    assert [event["type"] for event in events][:2] == ["INIT", "SESSION"]
+
+
+def test_a_session_of_3_3() -> None:
+    (shown,) = log(
+        stdin=b"Jan 26 18:44:54 h ascp[1894]: LOG FASP Session Start uuid=u op=send status=started source=/data/a (1)"
+        b' dest=/data userid=0 user="root" local=192.0.2.7:54338 peer=203.0.113.8:33001 targetrate=2000000000 minrate=0'
+        b' transfer_policy=fair secure=no cookie="console: Rerun 2" vlink_local=0 ver=3.3.3.79205\n'
+    ).objects
+    expected: dict[str, Any] = {
+        "source": ["/data/a"],
+        "destination": "/data",
+        "user": "root",
+        "peer": "203.0.113.8:33001",
+    }
+    expected |= {"target_rate_kbps": 2_000_000.0, "policy": "fair", "cookie": "console: Rerun 2"}
+    assert {name: shown[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "management_code"),
+    [(44, "UDP session initiation fatal error", 44), (40, "Data transfer stalled, timed out", 40), (40, "x", 38)],
+)
+def test_the_words_beside_a_code_decide(code: int, words: str, management_code: int, tmp_path: Path) -> None:
+    path = tmp_path / "old.log"
+    path.write_bytes(session("a", end=f'status=failed errcode={code} errstr="{words}"'))
+    assert [shown["management_code"] for shown in log(path).objects] == [management_code]
+    (total,) = log("--totals", path).objects
+    assert total["failures"][0]["management_code"] == management_code
+    error = invoke("decode", path).objects[-1]
+    assert (error["type"], error["code"], error["description"]) == ("ERROR", management_code, words)
+
+
+def test_sessions_over_a_change_of_the_clocks() -> None:
+    spring = session("a", start="2024-03-31 01:59:50", stop="2024-03-31 03:00:10")
+    autumn = session("b", start="2024-10-27 02:59:50", stop="2024-10-27 02:00:10")
+    leap = (
+        session("c")
+        .replace(b"2024-05-02 09:00:00.000 [1a2b-00000001]", b"Feb 29 23:59:50 h ascp[7]:")
+        .replace(b"2024-05-02 09:00:08.000 [1a2b-00000001]", b"Mar  1 00:00:10 h ascp[7]:")
+    )
+    for data in (spring, autumn, leap):
+        (shown,) = log(stdin=data, zone="Europe/Berlin").objects
+        assert (shown["status"], shown["seconds"]) == ("done", 20)
+    assert shown["start"][:4] == shown["stop"][:4] == "2024"
+    assert ids(log("--since", "2024-10-27 02:59:59+02:00", stdin=autumn, zone="Europe/Berlin")) == []
+    assert ids(log("--since", "2024-10-27 02:59:50+02:00", stdin=autumn, zone="Europe/Berlin")) == ["b"]
+
+
 def test_the_day_is_that_of_the_zone_that_is_asked_for() -> None:
     data = session("a", start="2024-05-02 23:30:00", stop="2024-05-02 23:45:00")
     utc = data.replace(b"2024-05-02 23:30:00.000 [1a2b-00000001]", b"2024-05-02T23:30:00Z host ascp[7]:").replace(
@@ -302,10 +412,10 @@ def test_the_day_is_that_of_the_zone_that_is_asked_for() -> None:
 
 def test_totals_for_people(windows: Path) -> None:
     assert log("--totals", "--by", "day", "--format", "text", "--until", "2021-06-01", windows).lines == [
-        "day         sessions  done  failed  lost  files    bytes      median  95th percentile",
-        "2021-05-11         2     0       2     0     18  15.6 MB   34.4 Mbps        34.4 Mbps",
-        "2021-05-12         2     1       1     0      1   1.7 GB  291.0 Mbps       291.0 Mbps",
-        "all                4     1       3     0     19   1.7 GB  162.7 Mbps       278.1 Mbps",
+        "day         sessions  done  failed  lost  files    bytes  sent again      median  95th percentile",
+        "2021-05-11         2     0       2     0     18  15.6 MB      0.02 %   34.4 Mbps        34.4 Mbps",
+        "2021-05-12         2     1       1     0      1   1.7 GB     54.31 %  291.0 Mbps       291.0 Mbps",
+        "all                4     1       3     0     19   1.7 GB     53.81 %  162.7 Mbps       278.1 Mbps",
         "",
         "failed  code of the log                    code of the stream",
         "     1  62 Source file list not specified  8 USAGE",
@@ -314,9 +424,21 @@ def test_totals_for_people(windows: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ([], "2024-05-02 09:00:00  lost    Send       0 files         -           -  203.0.113.8:33001  ingest"),
+        (["--table", "files"], "2024-05-02 09:00:00  interrupted    1.0 kB           -  /in/a"),
+    ],
+)
+def test_unknown_is_a_dash_in_text(args: list[str], expected: str) -> None:
+    data = session("a", end="", files={"/in/a": ""})
+    assert log("--format", "text", *args, stdin=data).lines == [expected]
+
+
 def test_totals_of_nothing() -> None:
     result = log("--totals", "--format", "text", stdin=session("a", end=""))
-    assert result.lines[1].split() == ["all", "1", "0", "0", "1", "0", "0", "B"]
+    assert result.lines[1].split() == ["all", "1", "0", "0", "1", "0", "0", "B", "-", "-", "-"]
     assert log("--totals", "--by", "day", "--failed", stdin=session("a")).text == ""
 
 
@@ -400,17 +522,49 @@ def test_what_cannot_be_read(windows: Path, tmp_path: Path) -> None:
     assert result.errors == [f"{packed}: the gzip data is cut off"]
 
 
-def test_what_is_no_log_of_ascp(fixtures: Path, tmp_path: Path) -> None:
-    text, nothing = tmp_path / "notes.log", tmp_path / "nothing.log"
+NOT_ASCP = "not ascp's log: no line has the form of any known log"
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [
+        (b"", 0, "no line of ascp's log"),
+        (b"Dear Sir,\n\nMay  1 10:00:00 host cron[1]: FASP Session Start uuid=a\n", 0, "no line of ascp's log"),
+        (b'{"log":"hello\\n","stream":"stdout","time":"2026-01-26T18:44:54Z"}\n', 0, "no line of ascp's log"),
+        (b"Dear Sir,\n", 3, NOT_ASCP),
+        (b"\n", 3, NOT_ASCP),
+        (b"\0\xff" * 1000, 3, NOT_ASCP),
+        (b"INFO application started\nERR no\n", 3, NOT_ASCP),
+        (b'192.0.2.1 - - [12/May/2021:09:22:12 +0000] "GET / HTTP/1.1" 200 5\n', 3, NOT_ASCP),
+        (b'{"level":"info","msg":"LOG FASP Session Start uuid=a"}\n', 3, NOT_ASCP),
+        (
+            b"FASPMGR 2\nType: DONE\n\n",
+            3,
+            "a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read",
+        ),
+    ],
+)
+def test_without_a_line_of_ascp(data: bytes, status: int, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.log"
+    path.write_bytes(data)
+    for args in ([], ["--failed"], ["--table", "files"]):
+        assert log(*args, path) == (status, b"", f"{path}: {words}\n")
+        assert log(*args, stdin=data) == (status, b"", f"<stdin>: {words}\n")
+    assert log("--totals", path).status == status
+
+
+def test_a_directory_with_logs_of_other_programs(tmp_path: Path) -> None:
+    (tmp_path / "b.log").write_text("Dear Sir,\n")
+    assert log(tmp_path) == (3, b"", f"{tmp_path}/b.log: {NOT_ASCP}\n")
+    (tmp_path / "a.log").write_bytes(session("a"))
+    result = log(tmp_path)
+    assert (result.status, ids(result), result.errors) == (0, ["a"], [f"{tmp_path}/b.log: {NOT_ASCP}"])
+    assert log(tmp_path / "a.log", tmp_path / "b.log").status == 3
+
+
+def test_other_lines_are_records(tmp_path: Path) -> None:
+    text = tmp_path / "notes.log"
     text.write_text("Dear Sir,\n\nMay  1 10:00:00 host cron[1]: FASP Session Start uuid=a\n")
-    nothing.touch()
-    for path in (text, nothing):
-        assert log(path) == (0, b"", f"{path}: no line of ascp's log\n")
-    assert log(stdin=b"\0\xff" * 1000).err == "<stdin>: no line of ascp's log\n"
-    capture = fixtures / "sessions" / "retry.fasp"
-    assert log(capture).errors == [
-        f"{capture}: a capture of the management stream, which 'faspmgr summary' and 'faspmgr decode' read"
-    ]
     lines = log("--table", "records", text).objects  # no line is lost
     assert [record["message"] for record in lines][0::2] == ["Dear Sir,", "FASP Session Start uuid=a"]
 
@@ -486,6 +640,7 @@ def test_secrets_are_hidden() -> None:
         (["--until", "2024-02-30"], "invalid time: '2024-02-30'"),
         (["--timezone", "Moon/Base"], "unknown time zone: 'Moon/Base'"),
         (["--by", "day"], "--by needs --totals"),
+        (["--table", "records", "--skipped"], "not records"),
         (["--totals", "--table", "files"], "--totals counts sessions"),
         (["--table", "records", "--failed"], "not records"),
         (["--table", "records", "--file", "*"], "not records"),

@@ -55,7 +55,7 @@ def test_nothing() -> None:
         (b"\0\xff\n" * 1000, 3, "data outside a message"),
     ],
 )
-def test_summary_says_that_it_is_none(data: bytes, status: int, words: str, tmp_path: Path) -> None:
+def test_summary_of_other_files(data: bytes, status: int, words: str, tmp_path: Path) -> None:
     path = tmp_path / "some.log"
     path.write_bytes(data)
     result = invoke("summary", path)
@@ -76,7 +76,7 @@ def test_the_lines_of_another_program_are_records_of_their_own() -> None:
 # -- encodings and line ends
 
 
-def test_text_that_is_no_utf_8() -> None:
+def test_text_that_is_not_utf_8() -> None:
     [stop] = records(PREFIX.encode() + STOP.replace('"a"', '"café"').encode("latin-1") + b"\n")
     assert stop.fields["file"] == "caf\udce9"
     assert stop.fields["size"] == 1
@@ -126,14 +126,14 @@ def test_a_line_without_a_field(words: str) -> None:
     assert not any(record.fields.get(name) for name in ("uuid", "op", "status", "errcode"))
 
 
-def test_a_process_that_is_no_number() -> None:
+def test_a_process_that_is_not_a_number() -> None:
     """A digit, but not one of a number."""
     [record] = records("<134>1 2026-01-26T18:44:54Z host ascp ² - - LOG a\n".encode())
     assert (record.process, record.message) == (None, "a")
 
 
 @pytest.mark.parametrize("data", ["-x", "[a]x", '[a b="c"]', '[a b="]', "[" + "a" * 10_000 + "] x"])
-def test_structured_data_that_are_none(data: str) -> None:
+def test_invalid_structured_data(data: str) -> None:
     """Nothing of the line is dropped; data are a part of the prefix only where a blank or the end is behind them."""
     line = f"<134>1 - host ascp 1894 - {data}"
     [record] = records(f"{line}\n".encode())
@@ -200,22 +200,7 @@ def test_the_parts_of_a_long_line(start: str, part: str) -> None:
     assert len(record.fields) <= 3
 
 
-def test_a_line_of_two_megabytes_in_the_middle() -> None:
-    cut: list[int] = []
-    log = LogReader(on_cut=cut.append)
-    line = f"{PREFIX}{STOP}\n".encode()
-    long = f'{PREFIX}FASP Transfer Stop uuid=7d5a op=send status=success file="'.encode() + b"x" * 2_000_000 + b'"\n'
-    found = log.feed(line * 2 + long + line * 2) + log.close()
-    assert [record.kind for record in found] == ["transfer_stop"] * 5
-    assert [len(record.message) for record in found] == [
-        *[len(STOP)] * 2, reader.MAX_LINE_BYTES - len(PREFIX), *[len(STOP)] * 2
-    ]  # fmt: skip
-    assert found[2].fields["status"] == "success"
-    assert found[2].fields["file"] == '"' + "x" * (reader.MAX_LINE_BYTES - len(long) + 2_000_002)
-    assert cut == [3]
-
-
-def test_many_lines_that_go_on() -> None:
+def test_many_lines_that_continue_a_record() -> None:
     [record] = records(f"{PREFIX}first\n".encode() + b"next\n" * 100_000)
     assert record.message == "first" + "\nnext" * 100_000
 
@@ -263,6 +248,7 @@ UUID = {"uuid": "7d5a"}
         ("Add sender src : " + " dst : " * 70_000, {"source": " dst : " * 69_999, "destination": ""}),
         ("FASP Session Error id=7d5a (error 63, " + ")" * LONG, UUID | {"errcode": 63, "errstr": ")" * (LONG - 1)}),
         ("Peer FASP sender had error, errcode 63 errstr [" + "[" * LONG, {}),
+        ("FASP Session Start uuid=7d5a dest=" + " userid=x" * (LONG // 10) + " source_prefix=-", None),
         ("Initializing FASP version 3.9.6, license max rate=" + " " * LONG, None),
     ],
 )
@@ -284,11 +270,15 @@ def test_fields_of_a_long_line(message: str, fields: dict[str, object] | None) -
         "-" * LONG,
         "LOG" * (LONG // 3),
         "[" * LONG,
+        '{"log":' * (LONG // 7),
+        '{"MESSAGE":"' + "\\\\" * (LONG // 2),
+        "2024-01-01T00:00:00Z stdout F " * (LONG // 30),
+        "Mon 2026-01-26 18:44:54 CET " * (LONG // 28),
         "2021-05-12 " * (LONG // 11),
         "Jan 26 18:44:54 " + "a" * LONG,
     ],
 )
-def test_a_long_line_without_a_prefix_that_is_known(line: str) -> None:
+def test_a_long_line_without_a_known_prefix(line: str) -> None:
     """The prefix is none, or that of another program; in a block as well."""
     block = f"2021-05-12 09:22:12 [1-1] LOG {BLOCK}\n"
     [record, _] = records(f"{block}{line}\n".encode())

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from faspmgr.logs.codes import LogCode, explain_log, management_code_of
 from faspmgr.logs.fields import KINDS, LOG_FIELDS, OF_KIND, decode, find
 from faspmgr.logs.messages import kind_of, pairs, read_fields
 
@@ -102,8 +103,8 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         "good_blks 1172655 bl_total 1183125 bl_orig 540367 bl_rex 642587 dup_blks 10299 dup_last_blks 0 drop_blks_xnf "
         "171) (sndr ctl: sent 49 rcvd 48 lost 1 lost 2.04%) (rcvr ctl: sent 975 rcvd 974 lost 1 lost 0.10%) (rex  ctl: "
         "sent 6615 rcvd 6609 lost 6 lost 0.09%) (progress: tx_bytes 1651097607 file_bytes 1651097600 tx_time 46685559) "
-        "(estimate transfer size: 12 bytes)  sess->instru.num_rex_xfer_not_found 3 rex_xmit_blks 1041331  xmit_total "
-        "2213987 rex_xmit_pct 47.03%",
+        "(estimate transfer size: 12 bytes)  sess->instru.num_rex_xfer_not_found 3 "
+        "sess->instru.num_rex_abrtxfer_not_found 4 rex_xmit_blks 1041331  xmit_total 2213987 rex_xmit_pct 47.03%",
         {
             "uuid": UUID,
             "side": "Receiver",
@@ -139,7 +140,8 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
             "file_bytes": 1_651_097_600,
             "tx_time": 46_685_559,
             "estimate_transfer_size": 12,
-            "num_rex_xfer_not_found": "3",
+            "num_rex_xfer_not_found": 3,
+            "num_rex_abrtxfer_not_found": 4,
             "rex_xmit_blks": 1_041_331,
             "xmit_total": 2_213_987,
             "rex_xmit_pct": 47.03,
@@ -345,11 +347,73 @@ def test_values(name: str, text: str, value: object) -> None:
         ("session_params", 'user="', {"user": '"'}),
         ("session_params", 'user="abc x=1', {"user": '"abc', "x": "1"}),
         ("session_params", "new_field=1 other.new=2 3", {"new_field": "1", "other.new": "2 3"}),
+        ("session_params", 'cookie="x" new=1 vl_proto_ver=1', {"cookie": "x", "new": "1", "vl_proto_ver": "1"}),
+        ("session_params", 'user=" a=b" z=1', {"user": " a=b", "z": "1"}),
+        ("session_start", "dest=/x a=b transfer_policy=fair", {"dest": "/x a=b", "transfer_policy": "fair"}),
+        ("session_start", "dest=/x userid=5 source_prefix=-", {"dest": "/x userid=5", "source_prefix": "-"}),
+        ("session_stop", '[peer errcode=6 x=1 errstr="a"]', {"peer_errcode": "6", "x": "1", "peer_errstr": "a"}),
         ("session_params", "", {}),
     ],
 )
 def test_pairs(kind: str, text: str, expected: dict[str, str]) -> None:
     assert dict(pairs(kind, text)) == expected
+
+
+# Published by a user of 3.3.3.
+OLD_START = (
+    "FASP Session Start uuid=u op=send status=started source=/data/to-sg-no-disk.sh (1) dest=/data userid=0 "
+    'user="root" local=192.0.2.7:54338 peer=203.0.113.8:33001 targetrate=2000000000 minrate=0 transfer_policy=fair '
+    'secure=no resume=2 precalc=yes tcp_mode=no rtt_autocorrect=yes cookie="console:b4eb: Rerun 2" vlink_local=0 '
+    'vlink_remote=0 vlink_sess_id=1543 os="Linux 2.6.32 #1 SMP F" ver=3.3.3.79205 lic=10:1:30811 peeros="Linux" '
+    "peerver=3.4.0.82480 proto_sess=20002"
+)
+
+
+def test_a_session_start_of_3_3() -> None:
+    fields = read_fields("session_start", OLD_START)
+    assert fields == {
+        "uuid": "u", "op": "send", "status": "started", "source": ("/data/to-sg-no-disk.sh",), "source_count": 1,
+        "dest": "/data", "userid": 0, "user": "root", "local": "192.0.2.7:54338", "peer": "203.0.113.8:33001",
+        "targetrate": 2_000_000_000, "minrate": 0, "rate_policy": "fair", "secure": False, "resume": 2,
+        "precalc": True, "tcp_mode": False, "rtt_auto": True, "cookie": "console:b4eb: Rerun 2", "vl_local": 0,
+        "vlink_remote": 0, "vl_sess_id": 1543, "os": "Linux 2.6.32 #1 SMP F", "ver": "3.3.3.79205",
+        "lic": "10:1:30811", "peeros": "Linux", "peerver": "3.4.0.82480", "proto_sess": "20002",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("dest", "dest=/data ", "dest=/home user=bob size=2 local=x "),
+        ("user", 'user="root" ', 'user="a "b" peer=c" '),
+        ("cookie", 'cookie="console:b4eb: Rerun 2" ', 'cookie="{"a": "b=c d=e"} minrate=7" '),
+        ("cookie", 'cookie="console:b4eb: Rerun 2" ', 'cookie="a "x" y=1" '),
+        ("source", "source=/data/to-sg-no-disk.sh (1) ", "source=/a b (2) os=x (1) "),
+    ],
+)
+def test_odd_texts_in_a_session_start_of_3_3(name: str, old: str, new: str) -> None:
+    value = new.partition("=")[2].rstrip(" ").strip('"').removesuffix(" (1)")
+    expected = read_fields("session_start", OLD_START) | {name: (value,) if name == "source" else value}
+    assert read_fields("session_start", OLD_START.replace(old, new)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ends", "source", "count"),
+    [
+        ("dest=/in source_prefix=- ver=3.4.0.82480", "film", 2),
+        ("dest=/in source_prefix=- ver=3.5.6.1", "film", 2),
+        ("dest=/in source_prefix=- ver=3.9.0.163682", "film (2)", None),
+        ("dest=/in userid=0", "film", 2),
+        ("dest=/in", "film (2)", None),
+    ],
+)
+def test_a_source_with_a_number_in_brackets(ends: str, source: str, count: int | None) -> None:
+    fields = read_fields("session_stop", f"FASP Session Stop uuid=u source=a (2)\tfilm (2) {ends}")
+    assert (fields["source"], fields.get("source_count")) == (("a (2)", source), count)
+
+
+def test_the_first_of_two_fields_of_one_name_counts() -> None:
+    assert read_fields("session_stop", "FASP Session Stop status=failed status=success") == {"status": "failed"}
 
 
 STOP = "size=1 start_byte=0 rate=1.00Mbps elapsed=1.00s loss=0.00 rexreqs=0 overhead=0"
@@ -386,6 +450,40 @@ def test_a_line_about_a_file_in_another_form() -> None:
         "overhead": 0,
         "newer": "1",
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "management_code"),
+    [
+        # The code and the text of the stream, in old logs.
+        (44, "UDP session initiation fatal error", 44),
+        (40, "Data transfer stalled, timed out", 40),
+        (14, "Error establishing UDP connection", 14),
+        (14, "Error establishing UDP connection (check UDP port and firewall)", 14),
+        (19, "authentication failure ", 19),
+        (41, "Failed to authenticate", 41),
+        (7, "Failed to authenticate", None),
+        # Those of the log.
+        (14, "Unable to receive a valid stop message (pmtu-brtt)", 44),
+        (40, "Operation not permitted by license", 38),
+        (4, "No such file or directory", 4),
+        (65, "Destination path must be a directory", None),
+        (None, "SSH authentication failed", 19),
+        (7, "SSH authentication failed", 19),
+        # Words of another text leave the number.
+        (63, "Source path …", 43),
+        (63, "", 43),
+        (63, None, 43),
+        (44, "something else", None),
+        (None, None, None),
+    ],
+)
+def test_management_code_of(code: int | None, words: str | None, management_code: int | None) -> None:
+    assert management_code_of(code, words) == management_code
+
+
+def test_explain_log_of_an_unknown_code() -> None:
+    assert explain_log(44) == LogCode(44, "unknown code of the log; errstr has its words", None)
 
 
 def test_every_field_of_the_table_is_in_a_line_here_or_in_that_of_the_real_log() -> None:

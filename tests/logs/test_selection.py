@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from faspmgr.logs.selection import Selection, parse_time, parse_timezone, peer_a
 from faspmgr.logs.session import LogFile, LogSession
 
 NOW = datetime(2024, 5, 2, 9, 30, 15, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
 EAST = timezone(timedelta(hours=2))
 
 
@@ -116,21 +118,21 @@ def session(**values: Any) -> LogSession:
     return LogSession(**{"id": "s", "status": "done", "start": NOW, **values})
 
 
-def takes(told: LogSession, **asked: Any) -> bool:
-    return Selection(**asked).takes(told)
+def matches(told: LogSession, **asked: Any) -> bool:
+    return Selection(**asked).matches(told)
 
 
 def test_a_session_counts_by_its_start() -> None:
     second = timedelta(seconds=1)
-    assert takes(session(), since=NOW)
-    assert not takes(session(), since=NOW + second)
-    assert not takes(session(), until=NOW)
-    assert takes(session(), until=NOW + second)
-    assert takes(session(stop=NOW + second * 60), until=NOW + second)
-    assert takes(session(start=None, stop=NOW), since=NOW)
-    assert not takes(session(start=None), since=NOW)
-    assert not takes(session(start=None), until=NOW)
-    assert takes(session(start=None))
+    assert matches(session(), since=NOW)
+    assert not matches(session(), since=NOW + second)
+    assert not matches(session(), until=NOW)
+    assert matches(session(), until=NOW + second)
+    assert matches(session(stop=NOW + second * 60), until=NOW + second)
+    assert matches(session(start=None, stop=NOW), since=NOW)
+    assert not matches(session(start=None), since=NOW)
+    assert not matches(session(start=None), until=NOW)
+    assert matches(session(start=None))
 
 
 def test_failed_is_what_is_not_done() -> None:
@@ -152,15 +154,15 @@ def test_failed_is_what_is_not_done() -> None:
     ],
 )
 def test_a_peer(pattern: str, taken: bool) -> None:
-    assert takes(session(peer="203.0.113.8:33001", host="transfer.example.org"), peer=pattern) is taken
-    assert not takes(session(), peer=pattern)
+    assert matches(session(peer="203.0.113.8:33001", host="transfer.example.org"), peer=pattern) is taken
+    assert not matches(session(), peer=pattern)
 
 
 def test_a_user() -> None:
-    assert takes(session(user="studio_output"), user="studio_*")
-    assert not takes(session(user="ingest"), user="studio_*")
-    assert not takes(session(user="Ingest"), user="ingest")
-    assert not takes(session(), user="studio_*")
+    assert matches(session(user="studio_output"), user="studio_*")
+    assert not matches(session(user="ingest"), user="studio_*")
+    assert not matches(session(user="Ingest"), user="ingest")
+    assert not matches(session(), user="studio_*")
 
 
 @pytest.mark.parametrize(
@@ -175,32 +177,60 @@ def test_a_user() -> None:
 )
 def test_a_file(pattern: str, taken: bool) -> None:
     told = session(files=[LogFile("/in/2024/notes.txt"), LogFile("/in/2024/shot_0001.png")])
-    assert takes(told, file=pattern) is taken
-    assert Selection(file=pattern).takes_file(told.files[1]) is taken
+    assert matches(told, file=pattern) is taken
+    assert Selection(file=pattern).matches_file(told.files[1]) is taken
 
 
 def test_a_file_of_windows() -> None:
-    assert takes(session(files=[LogFile(r"C:\jobs\shot_0001.png")]), file="shot_*")
+    assert matches(session(files=[LogFile(r"C:\jobs\shot_0001.png")]), file="shot_*")
 
 
 def test_a_file_that_the_session_does_not_keep() -> None:
     wanted = Selection(file="*.png")
     wanted.note([LogFile("a.png", session="s"), LogFile("b.txt", session="t")])
-    assert not wanted.takes(session(id="t"))
-    assert wanted.takes(session())
-    assert not wanted.takes(session())  # another one with the same id
+    assert not wanted.matches(session(id="t"))
+    assert wanted.matches(session())
+    assert not wanted.matches(session())  # another one with the same id
 
 
 def test_files_by_time_and_verdict() -> None:
     wanted = Selection(since=NOW, failed=True)
-    assert wanted.takes_file(LogFile("a", status="interrupted", start=NOW))
-    assert wanted.takes_file(LogFile("a", status="failed", stop=NOW))
-    assert not wanted.takes_file(LogFile("a", status="done", start=NOW))
-    assert not wanted.takes_file(LogFile("a", status="failed", start=NOW - timedelta(seconds=1)))
-    assert not wanted.takes_file(LogFile("a", status="failed"))
+    assert wanted.matches_file(LogFile("a", status="interrupted", start=NOW))
+    assert wanted.matches_file(LogFile("a", status="failed", stop=NOW))
+    assert not wanted.matches_file(LogFile("a", status="done", start=NOW))
+    assert not wanted.matches_file(LogFile("a", status="failed", start=NOW - timedelta(seconds=1)))
+    assert not wanted.matches_file(LogFile("a", status="failed"))
+
+
+@pytest.mark.parametrize(
+    ("start", "since"),
+    [
+        # 02:30 exists twice; both times are of one zone, whose clock times would be equal.
+        (datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN), datetime(2024, 10, 27, 2, 45, tzinfo=BERLIN)),
+        (datetime(2024, 3, 31, 3, 0, tzinfo=BERLIN), datetime(2024, 3, 31, 1, 59, 59, tzinfo=BERLIN)),
+    ],
+)
+def test_times_are_compared_as_instants(start: datetime, since: datetime) -> None:
+    assert matches(session(start=start), since=since)
+    assert not matches(session(start=start), until=since)
+    assert not matches(session(start=since), since=start)
+
+
+def test_skipped() -> None:
+    there = LogFile("a", status="done", size=5, start_byte=5)
+    files = [
+        there,
+        LogFile("b", status="done", size=0, start_byte=0),
+        LogFile("c", status="failed", size=5, start_byte=5),
+    ]
+    assert [file.name for file in files if Selection(skipped=True).matches_file(file)] == ["a"]
+    assert [file.name for file in files if Selection(skipped=True, failed=True).matches_file(file)] == ["a", "c"]
+    told = [session(files_skipped=count, status=status) for count, status in ((0, "done"), (2, "done"), (0, "failed"))]
+    assert list(select(told, skipped=True)) == told[1:2]
+    assert list(select(told, skipped=True, failed=True)) == told[1:]
 
 
 def test_all_that_is_given_must_hold() -> None:
     told = session(status="failed", user="ingest", peer="203.0.113.8:33001")
-    assert takes(told, failed=True, user="ingest", peer="203.*", since=NOW)
-    assert not takes(told, failed=True, user="other", peer="203.*", since=NOW)
+    assert matches(told, failed=True, user="ingest", peer="203.*", since=NOW)
+    assert not matches(told, failed=True, user="other", peer="203.*", since=NOW)

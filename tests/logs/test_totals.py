@@ -62,6 +62,9 @@ def test_a_total_of_all() -> None:
         "bytes_written": 4_900,
         "rate_kbps_median": 200.0,
         "rate_kbps_95th_percentile": 290.0,  # 100 + 0.95 * 200
+        "blocks_total": 0,
+        "blocks_retransmitted": 0,
+        "retransmitted_percent": None,
         "failures": [
             {"code": 63, "management_code": 43, "reason": "Source path stat failed", "sessions": 2},
             {"code": None, "management_code": None, "reason": None, "sessions": 1},

@@ -8,7 +8,7 @@ say, by its format, is not compared:
   Transfer Stop like any other
 - of a session that is lost, the bytes behind its latest line of progress, and the files that were skipped: those are
   only counted in the block at the end
-- the code of a failure whose pair is not known: it is 0
+- the code of a failure whose pair and text are not known: it is 0
 - which sessions are one transfer: XferId; the priority of a fair policy; UserStr
 - anything of a session that goes on over HTTP, whose log ends there
 """
@@ -28,6 +28,7 @@ from faspmgr.logs import LogRecord, LogSession, sessions
 from faspmgr.logs.codes import LOG_CODES
 from faspmgr.simulator import Scenario
 from faspmgr.tracking import Session, Tracker
+from faspmgr.verdicts import Failure
 from tests.simulator.logs import read, read_folder, tracked_log
 from tests.simulator.management import run, run_process, tracked
 
@@ -38,9 +39,10 @@ OF_PEER = ("host", "remote_address", "port")
 AT_THE_END = ("bytes_transferred", "bytes_written", "files_skipped", "files_active")
 
 
-def known(code: int) -> int:
-    """The code of a failure as it comes back from the log."""
-    return code if code in {row.management_code for row in LOG_CODES.values()} else 0
+def known(failure: Failure) -> int:
+    """The code of a failure as it comes back from the log: by its number, or by the stream's own text."""
+    has_own_text = failure.description in ("One or more files failed", "Connection lost")
+    return failure.code if has_own_text or failure.code in {row.management_code for row in LOG_CODES.values()} else 0
 
 
 def finished(session: Session) -> list[tuple[object, ...]]:
@@ -51,7 +53,7 @@ def finished(session: Session) -> list[tuple[object, ...]]:
             file.state,
             file.size,
             file.state == "done" and file.start_byte,
-            file.error and known(file.error.code),
+            file.error and known(file.error),
         )
         for file in session.files.values()
         if file.state in ("done", "failed", "skipped") and not (file.state == "skipped" and file.start_byte is None)
@@ -81,7 +83,7 @@ def compare(stream: Session, log: Session) -> None:
     assert (log.rtt_ms or 0) == (stream.rtt_ms or 0)  # of a session that never stood, the log says 0
     # The times of the log are milliseconds.
     assert log.elapsed_usec == pytest.approx(stream.elapsed_usec or 0, abs=1000)  # ERROR may have no time
-    assert (log.error and log.error.code) == (stream.error and known(stream.error.code))
+    assert (log.error and log.error.code) == (stream.error and known(stream.error))
     if stream.error and log.error and stream.negotiated.remote_address:
         assert log.error.description == stream.error.description
 
@@ -104,7 +106,7 @@ def compare_folded(stream: Session, log: LogSession) -> None:
     # Without a block, that of a SKIP is not known.
     assert log.files_skipped == stream.files_skipped or (not log.file_statistics and log.files_skipped == 0)
     assert (log.bytes_transferred, log.bytes_written) == (stream.bytes_transferred, stream.bytes_written)
-    assert log.management_code == ((stream.error and known(stream.error.code)) or None)
+    assert log.management_code == ((stream.error and known(stream.error)) or None)
 
 
 def compare_all(stream: Tracker, records: Sequence[LogRecord]) -> None:

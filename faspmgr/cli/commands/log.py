@@ -39,7 +39,9 @@ TABLES = ("sessions", "files", "records", "statistics")
     " has a table of its own; text: a line for people.",
 )
 @click.option("--totals", "as_totals", is_flag=True, help="Only the totals of the sessions.")
-@click.option("--by", type=click.Choice(BY), help="With --totals: a total for each day, address of a peer, or user.")
+@click.option(
+    "--by", type=click.Choice(BY), help="With --totals: a total for each day, hour, address of a peer, or user."
+)
 @click.option(
     "--since",
     metavar="TIME",
@@ -48,6 +50,7 @@ TABLES = ("sessions", "files", "records", "statistics")
 )
 @click.option("--until", metavar="TIME", help="Only what started before.")
 @click.option("--failed", is_flag=True, help="Only sessions that failed or are lost; files that failed or broke off.")
+@click.option("--skipped", is_flag=True, help="Only files that were there already, and sessions with such files.")
 @click.option("--peer", metavar="GLOB", help="Only with this peer: an address, address:port, or host name.")
 @click.option("--user", metavar="GLOB", help="Only of this user.")
 @click.option("--file", "name", metavar="GLOB", help="Only sessions with such a file, by its path or its last part.")
@@ -68,6 +71,7 @@ def command(
     since: str | None,
     until: str | None,
     failed: bool,
+    skipped: bool,
     peer: str | None,
     user: str | None,
     name: str | None,
@@ -75,16 +79,17 @@ def command(
     zone: str | None,
     show_secrets: bool,
 ) -> int:
-    """Show what ascp's own log says: the sessions of each FILE, or of standard input.
+    """Show the sessions of ascp's own log: of each FILE, or of standard input.
 
     FILE may be a directory: the logs in it are read. Rotated logs are read in the order in which they were written,
     whatever the order in which they are given, and each once. A session is written as soon as it has ended; one that
-    just stops writing is lost. Times that have no zone or no year are completed, and a line says so.
+    just stops writing is lost. Times that have no zone or no year are completed, which is reported.
 
-    With several of --since, --until, --failed, --peer, --user and --file, all must hold. A session counts by its start.
+    With several of --since, --until, --peer, --user and --file, all must hold; with --failed and --skipped, either. A
+    session counts by its start.
 
-    Exit status: 0 the log could be read, whatever happened in it; 2 a file that cannot be read; 4 damaged gzip; 130
-    interrupted. 'summary' ends with the verdict.
+    Exit status: 0 the log could be read, whatever happened in it; 2 a file that cannot be read; 3 a FILE without any
+    line in the form of a known log; 4 damaged gzip; 130 interrupted. 'summary' ends with the verdict.
 
     \b
     Example:
@@ -96,8 +101,8 @@ def command(
         raise click.UsageError("--by needs --totals.")
     if as_totals and table != "sessions":
         raise click.UsageError(f"--totals counts sessions, not {table}.")
-    if table == "records" and (failed or peer is not None or user is not None or name is not None):
-        raise click.UsageError("--failed, --peer, --user and --file select sessions and files, not records.")
+    if table == "records" and (failed or skipped or peer is not None or user is not None or name is not None):
+        raise click.UsageError("--failed, --skipped, --peer, --user, --file select sessions and files, not records.")
     timezone = _parsed("--timezone", zone, parse_timezone)
 
     def moment(text: str) -> datetime:
@@ -107,12 +112,13 @@ def command(
         since=_parsed("--since", since, moment),
         until=_parsed("--until", until, moment),
         failed=failed,
+        skipped=skipped,
         peer=peer,
         user=user,
         file=name,
     )
-    times_matter = not as_totals or by == "day" or since is not None or until is not None
-    reading = LogReading(files, follow=follow, timezone=timezone, say_times=times_matter)
+    times_matter = not as_totals or by in ("day", "hour") or since is not None or until is not None
+    reading = LogReading(files, follow=follow, timezone=timezone, report_times=times_matter)
     redact = not show_secrets
     if as_totals:
         return _write_totals(reading, wanted, Totals(by, timezone=timezone), by, form, redact)
@@ -120,7 +126,7 @@ def command(
     if table == "records":
         for batch in reading.batches():
             output.write_bytes(
-                render(record.to_dict(redact=redact) for record in batch.records if wanted.takes_time(record.time))
+                render(record.to_dict(redact=redact) for record in batch.records if wanted.matches_time(record.time))
             )
     elif table == "files":
         for files_ended in _files(reading.batches(), wanted):
@@ -142,7 +148,7 @@ def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | Non
 
 
 def _sessions(batches: Iterable[Batch], fold: Sessions, wanted: Selection) -> Iterator[list[LogSession]]:
-    """Give the sessions that are asked for, as soon as they have ended."""
+    """Yield the selected sessions as soon as they have ended."""
     for batch in batches:
         ended = []
         for record in batch.records:
@@ -150,14 +156,14 @@ def _sessions(batches: Iterable[Batch], fold: Sessions, wanted: Selection) -> It
             wanted.note(fold.files)
         if batch.idle:
             ended += fold.flush()
-        yield list(filter(wanted.takes, ended))
+        yield list(filter(wanted.matches, ended))
     ended = fold.close()
     wanted.note(fold.files)
-    yield list(filter(wanted.takes, ended))
+    yield list(filter(wanted.matches, ended))
 
 
 def _files(batches: Iterable[Batch], wanted: Selection) -> Iterator[list[LogFile]]:
-    """Give the files that are asked for, as soon as they have ended."""
+    """Yield the selected files as soon as they have ended."""
     fold = Sessions(keep_files=0)
     for batch in batches:
         ended = []
@@ -167,15 +173,15 @@ def _files(batches: Iterable[Batch], wanted: Selection) -> Iterator[list[LogFile
         if batch.idle:
             fold.flush()
             ended += fold.files
-        yield list(filter(wanted.takes_file, ended))
+        yield list(filter(wanted.matches_file, ended))
     fold.close()
-    yield list(filter(wanted.takes_file, fold.files))
+    yield list(filter(wanted.matches_file, fold.files))
 
 
 def _write_totals(
     reading: LogReading, wanted: Selection, totals: Totals, by: By | None, form: str, redact: bool
 ) -> ExitStatus:
-    """Write the totals of the log, or when a signal interrupts those so far."""
+    """Write the totals of the log; if a signal interrupts it, those so far."""
     interruption = click.get_current_context().with_resource(Interruption())
     everything = Totals()
     fold = Sessions(keep_files=0)
@@ -183,7 +189,7 @@ def _write_totals(
     def ended() -> Iterator[list[LogSession]]:
         yield from interruption.watch(_sessions(reading.batches(), fold, wanted))
         if interruption.caught:  # what has not stopped is still running
-            yield list(filter(wanted.takes, fold.flush()))
+            yield list(filter(wanted.matches, fold.flush()))
 
     for sessions in ended():
         for session in sessions:
@@ -198,11 +204,11 @@ def _write_totals(
 
 
 Render = Callable[[Iterable[dict[str, Any]]], bytes]
-"""Gives what is to be written for what came together."""
+"""Function from rows that came together to what is written."""
 
 
 def _renderer(table: str, form: str) -> Render:
-    """Give what renders the sessions, files or records of a table, each as its to_dict has it."""
+    """Return a function that renders the rows of a table, each as its to_dict returns it."""
     if form == "text" and table in ("sessions", "files"):
         line = session_line if table == "sessions" else file_line
         return lambda rows: output.to_bytes(map(line, rows))
@@ -217,7 +223,7 @@ def _renderer(table: str, form: str) -> Render:
 
 
 _NO_COLUMNS = ("files", "parameters", "statistics", "file_statistics")
-"""What of a session is no column: it has a table of its own, or is in other columns as far as most need it."""
+"""Keys of a session that are not columns: they have a table of their own, or most of them is in other columns."""
 
 _RECORD = ["path", "line", "time", "host", "program", "process", "thread", "level", "kind", "fields", "message"]
 """The columns of a record."""
@@ -231,17 +237,17 @@ _STATISTICS = [
 
 def _statistics_row(session: dict[str, Any]) -> dict[str, Any]:
     numbers = {**session["statistics"], **session["file_statistics"]}
-    numbers.pop("uuid", None)  # which is the id
+    numbers.pop("uuid", None)  # the id
     return {**{name: session[name] for name in ("id", "start", "status")}, **numbers}
 
 
 def _rendered(form: str, columns: list[str], rest: str | None = None) -> Render:
-    """Give what renders rows.
+    """Return a function that renders rows.
 
     Args:
         form: ``jsonl``, ``csv``, ``tsv`` or ``text``.
         columns: of a table.
-        rest: header of a last column with what has no other; None for no such column.
+        rest: header of a last column with all that has no column; None for no such column.
     """
     if form == "jsonl":
         return lambda rows: output.to_bytes(map(output.message_to_json, rows))
@@ -258,7 +264,7 @@ def _rendered(form: str, columns: list[str], rest: str | None = None) -> Render:
 
 
 def _text_line(row: dict[str, Any]) -> str:
-    """Give a row as a line that begins with its kind or its status, without what is not known."""
+    """Return a row as a line that begins with its kind or its status, without what is unknown."""
     known = {name: value for name, value in row.items() if value is not None and value != []}
     first = "kind" if "kind" in known else "status"
     return output.text_line(str(known.pop(first, "")), known)
