@@ -7,7 +7,7 @@
     feed         a source, unwrapped or not, into a Parser or a Tokenizer
     recorder     bytes out: write down what arrives
     connections  the file beside a recording: where each connection began and ended, and how the run did
-    divider      the bytes of one file, divided among its connections
+    demultiplexer  the bytes of one file, by connection
     recorded     a recorded file or directory, connection by connection, in the order in which it happened
 
 This room blocks: it reads with plain calls and waits with ``time.sleep``. What runs in an event loop uses nothing
@@ -15,9 +15,9 @@ of it but the recorder. Memory does not grow with the size of a source.
 """
 
 # The public names of this room, once: each "as" says that the name is public.
-from faspmgr.captures.divider import MakeReader as MakeReader
-from faspmgr.captures.divider import OnProblem as OnProblem
-from faspmgr.captures.divider import Piece as Piece
+from faspmgr.captures.demultiplexer import MakeReader as MakeReader
+from faspmgr.captures.demultiplexer import OnProblem as OnProblem
+from faspmgr.captures.demultiplexer import Piece as Piece
 from faspmgr.captures.feed import pump as pump
 from faspmgr.captures.recorded import FILE_ENDINGS as FILE_ENDINGS
 from faspmgr.captures.recorded import Recorded as Recorded

@@ -1,6 +1,6 @@
 """The connections of a recording: which bytes came on which connection, and how the run ended, in a file beside it.
 
-A recording is a byte-exact stream and says nothing of the sockets that it came from. The file beside it does, in JSON
+A recording is a byte-exact stream, and does not show which sockets it came from. The file beside it does, in JSON
 Lines. That of ``X.fasp`` is ``X.fasp.connections``; a directory that has a file for each connection has one for each
 run, ``DIR/20240502T220000Z-4711.connections``::
 
@@ -11,17 +11,16 @@ run, ``DIR/20240502T220000Z-4711.connections``::
 ==============  =====================================================================================================
 ``begin``       written before the first byte of a connection. Its bytes are those from ``offset`` to its end, or to the
                 next begin; connections that share a file do so one after the other. ``part`` and ``attempt`` are those
-                of a run, and missing where there was none (``listen``). In a directory, ``file`` is the name.
-``end``         the connection has ended. Where there is none, the recording program was killed, or still runs.
+                of a run, and missing if there was none (``listen``). In a directory, ``file`` is the name.
+``end``         the connection has ended. If it is missing, the recording program was killed, or is still running.
 ``result``      the last line, when a run is over. ``error`` is null, or has the ``code`` and ``description`` of ascp.
 ==============  =====================================================================================================
 
-A line is written at once and whole, in the order of what happened: at each moment the file is true. Keys and types that
-a reader does not know are left out. Two lines for each connection, and one for the run: the size does not depend on the
-messages. Offsets are those of the stream, also where the recording was compressed since.
+Each line is written at once and whole, in the order of what happened, so that the file of a program that was killed is
+true as far as it goes. Unknown keys and types are ignored. Two lines for each connection, and one for the run: the size
+does not depend on the messages. Offsets are those of the stream, also if the recording was compressed afterwards.
 
-A line of code may stand here if it reads or writes these lines. What a reader must not do is trust them: they may be
-damaged or forged. One line that is no good makes all of them useless.
+Readers do not trust the file, which may be damaged or forged: any invalid line invalidates it.
 """
 
 from __future__ import annotations
@@ -42,47 +41,45 @@ from faspmgr.jsontext import to_json
 from faspmgr.verdicts import Failure, Outcome, Verdict
 
 SUFFIX = ".connections"
-"""What the name of the file ends in."""
+"""End of the name of the file."""
 
 MAX_LINE_BYTES = 1 << 16
 """Bytes of a line. A limit for security: it bounds memory."""
 MAX_FILE_BYTES = 1 << 26
 """Bytes of the file. A limit for security: it bounds memory and time."""
 MAX_TEXT_CHARS = 2_500
-"""Characters of a reason or a description that are written; two of them fit into a line, of two escapes each."""
+"""Characters of a reason or a description that are written. Both fit into a line, with two escapes for each."""
 
 
 @attrs.frozen
 class Begin:
-    """The bytes of a connection begin.
-
-    Attributes:
-        connection: its number in the recording.
-        offset: where in its file.
-        file: the name of this file in a directory; empty where the recording is one file.
-    """
+    """Where the bytes of a connection begin."""
 
     connection: int
+    """Number of the connection in the recording."""
     offset: int
+    """Byte in its file."""
     file: str = ""
+    """Name of this file in a directory; empty if the recording is one file."""
 
 
 @attrs.frozen
 class End:
-    """The bytes of a connection end: offset is behind the last of them."""
+    """Where the bytes of a connection end."""
 
     connection: int
+    """Number of the connection in the recording."""
     offset: int
+    """Byte after the last one."""
 
 
 Fact = Begin | End | Outcome
 
 
 def connections_path(path: str) -> str | None:
-    """The file with the connections of a recording, beside the file that the path leads to.
+    """Return the path of the file with the connections of a recording; None if `path` is not that of a regular file.
 
-    Returns:
-        Its path; None where there can be none, as the path leads to no regular file.
+    Links are followed: it lies beside the file that the path leads to.
     """
     real = os.path.realpath(path)
     try:
@@ -101,39 +98,36 @@ class ConnectionsWriter:
 
     Args:
         path: the file, which only its owner can read.
-        replace: whether an older one is replaced.
-
-    Attributes:
-        path: the file.
-        error: what ended it; None while it is complete.
+        replace: whether to replace an older one.
 
     Raises:
-        FileExistsError: there is one already, and it is not to be replaced.
-        OSError: the file cannot be made.
+        FileExistsError: the file exists, and is not to be replaced.
+        OSError: the file cannot be created.
     """
 
     def __init__(self, path: str, replace: bool = True) -> None:
         self.path = path
         self.error: OSError | None = None
+        """The error that ended it; None while it is complete."""
         if replace:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        # Always a new file: what somebody has put there, such as a link to another file, is not written to.
+        # Always a new file: a link that was put there must not lead to another one.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         # Without a buffer; None once it is closed.
         self._file: io.FileIO | None = io.FileIO(os.open(path, flags, 0o600), "wb")
 
     def begin(self, connection: int, offset: int, file: str | None, part: int | None, attempt: int | None) -> None:
-        """A connection begins; see the table at the top. None is left out."""
+        """Write that a connection begins; see the table at the top. None is left out."""
         about = {"connection": connection, "part": part, "attempt": attempt, "file": file, "offset": offset}
         self._write("begin", {name: value for name, value in about.items() if value is not None})
 
     def end(self, connection: int, offset: int) -> None:
-        """A connection has ended."""
+        """Write that a connection has ended."""
         self._write("end", {"connection": connection, "offset": offset})
 
     def result(self, outcome: Outcome) -> None:
-        """The run is over."""
+        """Write how the run ended."""
         error = outcome.error
         shown = error and {"code": error.code, "description": error.description[:MAX_TEXT_CHARS]}
         reason = outcome.reason[:MAX_TEXT_CHARS]
@@ -172,8 +166,8 @@ class Connections:
         in_directory: whether it is that of a directory.
 
     Raises:
-        FileNotFoundError: there is none.
-        CaptureError: it cannot be used.
+        FileNotFoundError: the file does not exist.
+        CaptureError: it is not a regular file, or cannot be read.
     """
 
     def __init__(self, path: str, in_directory: bool = False) -> None:
@@ -189,7 +183,7 @@ class Connections:
             raise CaptureError(error.strerror or str(error)) from error
         if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
             self._file.close()
-            raise CaptureError("no regular file")
+            raise CaptureError("not a regular file")
 
         # The start of a line whose end has not been written yet, and the bytes and lines so far.
         self._rest = b""
@@ -201,14 +195,14 @@ class Connections:
         self._files: set[str] = set()
         # The highest offset so far where all share one file.
         self._offset = 0
-        # There was a result, which is the last line.
+        # Whether the result was read, which is the last line.
         self._over = False
 
     def read(self) -> Iterator[Fact]:
         """Read what has been written since the last call.
 
         Raises:
-            CaptureError: a line that is no good; what came before it was given.
+            CaptureError: an invalid line; the ones before it were returned.
         """
         while data := self._file.read(MAX_LINE_BYTES):
             self._size += len(data)
@@ -228,10 +222,10 @@ class Connections:
                 raise CaptureError(f"line {self._number + 1}: too long")
 
     def read_all(self) -> list[Fact]:
-        """Read the whole file, which ends with a whole line.
+        """Read the whole file.
 
         Raises:
-            CaptureError: a line that is no good.
+            CaptureError: an invalid line, or one that is cut off at the end.
         """
         facts = list(self.read())
         if self._rest:
@@ -239,7 +233,7 @@ class Connections:
         return facts
 
     def is_replaced(self) -> bool:
-        """Has the path become another file?"""
+        """Return whether the path leads to another file now."""
         try:
             return not os.path.samestat(os.fstat(self._file.fileno()), os.lstat(self.path))
         except OSError:
@@ -250,20 +244,20 @@ class Connections:
         self._file.close()
 
     def _fact(self, line: bytes) -> Fact | None:
-        """What a line says; None for one of a type that is not known.
+        """Parse a line; return None for one of an unknown type.
 
         Raises:
-            ValueError: it is no good.
+            ValueError: the line is invalid.
         """
         if len(line) > MAX_LINE_BYTES:
             raise ValueError("too long")
         about = json.loads(line)
         if not isinstance(about, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("not a JSON object")
         if about.get("type") not in ("begin", "end", "result"):
             return None
         if self._over:
-            raise ValueError("something follows the result")
+            raise ValueError("lines after the result")
         if about["type"] == "result":
             self._over = True
             return _result(about)
@@ -305,7 +299,7 @@ def _count(about: dict[str, Any], name: str) -> int:
 
 
 def _is_plain_name(file: object) -> bool:
-    """Is it the name of a file in the directory itself, whatever the system?"""
+    """Return whether it is the name of a file in the directory itself, on any system."""
     return isinstance(file, str) and 0 < len(file) <= 255 and file[0] != "." and not set(file) & set("/\\:\0")
 
 

@@ -1,11 +1,8 @@
-"""What was recorded, connection by connection: a file or a directory into readers, one for each connection.
-
-A line of code may stand here if it decides in which order the bytes of a recording are read, and which connection they
-came on. What the file with the connections says, ``connections`` reads.
+"""Read a recording connection by connection: a file or a directory, with a reader for each connection.
 
 A recording is read in steps, so that a file which cannot be read does not stop the others::
 
-    X.fasp                   one step. The bytes are divided among the connections, each with a reader of its own
+    X.fasp                   one step. The bytes are demultiplexed by connection, each with a reader of its own
     X.fasp, no connections   one step, as any other stream
     DIR                      run by run, in the natural order of the names. For each begin a step that gives the first
                              message of the connection, for each end one that gives the rest
@@ -14,7 +11,7 @@ A recording is read in steps, so that a file which cannot be read does not stop 
 In a directory, connections at the same time overlap in this order as they did in time, as far as it matters: one that
 began before another had ended is another part, one that began after it may be another attempt.
 
-Where the file with the connections cannot be used, a line says so, and the streams are read without it. Nothing outside
+If the file with the connections is invalid, one line reports that, and the streams are read without it. Nothing outside
 of a directory is read: links in it are not followed.
 """
 
@@ -29,7 +26,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from faspmgr.captures.connections import SUFFIX, Begin, Connections, Fact, connections_path
-from faspmgr.captures.divider import Divider, MakeReader, OnProblem, Piece, Stream
+from faspmgr.captures.demultiplexer import Demultiplexer, MakeReader, OnProblem, Piece, Stream
 from faspmgr.captures.feed import pump
 from faspmgr.captures.sources import GZIP_MAGIC, Source, chunks
 from faspmgr.captures.unwrap import Unwrap
@@ -39,19 +36,16 @@ from faspmgr.verdicts import Outcome
 T = TypeVar("T")
 
 FILE_ENDINGS = (".fasp", ".fasp.gz")
-"""What is read in a directory."""
+"""Ends of the names of the files that are read in a directory."""
 
 
 class Step(NamedTuple):
-    """Something to read.
-
-    Attributes:
-        file: its path.
-        read: reads it; raises what ``pump`` does.
-    """
+    """One step of reading a recording."""
 
     file: str
+    """Path of the file that it reads."""
     read: Callable[[MakeReader[Any], OnProblem], Iterator[Piece[Any]]]
+    """Reads it; raises the exceptions of ``pump``."""
 
 
 class Recorded:
@@ -59,13 +53,9 @@ class Recorded:
 
     Args:
         path: a file or a directory; ``-`` for standard input.
-        warn: called with a file and a line about it, for connections that cannot be used, and for what does no harm.
+        warn: called with a file and a line about it: invalid connections, and deviations that do no harm.
         follow: wait for more at the end of a file, without end.
-        unwrap: None, or how to find messages inside of another log, of which no connections are known.
-
-    Attributes:
-        results: how each recorded run has ended, by ``Stream.recording``, as far as it is known.
-        running: whether connections were recorded, and the run has no result yet.
+        unwrap: None, or how to find messages inside of another log, which has no connections.
 
     Raises:
         OSError: the directory cannot be read.
@@ -88,15 +78,17 @@ class Recorded:
     ) -> None:
         self.path = path
         self.results: dict[str, Outcome] = {}
+        """How each recorded run has ended, by ``Stream.recording``, as far as it is known."""
         self.running = False
+        """Whether connections were recorded, and the run has no result yet."""
         self._warn = warn
         self._follow = follow
         self._unwrap = unwrap
-        # In a directory: how many results the first step of a connection gave.
+        # In a directory: count of the results that the first step of a connection returned.
         self._given: dict[Stream, int] = {}
 
     def steps(self) -> list[Step]:
-        """What is to be read, in this order."""
+        """Return the steps, in order."""
         if self.path == "-" or not os.path.isdir(self.path):
             return [self._file_step(self.path, None)]
         return self._directory_steps()
@@ -104,7 +96,7 @@ class Recorded:
     # -- one file
 
     def _file_step(self, path: str, alone: Stream | None) -> Step:
-        """Read a file. alone: what stands for its connection if nothing is known of any."""
+        """Return the step that reads a file. alone: its connection if none is known."""
         beside = None if path == "-" or self._unwrap is not None else _beside(path)
         if beside is None:
             return Step(path, functools.partial(self._read_whole, path, alone))
@@ -124,7 +116,7 @@ class Recorded:
     def _read_whole(
         self, path: str, stream: Stream | None, make_reader: MakeReader[T], on_problem: OnProblem
     ) -> Iterator[Piece[T]]:
-        """A file that is one stream, or the rest of one whose first results were given before."""
+        """Read a file that is one stream, or the rest of one whose first results were returned before."""
         skip = 0 if stream is None else self._given.get(stream, 0)
         try:
             with _opened(path, links=stream is None) as source:
@@ -151,12 +143,12 @@ class Recorded:
         make_reader: MakeReader[T],
         on_problem: OnProblem,
     ) -> Iterator[Piece[T]]:
-        """A file that is divided among its connections. facts: None where they are read as they come."""
-        divider = Divider(make_reader, on_problem)
+        """Read a file connection by connection. facts: None if they are read as they come."""
+        demultiplexer = Demultiplexer(make_reader, on_problem)
         connections = _Growing(beside) if facts is None else None
-        divider.begin(path)
+        demultiplexer.begin(path)
         for fact in facts or ():
-            self._accept(divider, fact)
+            self._accept(demultiplexer, fact)
         try:
             with _opened(path, links=links) as source:
                 for data in chunks(source, follow=self._follow, log=functools.partial(self._warn, path)):
@@ -165,29 +157,29 @@ class Recorded:
                         try:
                             for news in connections.read():
                                 if news is None:
-                                    yield from divider.restart(f"{path} {connections.count}")
+                                    yield from demultiplexer.restart(f"{path} {connections.count}")
                                 else:
-                                    self._accept(divider, news)
+                                    self._accept(demultiplexer, news)
                         except CaptureError as error:
                             self._ignore(beside, error)
                             self.running = False
                             connections = None
-                    yield from divider.feed(data)
+                    yield from demultiplexer.feed(data)
         except CaptureError:
             try:
-                yield from divider.end()
+                yield from demultiplexer.end()
             except ProtocolError as error:  # the damage is what matters, and the problem has been reported
                 yield Piece(None, error.results)
             raise
-        yield from divider.end()
+        yield from demultiplexer.end()
 
-    def _accept(self, divider: Divider[T], fact: Fact) -> None:
+    def _accept(self, demultiplexer: Demultiplexer[T], fact: Fact) -> None:
         if isinstance(fact, Outcome):
-            self.results[divider.recording] = fact
+            self.results[demultiplexer.recording] = fact
             self.running = False
         else:
             self.running = True
-            divider.marks.append(fact)
+            demultiplexer.boundaries.append(fact)
 
     # -- a directory
 
@@ -214,11 +206,11 @@ class Recorded:
         return steps
 
     def _run_steps(self, name: str, files: set[str]) -> list[Step]:
-        """What is to be read of one run; its files are removed from those of the directory.
+        """Return the steps that read one run, and remove its files from those of the directory.
 
         Raises:
-            FileNotFoundError: it is no longer there.
-            CaptureError: what is noted about the connections cannot be used.
+            FileNotFoundError: the file with its connections no longer exists.
+            CaptureError: that file is invalid.
         """
         recording = os.path.join(self.path, name)
         with contextlib.closing(Connections(recording, in_directory=True)) as connections:
@@ -246,7 +238,7 @@ class Recorded:
             else:
                 steps.append(Step(path, functools.partial(self._read_whole, path, stream)))
                 del begun[fact.connection]
-        for connection, file in begun.items():  # the run was killed, or still goes on
+        for connection, file in begun.items():  # the run was killed, or is in progress
             path = os.path.join(self.path, file)
             steps.append(Step(path, functools.partial(self._read_whole, path, Stream(recording, connection))))
         return steps
@@ -254,7 +246,7 @@ class Recorded:
     def _read_first(
         self, path: str, stream: Stream, make_reader: MakeReader[T], on_problem: OnProblem
     ) -> Iterator[Piece[T]]:
-        """The first result of a stream. What is wrong is reported when the whole of it is read."""
+        """Read the first result of a stream. Problems are reported when all of it is read."""
         reader = make_reader(lambda _: None)
         with contextlib.suppress(OSError, CaptureError, ProtocolError), _opened(path, links=False) as source:
             for data in chunks(source):
@@ -269,22 +261,19 @@ class Recorded:
 
 
 class _Growing:
-    """What is written about the connections of a file while it is followed.
-
-    Attributes:
-        count: how many files have had the name.
-    """
+    """Reads the connections of a file that is followed."""
 
     def __init__(self, path: str) -> None:
         self.count = 0
+        """Count of the files that have had the path."""
         self._path = path
         self._connections: Connections | None = None
 
     def read(self) -> Iterator[Fact | None]:
-        """Read what is new; None where a new recording begins.
+        """Read what is new; yield None when a new recording begins.
 
         Raises:
-            CaptureError: it cannot be used.
+            CaptureError: the file is invalid.
         """
         if self._connections and self._connections.is_replaced():
             yield from self._connections.read()
@@ -303,7 +292,7 @@ class _Growing:
 
 @contextlib.contextmanager
 def _opened(path: str, links: bool) -> Iterator[Source]:
-    """A file to read; links: whether a link at the end of the path is followed."""
+    """Open a file to read; links: whether to follow a link at the end of the path."""
     if links:
         yield path
         return
@@ -313,7 +302,7 @@ def _opened(path: str, links: bool) -> Iterator[Source]:
 
 
 def _beside(path: str) -> str | None:
-    """The file with the connections of a recording; None where there can be none."""
+    """Return the path of the file with the connections of a recording; None if it cannot have one."""
     beside = connections_path(path)
     if beside and not os.path.lexists(beside) and os.path.realpath(path).endswith(".gz"):
         return os.path.realpath(path).removesuffix(".gz") + SUFFIX
@@ -337,5 +326,5 @@ def _check_length(path: str, offset: int) -> None:
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:
-    """A key to sort names by, in which 10 comes after 9."""
+    """Return a key to sort names by, in which 10 comes after 9."""
     return [(0, int(text)) if text.isdigit() else (1, text) for text in re.findall(r"[0-9]+|[^0-9]+", name)]

@@ -1,9 +1,9 @@
 """Recording: the bytes of streams, as they arrive, to one file, or to a directory with a file for each connection.
 
-Beside the bytes it is written down where each connection began and ended, and how the run did; see ``connections``.
+Where each connection began and ended, and how the run did, is written to a file beside them; see connections.py.
 
-A line of code may stand here only if it cannot harm what is recorded: once the file is open, nothing raises and nothing
-waits in a buffer. A recording that fails is ended and logged once; the transfer goes on.
+Recording never harms the transfer: once the file is open, nothing raises and nothing waits in a buffer. A recording
+that fails is ended and logged once.
 """
 
 from __future__ import annotations
@@ -24,20 +24,13 @@ from faspmgr.verdicts import Outcome
 class Recorder:
     """Writes a stream to a file, byte for byte as it came.
 
-    The file is made anew, and only its owner can read it: a stream may hold a token. The first error ends the
-    recording.
+    Only the owner can read the file: a stream may hold a token. The first error ends the recording.
 
     Args:
-        path: the file; an older one is replaced, and what ``run --record`` has noted about it is removed.
-
-    Attributes:
-        path: the file, as text.
-        error: what ended the recording; None while it is complete.
-        written: bytes that were written.
-        lost: bytes that were not written.
+        path: the file; an older one is replaced, and its connections are removed.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
 
     Example:
         >>> import os, tempfile
@@ -50,9 +43,13 @@ class Recorder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
+        """The file."""
         self.error: OSError | None = None
+        """The error that ended the recording; None while it is complete."""
         self.written = 0
+        """Bytes that were written."""
         self.lost = 0
+        """Bytes that could not be written."""
 
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
         # Without a buffer; None once it is closed.
@@ -65,11 +62,7 @@ class Recorder:
                 os.unlink(beside)
 
     def write(self, data: bytes) -> None:
-        """Write bytes at once. Never raises: what cannot be written is counted in ``lost``.
-
-        Args:
-            data: the bytes.
-        """
+        """Write bytes at once. Never raises: bytes that cannot be written are counted in ``lost``."""
         rest = memoryview(data)
         while rest and self._file and not self.error:
             try:
@@ -98,14 +91,14 @@ class Recorder:
 
 
 class Recording:
-    """Where the streams of one or more connections are recorded.
+    """A file or a directory to which the streams of connections are recorded.
 
-    Streams at the same time cannot share a file, as their messages would get into each other. Several one after the
-    other can. In a directory each connection has a file of its own, named by time (UTC), process and number.
+    Streams can share a file one after the other, but not at the same time: their messages would mix. In a directory
+    each connection has a file of its own, named by time (UTC), process and number.
 
     Args:
-        path: a directory, which exists or ends in a separator, or else a file.
-        parts: how many connections there are at the same time.
+        path: a directory, which exists or ends in a separator; else a file.
+        parts: count of the connections at the same time.
 
     Raises:
         ValueError: several connections at the same time, and path is not a directory.
@@ -125,17 +118,18 @@ class Recording:
     def __init__(self, path: str | os.PathLike[str], parts: int = 1) -> None:
         self._path = os.fspath(path)
         self._is_directory = os.path.isdir(self._path) or self._path.endswith(os.sep)
-        # What all connections share; None for a directory.
+        # The file that all connections share; None for a directory.
         self._shared: Recorder | None = None
-        # What is written about the connections; None where the file is no regular one, and in a directory until then.
+        # Writes where connections begin and end; None if the recording is not a regular file, and in a directory before
+        # the first byte.
         self._connections: ConnectionsWriter | None = None
-        # In a directory: whether this file was made, or could not be.
+        # In a directory: whether creating that file was tried.
         self._has_connections = False
-        # The connections of which there were bytes, and not the end.
+        # The connections that have sent bytes and have not ended.
         self._open: set[Tap] = set()
-        # The connections so far.
+        # Count of the connections so far.
         self._count = 0
-        # The first failure, None while the recording is complete.
+        # The first failure; None while the recording is complete.
         self._error: str | None = None
 
         if self._is_directory:
@@ -156,16 +150,16 @@ class Recording:
 
     @property
     def error(self) -> str | None:
-        """Why the recording is not complete, None if it is."""
+        """Why the recording is not complete; None if it is."""
         return self._error
 
     def tap(self, log: Callable[[str], object], part: int | None = None, attempt: int | None = None) -> Tap:
-        """Make what records the next connection; its file is made with its first byte.
+        """Return a function that records the next connection. Its file is created with the first byte.
 
         Args:
             log: called with one line when bytes are lost for the first time, in any of the connections.
-            part: which session of a multi-session transfer the connection is of, from 1; None if that is not known.
-            attempt: which attempt it is, from 1; None if that is not known.
+            part: number of the session of a multi-session transfer, from 1; None if unknown.
+            attempt: number of the attempt, from 1; None if unknown.
 
         Returns:
             A function to call with the bytes of the connection as they arrive. It never raises.
@@ -174,10 +168,10 @@ class Recording:
         return Tap(self._write, self._count, log, part, attempt)
 
     def end(self, tap: Tap) -> None:
-        """Take note that a connection has ended: in a directory its file is closed. Never raises.
+        """Mark a connection as ended; in a directory its file is closed. Never raises.
 
         Args:
-            tap: what ``tap()`` returned for the connection.
+            tap: the function that ``tap()`` returned for the connection.
         """
         if tap not in self._open:
             return
@@ -192,7 +186,7 @@ class Recording:
         """End all connections, and close all files. Never raises; closing twice is harmless.
 
         Args:
-            result: how the run ended that was recorded; None if that is not known, or it was none.
+            result: how the recorded run ended; None if unknown, or if there was no run.
         """
         for tap in sorted(self._open, key=lambda tap: tap.number):
             self.end(tap)
@@ -234,7 +228,7 @@ class Recording:
             self._check_connections(tap.log)
 
     def _make_file(self, tap: Tap) -> Recorder | None:
-        """In a directory: the file of a connection; None if it cannot be made."""
+        """Create the file of a connection in a directory; return None if that fails."""
         path = self._path
         try:
             for number in itertools.count(tap.number):
@@ -248,10 +242,10 @@ class Recording:
         return None
 
     def _make_connections(self, log: Callable[[str], object] | None = None) -> None:
-        """In a directory, and when there is something to write: the file with the connections."""
+        """Create the file with the connections in a directory, before the first line is written to it."""
         if not self._is_directory or self._has_connections:
             return
-        self._has_connections = True  # tried once: lines that are missing would make those that follow wrong
+        self._has_connections = True  # tried once: after missing lines, later ones would be wrong
         path = self._path
         try:
             for number in itertools.count(1):
@@ -295,9 +289,9 @@ class Tap:
         self.log = log
         self.part = part
         self.attempt = attempt
-        # Whether there were bytes.
+        # Whether bytes have come.
         self.begun = False
-        # Where they go; None before the first one, and if there is no place for them.
+        # Writes them; None before the first one, and if no file could be created.
         self.recorder: Recorder | None = None
         self._write = write
 

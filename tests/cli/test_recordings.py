@@ -357,7 +357,7 @@ def test_connections_as_they_should_be(tmp_path: Path) -> None:
     [
         ("{\n", "line 1: invalid JSON"),
         ("[" * 50_000 + "\n", "line 1: invalid JSON"),
-        ("[]\n", "line 1: no JSON object"),
+        ("[]\n", "line 1: not a JSON object"),
         ("\xff\n", "line 1: invalid JSON"),
         (facts()[:-9], "line 5: cut off"),
         (facts({"line": 0, "connection": "1"}), "line 1: invalid connection"),
@@ -375,7 +375,7 @@ def test_connections_as_they_should_be(tmp_path: Path) -> None:
         (facts({"line": 4, "reason": None}), "line 5: invalid result"),
         (facts({"line": 4, "error": {"code": "x", "description": ""}}), "line 5: invalid code"),
         (facts({"line": 4, "error": {"code": 1}}), "line 5: invalid result"),
-        (facts() + facts(), "line 6: something follows the result"),
+        (facts() + facts(), "line 6: lines after the result"),
         (facts({"line": 4, "reason": "x" * 70_000}), "line 5: too long"),
         ("x" * 200_000, "line 1: too long"),
     ],

@@ -1,7 +1,4 @@
-"""The bytes of one file, divided among the connections that they came on.
-
-A line of code may stand here if it is about places in the file; what is known of them, ``connections`` reads.
-"""
+"""Demultiplex one recording by connection. Where connections begin and end is read by connections.py."""
 
 from __future__ import annotations
 
@@ -20,49 +17,45 @@ T = TypeVar("T")
 
 OnProblem = Callable[[Problem], None]
 MakeReader = Callable[[OnProblem], Reader[T]]
-"""Makes a Parser or a Tokenizer that reports its problems to a function."""
+"""Function that makes a Parser or a Tokenizer, which reports its problems to a function."""
 
 
 class Stream(NamedTuple):
-    """A connection of a recording: what a Tracker calls a stream, which it looks up for each event: hence a tuple.
-
-    Attributes:
-        recording: which recording it is of.
-        connection: its number there.
-    """
+    """A connection of a recording, as key for a Tracker, which looks it up for each event: hence a tuple."""
 
     recording: str
+    """Path of the recording, with a number if another recording had the path before."""
     connection: int
+    """Number of the connection in the recording."""
 
 
 class Piece(NamedTuple, Generic[T]):
-    """What came at once.
-
-    Attributes:
-        stream: where it came from; None where the connection is not known.
-        results: Events or Frames.
-        ended: nothing more comes of this stream.
-    """
+    """Results of a connection that arrived together."""
 
     stream: Stream | None
+    """The connection; None if it is unknown."""
     results: list[T]
+    """Events or Frames."""
     ended: bool = False
+    """Whether the connection has ended with them."""
 
 
-class Divider(Generic[T]):
-    """Divides the bytes of a file among its connections.
+class Demultiplexer(Generic[T]):
+    """Gives the bytes of a file to a reader for each of its connections.
 
-    Attributes:
-        marks: where connections begin and end, by their offset; those that were not reached yet.
-        recording: what stands for the recording in the streams.
+    Args:
+        make_reader: makes the reader of a connection.
+        on_problem: called with each problem, whose place is that in the file.
     """
 
     def __init__(self, make_reader: MakeReader[T], on_problem: OnProblem) -> None:
-        self.marks: deque[Begin | End] = deque()
+        self.boundaries: deque[Begin | End] = deque()
+        """Where connections begin and end, in the order of the offsets; those that were not reached yet."""
         self.recording = ""
+        """Name of the recording in the connections."""
         self._make_reader = make_reader
         self._on_problem = on_problem
-        # The present connection; None between two of them, and where none is known.
+        # The present connection; None between two of them, and if it is unknown.
         self._stream: Stream | None = None
         # Its reader; None before its first byte.
         self._reader: Reader[T] | None = None
@@ -73,20 +66,22 @@ class Divider(Generic[T]):
     def begin(self, recording: str) -> None:
         """Begin with a recording."""
         self.recording = recording
-        self.marks.clear()
+        self.boundaries.clear()
         self._offset = self._lines = 0
 
     def restart(self, recording: str) -> Iterator[Piece[T]]:
-        """Begin anew: another recording has taken the place of the one before."""
+        """End the recording, and begin with the one that has replaced it."""
         yield from self.end()
         self.begin(recording)
 
     def feed(self, data: bytes) -> Iterator[Piece[T]]:
-        """Feed the next bytes; none where nothing is new, which still gives a piece."""
-        yield from self._pass_marks()
+        """Feed the next bytes; if there are none, yield an empty piece."""
+        yield from self._pass_boundaries()
         start = 0
         while start < len(data):
-            stop = min(len(data), start + self.marks[0].offset - self._offset) if self.marks else len(data)
+            stop = len(data)
+            if self.boundaries:
+                stop = min(stop, start + self.boundaries[0].offset - self._offset)
             part = data[start:stop]
             if self._reader is None:
                 self._reader = self._make_reader(self._place(self._offset, self._lines))
@@ -99,7 +94,7 @@ class Divider(Generic[T]):
             self._offset += len(part)
             self._lines += part.count(b"\n")
             start = stop
-            yield from self._pass_marks()
+            yield from self._pass_boundaries()
         if not data:
             yield Piece(None, [])
 
@@ -110,17 +105,17 @@ class Divider(Generic[T]):
         if reader or stream:
             yield Piece(stream, reader.close() if reader else [], ended=stream is not None)
 
-    def _pass_marks(self) -> Iterator[Piece[T]]:
-        while self.marks and self.marks[0].offset <= self._offset:
-            mark = self.marks.popleft()
-            if isinstance(mark, Begin):
+    def _pass_boundaries(self) -> Iterator[Piece[T]]:
+        while self.boundaries and self.boundaries[0].offset <= self._offset:
+            boundary = self.boundaries.popleft()
+            if isinstance(boundary, Begin):
                 yield from self.end()
-                self._stream = Stream(self.recording, mark.connection)
-            elif self._stream and self._stream.connection == mark.connection:
+                self._stream = Stream(self.recording, boundary.connection)
+            elif self._stream and self._stream.connection == boundary.connection:
                 yield from self.end()
 
     def _place(self, offset: int, lines: int) -> OnProblem:
-        """Report problems with their place in the file, whichever connection they are of."""
+        """Return what reports problems of a connection with their place in the file."""
         if not offset:
             return self._on_problem
         return lambda problem: self._on_problem(
