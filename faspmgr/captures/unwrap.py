@@ -40,7 +40,7 @@ MAX_SHOWN = 80
 """Characters of an invalid regular expression that an error shows."""
 
 _BULLET = re.compile(rb"\s*[-*]\s+(.*)")
-_BRACKET = re.compile(rb"line=\[(.*)\]")
+_NEXT_BRACKET = re.compile(rb"\]\s++[\w.-]++=\[")
 _HEADER = re.compile(rb"FASPMGR [0-9]{1,9}\s*")
 
 
@@ -70,8 +70,8 @@ class Unwrapper(Generic[T]):
         self._reader = reader
         # "bullets", "brackets" or "pattern"; "auto" until the log has shown which.
         self._kind = "auto" if unwrap is True else unwrap if unwrap in WAYS else "pattern"
-        # Finds the inner line, unless the kind is "bullets".
-        self._regex = compile_pattern(unwrap) if self._kind == "pattern" else _BRACKET
+        # Finds the inner line if the kind is "pattern".
+        self._regex = compile_pattern(unwrap) if self._kind == "pattern" else None
         # The longest line of the log, bytes. A short limit of the reader is about its messages, not about log lines.
         self._max = max(MAX_FRAME_BYTES, reader.max_frame_bytes)
 
@@ -207,11 +207,13 @@ class Unwrapper(Generic[T]):
             bullet = _BULLET.fullmatch(line)
             if bullet and _HEADER.fullmatch(bullet[1]):
                 self._kind = "bullets"
-            elif _BRACKET.search(line):
+            elif _in_brackets(line) is not None:
                 self._kind = "brackets"
             else:
                 return None
-        match = _BULLET.fullmatch(line) if self._kind == "bullets" else self._regex.search(line)
+        if self._kind == "brackets":
+            return _in_brackets(line)
+        match = self._regex.search(line) if self._regex else _BULLET.fullmatch(line)
         if match is None:
             return None
         inner = match[1] if match.re.groups else match[0]
@@ -223,6 +225,21 @@ class Unwrapper(Generic[T]):
             return []
         self._open = False
         return self._reader.feed_line(b"", self._offset, self._number)
+
+
+def _in_brackets(line: bytes) -> bytes | None:
+    """Return what stands in ``line=[…]``; None if the line has none.
+
+    The value may contain brackets: it ends at the last one, or at the first one that another ``name=[`` follows. Each
+    byte is searched at most three times, however many ``line=[`` there are.
+    """
+    start = line.find(b"line=[")
+    if start < 0:
+        return None
+    start += len(b"line=[")
+    following = _NEXT_BRACKET.search(line, start)
+    end = following.start() if following else line.rfind(b"]", start)
+    return None if end < 0 else line[start:end]
 
 
 def compile_pattern(unwrap: Any) -> re.Pattern[bytes]:

@@ -258,3 +258,29 @@ def test_the_limit_of_lines_is_that_of_messages_where_that_is_higher() -> None:
     lines = (b"FASPMGR 2", b"Type: STOP", b"Size: 5", b"")
     assert sizes(unwrapper.feed(b"".join(prefix + line + b"\n" for line in lines))) == [5]
     assert not [*parser.problems, *low.problems]
+
+
+@pytest.mark.parametrize("unwrap", ["brackets", "auto"])
+@pytest.mark.parametrize(
+    ("last", "file"),
+    [
+        ("line=[File: /a]", "/a"),
+        ("line=[File: /a] thread=[main]", "/a"),
+        ("line=[File: /a]\tthread=[main] user.name=[root]", "/a"),
+        ("line=[File: /a[1].txt] thread=[main]", "/a[1].txt"),
+        ("line=[File: /a] b] done", "/a] b"),
+    ],
+)
+def test_brackets_before_other_fields(last: str, file: str, unwrap: str) -> None:
+    head = "app: line=[FASPMGR 2] thread=[main]\napp: line=[Type: STOP] thread=[main]\n"
+    [event] = unwrapped(f"{head}app: {last}\napp: line=[] thread=[main]\n", unwrap)
+    assert event.to_dict() == {"type": "STOP", "file": file}
+
+
+@pytest.mark.parametrize("unwrap", ["brackets", "auto"])
+@pytest.mark.parametrize("rest", ["line=[" * 170_000, "line=[" + "]" * 1_000_000, "line=[]" + " " * 1_000_000])
+def test_brackets_in_a_line_of_many_brackets(rest: str, unwrap: str) -> None:
+    """Time in proportion to the line: a search from each bracket to the end of the line would take minutes."""
+    assert unwrapped(f"app: {rest}\napp: line=[FASPMGR 2]\napp: line=[Type: DONE]\napp: line=[]\n", unwrap) == parse(
+        b"FASPMGR 2\nType: DONE\n\n"
+    )
