@@ -339,3 +339,16 @@ def test_follow_gives_events_and_lists_without_news(tmp_path: Path) -> None:
     assert next(batches) == []
     append(path, message(2)[10:])
     assert sizes(next(batches)) == [2]
+
+
+@pytest.mark.parametrize("change", ["rotated", "truncated"])
+def test_follow_when_gzip_takes_the_place_of_the_file(tmp_path: Path, change: str) -> None:
+    path, packed = tmp_path / "log", gzip.compress(b"two\n")
+    path.write_bytes(200 * b"x")
+    pieces = chunks(path, follow=True)
+    assert next(pieces) == 200 * b"x"
+    if change == "rotated":
+        path.rename(tmp_path / "old")
+    path.write_bytes(packed)
+    with pytest.raises(CaptureError, match="a compressed file cannot be followed"):
+        next(pieces)
