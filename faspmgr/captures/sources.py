@@ -58,14 +58,22 @@ Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, ``-`` for standard input, or a binary file."""
 
 
-def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object] | None = None) -> Iterator[bytes]:
+def chunks(
+    source: Source,
+    *,
+    follow: bool = False,
+    log: Callable[[str], object] | None = None,
+    on_new_file: Callable[[], object] | None = None,
+) -> Iterator[bytes]:
     """Read the bytes of a source as they arrive, unpacked if they are gzip.
 
     Args:
         source: a path, ``-`` for standard input, or a binary file. A path is opened at the first piece, and closed
             after the last one or with the iterator; a binary file is left open.
         follow: of a path: wait for more at the end of the file, without end. Standard input is read to its end.
-        log: called with a line about what does no harm: bytes behind the end of gzip data, which are not read.
+        log: called with a line about what does no harm: bytes after the end of gzip data, which are not read.
+        on_new_file: called before the bytes of a file that has taken the place of the followed one, or when it was
+            truncated and begins again.
 
     Yields:
         Pieces of 1 to CHUNK_BYTES bytes; while what is followed has nothing new, an empty one for each poll.
@@ -85,7 +93,7 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
     path = os.fspath(source)
     if path == "-":
         return _unpack(_read(sys.stdin.buffer, follow), log)
-    return _follow(path) if follow else _unpack(_read_path(path), log)
+    return _follow(path, on_new_file) if follow else _unpack(_read_path(path), log)
 
 
 def _read_path(path: str) -> Iterator[bytes]:
@@ -118,16 +126,21 @@ def _is_quiet(file: IO[bytes]) -> bool:
         return False
 
 
-def _follow(path: str) -> Iterator[bytes]:
+def _follow(path: str, on_new_file: Callable[[], object] | None) -> Iterator[bytes]:
     file = open(path, "rb", buffering=0)  # noqa: SIM115  # replaced on rotation, closed below
     try:
-        first = True
+        start = b""  # the first bytes of the file, until they show whether it is gzip
+        started = False
         while True:
             data = file.read(CHUNK_BYTES)
             if data:
-                if first and data.startswith(GZIP_MAGIC):
-                    raise CaptureError("a compressed file cannot be followed")
-                first = False
+                if not started:
+                    start += data
+                    if start.startswith(GZIP_MAGIC):
+                        raise CaptureError("a compressed file cannot be followed")
+                    if GZIP_MAGIC.startswith(start):  # more has to come
+                        continue
+                    data, start, started = start, b"", True
                 yield data
                 continue
 
@@ -150,12 +163,19 @@ def _follow(path: str) -> Iterator[bytes]:
                     pass
                 else:
                     file.close()
-                    file = successor
+                    if start:
+                        yield start
+                    file, start, started = successor, b"", False
+                    if on_new_file is not None:
+                        on_new_file()
                     continue
 
             # Shorter than what was read: truncated. A pipe has no size.
             if stat.S_ISREG(ours.st_mode) and ours.st_size < file.tell():
                 file.seek(0)
+                start, started = b"", False
+                if on_new_file is not None:
+                    on_new_file()
                 continue
 
             yield b""
