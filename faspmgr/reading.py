@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from faspmgr.captures.feed import pump
 from faspmgr.captures.sources import Reader, Source, chunks
@@ -22,6 +22,9 @@ from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
+
+if TYPE_CHECKING:
+    from faspmgr.logs.conversion import LogParser
 
 MAX_UNDECIDED_BYTES = 1 << 16
 """Bytes that are kept of a source until it is recognised."""
@@ -62,6 +65,8 @@ class EventReader:
 
         # Reads a capture.
         self._parser = Parser(strict=strict, on_problem=on_problem, max_data_bytes=max_data_bytes)
+        # Reads a log; None if the source is not known to be one.
+        self._log: LogParser | None = None
         # Reads the source; None until its kind is known.
         self._reader: Reader[Event] | None = None
         # The bytes before that, how many of them were checked, and whether all their lines are those of a syslog.
@@ -73,7 +78,7 @@ class EventReader:
         """Read the next bytes.
 
         Args:
-            data: cut anywhere; empty while nothing new comes, so that pending events of a log are returned.
+            data: cut anywhere.
 
         Returns:
             Events that are complete now.
@@ -87,6 +92,10 @@ class EventReader:
         self._start += data
         kind = self._recognise(ended=False)
         return self._begin(kind) if kind else []
+
+    def idle(self) -> list[Event]:
+        """Return the pending events of a log, as nothing comes for a while."""
+        return self._log.idle() if self._log else []
 
     def close(self) -> list[Event]:
         """Read to the end of the source.
@@ -137,7 +146,7 @@ class EventReader:
         if kind == "log":
             from faspmgr.logs.conversion import LogParser  # most sources are captures
 
-            self._reader = LogParser()
+            self._reader = self._log = LogParser()
         start = bytes(self._start)
         self._start.clear()
         return self._reader.feed(start)

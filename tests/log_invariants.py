@@ -133,13 +133,13 @@ def limits(chars: int) -> Iterator[None]:
         yield
 
 
-def read(parts: Iterable[bytes], flush: bool = False) -> list[LogRecord]:
-    """What a new reader makes of a log that comes in these parts, with a flush behind each or without."""
+def read(parts: Iterable[bytes], idle: bool = False) -> list[LogRecord]:
+    """What a new reader makes of a log that comes in these parts, with an idle() after each or without."""
     log = LogReader(timezone=UTC, latest=LATEST)
     records: list[LogRecord] = []
     for part in parts:
         records += log.feed(part)
-        records += log.flush() if flush else []
+        records += log.idle() if idle else []
     return records + log.close()
 
 
@@ -165,9 +165,9 @@ def check(data: bytes, cuts: Iterable[int], limit: int = 0) -> None:
         assert read(parts) == whole
         assert read(single_bytes(data)) == whole
         check_no_line_is_lost(data, whole)
-        flushed = read(parts, flush=True)
-        assert Counter(lines_of(flushed)) == Counter(texts(data))
-        for record in {*whole, *flushed}:
+        after_pauses = read(parts, idle=True)
+        assert Counter(lines_of(after_pauses)) == Counter(texts(data))
+        for record in {*whole, *after_pauses}:
             check_record(record)
         check_events(data, parts, whole)
         check_sessions(whole)
@@ -213,11 +213,11 @@ def check_events(data: bytes, parts: list[bytes], records: list[LogRecord]) -> N
     made = list(events(records))
     assert fed(LogParser(), parts) == fed(LogParser(), [data])
     assert fed(EventReader(), parts) == fed(EventReader(), [data])
-    flushing, tracker = LogEvents(), Tracker(keep_files=3)
+    pausing, tracker = LogEvents(), Tracker(keep_files=3)
     for record in records:
-        flushing.feed(record)
-        flushing.flush()
-    flushing.close()
+        pausing.feed(record)
+        pausing.idle()
+    pausing.close()
     for event in made:
         frame = event.to_frame()
         assert Event.from_frame(frame) == event

@@ -178,8 +178,24 @@ def test_a_log_inside_of_another_is_none() -> None:
     assert list(read(io.BytesIO(START), unwrap="auto")) == []
 
 
-def test_a_log_that_rests_gives_what_waits_after_a_second() -> None:
+def test_idle_of_a_log() -> None:
     reader = EventReader()
+    assert reader.idle() == []
     reader.feed(START + b"LOG FASP Session Stop uuid=u op=send status=success source=a dest=b\n")
-    assert [reader.feed(b"") for _ in range(10)] == [[]] * 9 + [[DoneEvent(session_id="u")]]
     assert reader.feed(b"") == []
+    assert reader.idle() == [DoneEvent(session_id="u")]
+    assert reader.idle() == []
+
+
+def test_idle_of_a_capture() -> None:
+    reader = EventReader()
+    assert reader.feed(b"FASPMGR 2\nType: DONE\n") == reader.idle() == []
+    assert reader.feed(b"\n") == [DoneEvent()]
+
+
+def test_read_of_a_log_that_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faspmgr.captures.sources.POLL_SECONDS", 0.001)
+    path = tmp_path / "log"
+    path.write_bytes(START + b"LOG FASP Session Stop uuid=u op=send status=success source=a dest=b\n")
+    events = read(path, follow=True)
+    assert [next(events).type, next(events).type] == ["INIT", "DONE"]

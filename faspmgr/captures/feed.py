@@ -1,4 +1,4 @@
-"""A source of bytes into a Reader, such as a Parser, with an Unwrapper between them where one is asked for."""
+"""Feed a source of bytes to a Reader, such as a Parser or a LogReader, with an Unwrapper between them if needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import attrs
 
-from faspmgr.captures.sources import Reader, Source, chunks
+from faspmgr.captures.sources import QUIET_POLLS, Reader, Source, chunks
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
@@ -56,15 +56,16 @@ def pump(
 
     Args:
         source: a path, ``-`` for standard input, or a binary file; plain or gzip.
-        reader: a Parser or a Tokenizer, or without unwrap another Reader; its problems are its own.
-        follow: wait for more at the end of the file, without end.
+        reader: a Parser or a Tokenizer, or without unwrap another Reader; its problems are its own. Its ``idle()``, if
+            it has one, is called once when the source has nothing new for QUIET_POLLS polls in a row.
+        follow: wait for more at the end of the file, without end. Standard input is polled, and read to its end.
         unwrap: None, or how to find messages inside of another log; see ``faspmgr.captures.unwrap``.
         log: called with a line about what does no harm, such as bytes after the end of gzip data.
         place: notes where each file of the source begins, if it is followed.
 
     Yields:
-        What each piece completes, Events or Frames. A list may be empty: while a followed file has nothing new, an
-        empty one comes about ten times a second, so that the caller can do something else or stop.
+        The results that each piece completes, such as Events. A list may be empty: while a followed source has nothing
+        new, one is yielded about ten times a second, so that the caller can do something else or stop.
 
     Raises:
         OSError: the source cannot be opened or read.
@@ -85,8 +86,14 @@ def pump(
     """
     # Only a Parser or a Tokenizer can be fed line by line.
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
+    idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
+    polls = 0  # in a row without anything new
     try:
         for piece in chunks(source, follow=follow, log=log, on_new_file=place.begin_file if place else None):
+            polls = 0 if piece else polls + 1
+            if not piece:
+                yield idle() if idle and polls == QUIET_POLLS else []
+                continue
             yield feeder.feed(piece)
             if place is not None and follow:
                 place.add(piece)

@@ -38,6 +38,10 @@ piece are all there at once, so that they leave the caches, and the garbage coll
 POLL_SECONDS = 0.1
 """Seconds between two polls of a source that has nothing new."""
 
+QUIET_POLLS = 10
+"""A source is idle after this count of polls in a row without anything new: a second. In ascp's log the block of
+statistics comes up to 0.15 seconds after the stop of its session, and belongs to it."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 """What every gzip member starts with (RFC 1952)."""
 
@@ -45,13 +49,16 @@ T = TypeVar("T")
 
 
 class Reader(Protocol[T]):
-    """What is fed with the bytes of a source: a Parser, a Tokenizer, or what reads a log."""
+    """Reader of the bytes of a source, such as a Parser, a Tokenizer, or a LogReader.
+
+    A reader may also have ``idle()``: return what need not wait for more, as the source has nothing new for a while.
+    """
 
     def feed(self, data: bytes, /) -> list[T]:
-        """Read the next bytes, cut anywhere; give what they complete. Without any, nothing comes for a while."""
+        """Read the next bytes, cut anywhere; return what they complete."""
 
     def close(self) -> list[T]:
-        """No more comes; give what that completes."""
+        """Read to the end of the source; return what that completes."""
 
 
 Source: TypeAlias = str | os.PathLike[str] | IO[bytes]

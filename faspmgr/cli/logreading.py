@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import click
 
-from faspmgr.captures import chunks
+from faspmgr.captures import pump
 from faspmgr.cli.reading import name_of
 from faspmgr.cli.text import printable, size
 from faspmgr.errors import CaptureError
 from faspmgr.exit_status import ExitStatus
 from faspmgr.logs import LogReader, LogRecord
 from faspmgr.logs.lines import is_ascp
-from faspmgr.logs.reader import MAX_LINE_BYTES, QUIET_POLLS, year_of
+from faspmgr.logs.reader import MAX_LINE_BYTES, year_of
 from faspmgr.logs.rotation import expand, ordered
 from faspmgr.logs.times import written_at
 
@@ -29,8 +29,24 @@ class Batch(NamedTuple):
 
     records: list[LogRecord]
     """In the order of the log."""
-    idle: bool
+    idle: bool = False
     """Whether nothing comes for a while."""
+
+
+class _BatchReader:
+    """Reads a log like its LogReader, in batches."""
+
+    def __init__(self, reader: LogReader) -> None:
+        self._reader = reader
+
+    def feed(self, data: bytes) -> list[Batch]:
+        return [Batch(self._reader.feed(data))]
+
+    def idle(self) -> list[Batch]:
+        return [Batch(self._reader.idle(), idle=True)]
+
+    def close(self) -> list[Batch]:
+        return [Batch(self._reader.close())]
 
 
 class LogReading:
@@ -105,29 +121,28 @@ class LogReading:
         latest: datetime | None = None
         # Of a pipe, a session is reported as soon as it has ended, whether or not anything follows.
         follow = self._follow or path == "-"
-        reader: LogReader | None = None
-        quiet = 0
+        reader: _BatchReader | None = None
         try:
             latest = None if follow else written_at(path)
-            reader = LogReader(
-                timezone=self._timezone,
-                latest=latest,
-                year=year_of(path, latest),
-                path="" if path == "-" else path,
-                on_cut=lambda line: self._log(
-                    path, f"longer than {size(MAX_LINE_BYTES)}, the rest of the line is not read", line
-                ),
+            reader = _BatchReader(
+                LogReader(
+                    timezone=self._timezone,
+                    latest=latest,
+                    year=year_of(path, latest),
+                    path="" if path == "-" else path,
+                    on_cut=lambda line: self._log(
+                        path, f"longer than {size(MAX_LINE_BYTES)}, the rest of the line is not read", line
+                    ),
+                )
             )
-            for piece in chunks(path, follow=follow, log=lambda words: self._log(path, words)):
-                quiet = 0 if piece else quiet + 1
-                idle = quiet == QUIET_POLLS
-                yield Batch(reader.flush() if idle else reader.feed(piece), idle)
+            for batches in pump(path, reader, follow=follow, log=lambda words: self._log(path, words)):
+                yield from batches
         except CaptureError as error:
             self._fail(path, str(error), ExitStatus.MALFORMED)
         except OSError as error:
             self._fail(path, error.strerror or str(error), ExitStatus.USAGE)
-        if reader:
-            yield Batch(reader.close(), idle=False)
+            if reader:
+                yield from reader.close()
 
     def _report_missing(self, path: str, records: list[LogRecord]) -> None:
         """Report what the times of the first log without a zone or a year leave out, and what is added to them."""

@@ -34,7 +34,7 @@ from faspmgr.logs.codes import management_code_of
 from faspmgr.logs.fields import OF_KIND
 from faspmgr.logs.folding import MAX_OPEN, Sessions
 from faspmgr.logs.opened import Key, kbps
-from faspmgr.logs.reader import QUIET_POLLS, LogReader
+from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
 from faspmgr.protocol.events import (
@@ -137,19 +137,19 @@ class LogEvents:
             results.append(NotificationEvent(session_id=session.id, pmtu=_number(session.path_mtu)))
         return results
 
-    def flush(self) -> list[Event]:
-        """Nothing comes for a while: end the sessions whose last lines may lack.
+    def idle(self) -> list[Event]:
+        """End the sessions that have stopped, as nothing comes for a while.
 
         Returns:
             Their DONE and ERROR.
         """
-        return self._end(self._fold.flush())
+        return self._end(self._fold.idle())
 
     def close(self) -> list[Event]:
         """No more comes.
 
         Returns:
-            As flush(); sessions without a stop have no end.
+            As idle(); sessions without a stop have no end.
         """
         return self._end(self._fold.close())
 
@@ -197,33 +197,39 @@ class LogParser:
     def __init__(self) -> None:
         self._reader = LogReader()
         self._events = LogEvents()
-        # How often in a row there was nothing to read.
-        self._quiet = 0
 
     def feed(self, data: bytes) -> list[Event]:
-        """Read the next bytes, cut anywhere; without any, nothing comes for a while.
+        """Read the next bytes.
+
+        Args:
+            data: cut anywhere.
 
         Returns:
             The events that are complete now.
         """
-        self._quiet = 0 if data else self._quiet + 1
-        if not data and self._quiet != QUIET_POLLS:
-            return []
-        results: list[Event] = []
-        for record in self._reader.feed(data) if data else self._reader.flush():
-            results += self._events.feed(record)
-        return results if data else results + self._events.flush()
+        return self._convert(self._reader.feed(data))
+
+    def idle(self) -> list[Event]:
+        """End the sessions that have stopped, as nothing comes for a while.
+
+        Returns:
+            Their DONE and ERROR, and the events of the record that was open.
+        """
+        return self._convert(self._reader.idle()) + self._events.idle()
 
     def close(self) -> list[Event]:
-        """No more comes.
+        """Read to the end of the log.
 
         Returns:
             The events that this completes.
         """
+        return self._convert(self._reader.close()) + self._events.close()
+
+    def _convert(self, records: list[LogRecord]) -> list[Event]:
         results: list[Event] = []
-        for record in self._reader.close():
+        for record in records:
             results += self._events.feed(record)
-        return results + self._events.close()
+        return results
 
 
 def events(records: Iterable[LogRecord]) -> Iterator[Event]:

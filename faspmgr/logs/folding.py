@@ -11,7 +11,7 @@ When it is over
     A session has *stopped* with its stop. It is given when all that comes behind the stop has come: the block of file
     transfer statistics, the last that a process writes; with its own statistics where it never met its peer, as no
     block comes then; else with the next session or the next run of its process,
-    when the log is SETTLED later, or at flush() and close().
+    when the log is SETTLED later, or at idle() and close().
     It is *lost* without a stop: with that block, when its process number begins anew, when its process was silent for
     SILENT, when more than MAX_OPEN are open, and at close(). One process may have several sessions at the same time
     (HTTP fallback): the start of the second is no end of the first.
@@ -169,8 +169,8 @@ class Sessions:
         opened = process.current if uuid is None else process.sessions.get(uuid)
         return opened.session if opened else None
 
-    def flush(self) -> list[LogSession]:
-        """Say that nothing comes for a while.
+    def idle(self) -> list[LogSession]:
+        """End the sessions that have stopped, as nothing comes for a while.
 
         Returns:
             The sessions that have stopped.

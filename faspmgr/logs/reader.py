@@ -4,7 +4,7 @@ Records are the same wherever the bytes were cut. Each line is in a record: with
 continues the one before, and without one before it is a record of its own. Nothing raises.
 
 A record is complete with the end of its line if its kind is known, since nothing continues it; any other waits for the
-next line. ``flush()`` and ``close()`` wait for nothing. The lines of a block of file transfer statistics are one record
+next line. ``idle()`` and ``close()`` wait for nothing. The lines of a block of file transfer statistics are one record
 of their process, complete with the last of them; lines of other processes may be between them.
 
 Memory is bounded by MAX_LINE_BYTES, MAX_RECORD_CHARS, and MAX_BLOCKS of MAX_BLOCK_LINES. A longer line is cut off, and
@@ -17,10 +17,11 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from faspmgr.callbacks import check_callbacks
-from faspmgr.captures.sources import Source, chunks
+from faspmgr.captures import Source, chunks, pump
 from faspmgr.errors import CaptureError
 from faspmgr.logs.lines import LINES, is_ascp, numbers, split_line
 from faspmgr.logs.messages import BLOCK_ENDS, HEAD_CHARS, HEADS, kind_of
@@ -41,10 +42,6 @@ MAX_BLOCK_LINES = 100
 
 WINDOW_BYTES = 1 << 18
 """Bytes that are decoded at once, at most MAX_LINE_BYTES."""
-
-QUIET_POLLS = 10
-"""A followed log is idle after this count of polls without anything new: a second. The block of statistics comes up to
-0.15 seconds after the stop of its session, and belongs to it."""
 
 # The lines of a block, but for the first.
 _IN_BLOCK = re.compile(r"(?:- )?[A-Z][A-Za-z ]{0,80} *: *[0-9]|-------|=======")
@@ -126,8 +123,8 @@ class LogReader:
             self._keep(piece[end:])
         return results
 
-    def flush(self) -> list[LogRecord]:
-        """Complete the record that waits for lines that continue it: nothing comes for a while.
+    def idle(self) -> list[LogRecord]:
+        """Complete the record that waits for lines that continue it, as nothing comes for a while.
 
         Returns:
             That record, if there is one.
@@ -311,12 +308,4 @@ def read(
     if latest is None and path not in ("", "-") and not follow:
         latest = written_at(path)
     reader = LogReader(timezone=timezone, latest=latest, year=year_of(path, latest), path=path)
-    quiet = 0
-    try:
-        for piece in chunks(source, follow=follow):
-            quiet = 0 if piece else quiet + 1
-            yield from reader.flush() if quiet == QUIET_POLLS else reader.feed(piece)
-    except CaptureError:
-        yield from reader.close()
-        raise
-    yield from reader.close()
+    yield from chain.from_iterable(pump(source, reader, follow=follow))

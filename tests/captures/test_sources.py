@@ -16,6 +16,7 @@ import pytest
 from faspmgr.captures import FilePlace, chunks, pump, sources
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.parser import Parser
+from faspmgr.protocol.tokenizer import Tokenizer
 from faspmgr.reading import read
 from tests.captures.streams import message, sizes
 from tests.privileges import no_right_to_read_anything
@@ -395,3 +396,24 @@ def test_place_of_a_problem_in_the_next_file(tmp_path: Path, change: str) -> Non
         ("interrupted", first + len(b"noise\n"), message(1).count(b"\n") + 2),
         ("noise", len(message(3)), message(3).count(b"\n") + 1),
     ]
+
+
+class Idling:
+    """A reader that returns what was called."""
+
+    def feed(self, data: bytes) -> list[str]:
+        return [data.decode()]
+
+    def idle(self) -> list[str]:
+        return ["idle"]
+
+    def close(self) -> list[str]:
+        return ["close"]
+
+
+def test_pump_when_nothing_comes_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [b"a", *[b""] * 9, b"b", *[b""] * 25, b"c", *[b""] * 10]
+    monkeypatch.setattr("faspmgr.captures.feed.chunks", lambda *_, **__: iter(pieces))
+    found = list(pump("-", Idling(), follow=True))
+    assert found == [["a"], *[[]] * 9, ["b"], *[[]] * 9, ["idle"], *[[]] * 15, ["c"], *[[]] * 9, ["idle"], ["close"]]
+    assert list(pump("-", Tokenizer(), follow=True, unwrap="brackets")) == [[]] * 48

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from faspmgr.cli import logreading
 from tests.cli.terminal import Result, invoke
 from tests.launcher import finish, run, shell, start
 from tests.live import wait_until
@@ -720,7 +719,7 @@ def test_a_pause_within_a_session_that_is_followed(windows: Path, monkeypatch: p
             assert isinstance(sys.stdout.buffer, io.BytesIO)
             written.append(len(sys.stdout.buffer.getvalue().splitlines()))
 
-    monkeypatch.setattr(logreading, "chunks", chunks)
+    monkeypatch.setattr("faspmgr.captures.feed.chunks", chunks)
     result = log("--follow", "--table", "statistics", windows)
     assert result.objects[3]["transfers_passed"] == 1
     assert result.out == log("--table", "statistics", windows).out

@@ -157,8 +157,8 @@ class Log:
             found += self._events.feed(record)
         return found
 
-    def flush(self) -> list[Event]:
-        return [event for record in self._reader.flush() for event in self._events.feed(record)] + self._events.flush()
+    def idle(self) -> list[Event]:
+        return [event for record in self._reader.idle() for event in self._events.feed(record)] + self._events.idle()
 
     def close(self) -> list[Event]:
         return [event for record in self._reader.close() for event in self._events.feed(record)] + self._events.close()
@@ -236,7 +236,7 @@ def stopped() -> Log:
 
 def test_without_a_block_the_end_comes_with_what_shows_that_none_will() -> None:
     assert stopped().close() == [END]
-    assert stopped().flush() == [END]
+    assert stopped().idle() == [END]
     log = stopped()
     assert [event.type for event in log.add(6, FILE.format("v", "Start", "started", "f", 0), 2)] == ["STATS"]
     assert log.add(6.001, FILE.format("v", "Start", "started", "g", 0), 2)[0] == END

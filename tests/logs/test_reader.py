@@ -85,8 +85,8 @@ def test_feed_returns_a_complete_line_at_once_and_any_other_with_the_next() -> N
     assert len(log.feed(b"LOG FASP Transfer Stop uuid=u\n")) == 1
     assert log.feed(b"LOG a\n") == []
     assert [record.message for record in log.feed(b"LOG b\n")] == ["a"]
-    assert [record.message for record in log.flush()] == ["b"]
-    assert log.flush() == log.close() == []
+    assert [record.message for record in log.idle()] == ["b"]
+    assert log.idle() == log.close() == []
 
 
 def test_a_path_with_a_line_break() -> None:

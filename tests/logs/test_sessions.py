@@ -654,8 +654,8 @@ def test_without_a_block_a_session_is_over_a_while_after_its_stop() -> None:
 def test_what_has_stopped_is_over_when_nothing_comes_for_a_while() -> None:
     fold = Sessions()
     assert list(given(fold, read(at(0, 7, start("one"), stop("one")), at(0, 8, start("two"))))) == []
-    assert [session.id for session in fold.flush()] == ["one"]
-    assert fold.flush() == []
+    assert [session.id for session in fold.idle()] == ["one"]
+    assert fold.idle() == []
     assert [(session.id, session.status) for session in fold.close()] == [("two", "lost")]
 
 
@@ -665,7 +665,7 @@ def test_a_session_that_fails_at_once_is_one_session() -> None:
     how = 'status=failed errcode=106 errstr="Usage error"'
     first = f"FASP Session Start uuid=one op=send {how} source= dest="
     assert list(given(fold, read(at(0, 7, first)))) == []
-    assert fold.flush() == []
+    assert fold.idle() == []
     assert list(given(fold, read(at(0, 7, stop("one", how), *BLOCK)))) == ["one"]
 
 

@@ -155,7 +155,7 @@ def _sessions(batches: Iterable[Batch], fold: Sessions, wanted: Selection) -> It
             ended += fold.feed(record)
             wanted.note(fold.files)
         if batch.idle:
-            ended += fold.flush()
+            ended += fold.idle()
         yield list(filter(wanted.matches, ended))
     ended = fold.close()
     wanted.note(fold.files)
@@ -171,7 +171,7 @@ def _files(batches: Iterable[Batch], wanted: Selection) -> Iterator[list[LogFile
             fold.feed(record)
             ended += fold.files
         if batch.idle:
-            fold.flush()
+            fold.idle()
             ended += fold.files
         yield list(filter(wanted.matches_file, ended))
     fold.close()
@@ -189,7 +189,7 @@ def _write_totals(
     def ended() -> Iterator[list[LogSession]]:
         yield from interruption.watch(_sessions(reading.batches(), fold, wanted))
         if interruption.caught:  # what has not stopped is still running
-            yield list(filter(wanted.matches, fold.flush()))
+            yield list(filter(wanted.matches, fold.idle()))
 
     for sessions in ended():
         for session in sessions:
