@@ -99,11 +99,16 @@ def _total_row(total: Total, name: str) -> list[str]:
     return [
         name,
         *(f"{number:,}" for number in numbers),
-        _known(size, total.bytes_transferred),
+        _sum_of_bytes(total),
         _known("{:.2f} %".format, total.retransmitted_percent),
         rate(total.rates.quantile(0.5)),
         rate(total.rates.quantile(0.95)),
     ]
+
+
+def _sum_of_bytes(total: Total) -> str:
+    known = _known(size, total.known_bytes("bytes_transferred"))
+    return f"at least {known}" if known != "-" and "bytes_transferred" in total.at_least else known
 
 
 def _in_stream(failure: dict[str, Any]) -> str:

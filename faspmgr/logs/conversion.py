@@ -115,12 +115,12 @@ class LogEvents:
         elif kind == "session_start":
             told.session = False
             results.append(InitEvent(session_id=session.id, direction=session.direction, operation="Transfer"))
+            # A session that fails at once has no other line with its ends, and 3.3 has its parameters here.
+            if record.fields.get("status") == "failed" or "targetrate" in record.fields:
+                results.append(self._negotiate(session, told))
         elif kind == "session_params":
             if not told.session:
-                told.session = True
-                event = _session_event(session)
-                told.rate = event.rate
-                results.append(event)
+                results.append(self._negotiate(session, told))
             results += _rate_event(session, told, session.target_rate_kbps)
         elif kind == "progress":
             results.append(
@@ -136,6 +136,11 @@ class LogEvents:
             told.path_mtu = session.path_mtu
             results.append(NotificationEvent(session_id=session.id, pmtu=_number(session.path_mtu)))
         return results
+
+    def _negotiate(self, session: LogSession, told: _Told) -> SessionEvent:
+        event = _session_event(session)
+        told.session, told.rate = True, event.rate
+        return event
 
     def idle(self) -> list[Event]:
         """End the sessions that have stopped, as nothing comes for a while.
@@ -158,7 +163,15 @@ class LogEvents:
         results: list[Event] = []
         for session in over:
             told = self._told.get(session.id or "")
-            if session.status == "lost" or (told and told.owner != (session.machine, session.process)):
+            if told and told.owner != (session.machine, session.process):
+                continue
+            if session.status == "lost":  # it has no end, but perhaps counters that no event had yet
+                counters: dict[str, Any] = {
+                    "transfer_bytes": session.bytes_transferred,
+                    "file_bytes": session.bytes_written,
+                }
+                if told and session.statistics:
+                    results.append(StatsEvent(session_id=session.id, elapsed_usec=_duration(session), **counters))
                 continue
             block = session.file_statistics
             about: dict[str, Any] = {name: _number(block.get(name)) for name in _COUNTS}
@@ -173,8 +186,8 @@ class LogEvents:
                 results.append(DoneEvent(**about))
                 continue
             code, words = _error(session.code, session.detail or session.reason, session.management_code)
-            if (about["transfers_failed"] or 0) >= session.files_failed + session.files_interrupted:
-                for file in session.files:
+            for file in session.files:
+                if file.status == "failed":
                     results.append(FileErrorEvent(session_id=session.id, file=file.name, code=code, description=words))
             results.append(ErrorEvent(code=code, description=words, **about))
         return results

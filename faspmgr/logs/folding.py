@@ -34,11 +34,11 @@ from faspmgr.logs.opened import (
     Key,
     Opened,
     Process,
+    complete,
     file_of,
     number,
     read_file,
     read_http_failure,
-    read_progress,
     read_start,
     read_statistics,
     read_stop,
@@ -235,10 +235,10 @@ class Sessions:
         self._settled_at.pop(opened, None)
 
         session.status = session.status or "lost"
-        read_progress(opened)
         for file in opened.unfinished.values():
             file.status = "interrupted"
         session.files_interrupted += len(opened.unfinished) + opened.uncounted
+        complete(opened)
         session.files += opened.unfinished.values()
         self.files += opened.unfinished.values()
         self._unfinished -= len(opened.unfinished)
@@ -347,6 +347,9 @@ class Sessions:
                 session.files_skipped += 1
             else:
                 session.files_done += 1
+            if file.size is not None:
+                opened.finished_bytes = (opened.finished_bytes or 0) + max(0, file.size - (file.start_byte or 0))
+                opened.finished_seconds = file.elapsed_seconds
         elif file.status == "failed":
             session.files_failed += 1
         else:

@@ -89,7 +89,9 @@ class Opened:
         process: whose it is.
         unfinished: files that have started and not stopped, by name.
         uncounted: how many more of them there are, beyond what is kept.
-        progress: the latest line of progress; it is read only where no statistics come.
+        progress: the latest line of progress; it is read only if there are no statistics.
+        finished_bytes: bytes of the files that are done, without those that were there before.
+        finished_seconds: seconds that the last of them took.
         stopped: its stop has come.
         alone: its stop says that it never met its peer: no block of statistics will come (seen, 3.9.0).
     """
@@ -99,6 +101,8 @@ class Opened:
     unfinished: dict[str, LogFile] = attrs.field(factory=dict)
     uncounted: int = 0
     progress: LogRecord | None = None
+    finished_bytes: int | None = None
+    finished_seconds: float | None = None
     stopped: bool = False
     alone: bool = False
 
@@ -170,12 +174,40 @@ def read_file(file: LogFile, record: LogRecord) -> None:
         file.bytes_done = file.size
 
 
-def read_progress(opened: Opened) -> None:
-    """Take how far a session came from its latest line of progress, where no statistics say it."""
-    if opened.progress is not None and not opened.session.statistics:
-        fields = opened.progress.fields
-        opened.session.bytes_transferred = number(fields.get("prog_t"))
-        opened.session.bytes_written = number(fields.get("prog_f"))
+def complete(opened: Opened) -> None:
+    """Add to a session that is over what no statistics line has: from its files, its progress and its errors."""
+    session = opened.session
+    usec = number(session.statistics.get("tx_time"))
+    if not session.statistics:
+        # The latest line of progress, and the files that have ended since.
+        fields = opened.progress.fields if opened.progress is not None else {}
+        session.bytes_transferred = number(fields.get("prog_t"))
+        session.bytes_written = number(fields.get("prog_f"))
+        usec = number(fields.get("prog_e"))
+        alone = session.files_done == 1 and opened.finished_seconds is not None
+        if alone and (opened.finished_bytes or 0) > (session.bytes_written or 0):
+            usec, session.bytes_written = round((opened.finished_seconds or 0) * 1e6), opened.finished_bytes
+    session.transfer_usec = usec
+
+    # Rates of sessions that have moved bytes; ascp may write 0 for one that was cancelled.
+    if usec:
+        if not session.rate_kbps and session.bytes_written:
+            session.rate_kbps = round(session.bytes_written * 8_000 / usec, 2)
+        if not session.average_rate_kbps and session.bytes_transferred:
+            session.average_rate_kbps = round(session.bytes_transferred * 8_000 / usec, 2)
+    if not session.statistics and (opened.finished_bytes or 0) > (session.bytes_written or 0):
+        session.bytes_written = opened.finished_bytes
+
+    # Files that had begun are among those that the block counts as failed.
+    counted = number(session.file_statistics.get("transfers_failed"))
+    if counted is not None and counted >= session.files_failed + session.files_interrupted:
+        for file in opened.unfinished.values():
+            file.status, file.code, file.reason = "failed", session.code, session.reason
+        session.files_failed, session.files_interrupted = counted, 0
+
+    # The first error of the process, if the line of the session has no text.
+    if session.status == "failed" and not session.reason and session.errors:
+        session.reason = session.errors[0]
 
 
 def _read_ends(session: LogSession, fields: Mapping[str, Any]) -> None:

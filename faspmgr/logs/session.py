@@ -133,6 +133,7 @@ class LogSession:
             only the block of file transfer statistics tells.
         bytes_transferred: bytes that went over the network; of a lost session so far.
         bytes_written: bytes of files; of a lost session so far.
+        transfer_usec: microseconds that it moved data, as statistics, progress or a file have them.
         rate_kbps: kilobits per second; the average of what was good for something.
         average_rate_kbps: kilobits per second; the average on the network.
         target_rate_kbps: kilobits per second; as negotiated, else as asked for.
@@ -198,6 +199,7 @@ class LogSession:
 
     bytes_transferred: int | None = None
     bytes_written: int | None = None
+    transfer_usec: int | None = None
     rate_kbps: float | None = None
     average_rate_kbps: float | None = None
     target_rate_kbps: float | None = None
@@ -224,11 +226,16 @@ class LogSession:
         return management_code_of(self.code, self.reason)
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a file has begun, so that bytes may have moved."""
+        return bool(self.files_done or self.files_failed or self.files_interrupted)
+
+    @property
     def seconds(self) -> float | None:
-        """Seconds from its start to its stop."""
-        if self.start is None or self.stop is None:
-            return None
-        return (self.stop - self.start).total_seconds()
+        """Seconds from its start to its stop; without their times, those that it moved data."""
+        if self.start is not None and self.stop is not None:
+            return (self.stop - self.start).total_seconds()
+        return None if self.transfer_usec is None else self.transfer_usec / 1e6
 
     @property
     def retransmitted_percent(self) -> float | None:
@@ -256,7 +263,7 @@ def _names(cls: type, **behind: str) -> tuple[str, ...]:
         names.append(attribute.name)
         if attribute.name in behind:
             names.append(behind[attribute.name])
-    return tuple(names)
+    return tuple(name for name in names if name != "transfer_usec")  # it shows as seconds
 
 
 _FILE_NAMES = _names(LogFile, code="management_code")

@@ -133,9 +133,11 @@ class Total:
     files_interrupted: int = 0
     """Files that had started and did not end."""
     bytes_transferred: int = 0
-    """Bytes that went over the network; of lost sessions those so far."""
+    """Bytes that went over the network, as far as they are known."""
     bytes_written: int = 0
-    """Bytes of files; of lost sessions those so far."""
+    """Bytes of files, as far as they are known."""
+    at_least: list[str] = attrs.field(factory=list)
+    """Names of the sums of bytes that lack those of a session, or have those of a lost one so far."""
     blocks_total: int = 0
     """Blocks, of the sessions whose statistics are in the log."""
     blocks_retransmitted: int = 0
@@ -155,8 +157,12 @@ class Total:
         self.files_skipped += session.files_skipped or 0
         self.files_failed += session.files_failed
         self.files_interrupted += session.files_interrupted
-        self.bytes_transferred += session.bytes_transferred or 0
-        self.bytes_written += session.bytes_written or 0
+        for name in ("bytes_transferred", "bytes_written"):
+            value = getattr(session, name)
+            setattr(self, name, getattr(self, name) + (value or 0))
+            moved = session.status == "lost" or (value is None and session.has_begun)
+            if moved and name not in self.at_least:
+                self.at_least.append(name)
         if session.blocks_total is not None and session.blocks_retransmitted is not None:
             self.blocks_total += session.blocks_total
             self.blocks_retransmitted += session.blocks_retransmitted
@@ -165,6 +171,11 @@ class Total:
         if session.status == "failed":
             failure = FailureTotal(session.code, session.management_code, session.reason)
             self.failures.setdefault(session.code, failure).sessions += 1
+
+    def known_bytes(self, name: str) -> int | None:
+        """Return a sum of bytes, by its name; None if nothing of it is known."""
+        known: int = getattr(self, name)
+        return None if name in self.at_least and not known else known
 
     @property
     def retransmitted_percent(self) -> float | None:
@@ -178,6 +189,7 @@ class Total:
             redact: show secrets in the words of the log as ``***``.
         """
         numbers = attrs.asdict(self, filter=lambda field, _: field.name not in ("name", "failures", "rates"))
+        numbers |= {name: self.known_bytes(name) for name in self.at_least}
         frequent = sorted(self.failures.values(), key=lambda failure: (-failure.sessions, failure.code or 0))
         return {
             **numbers,

@@ -94,8 +94,8 @@ NINE: tuple[dict[str, Any], ...] = (
         "source": ["/745019"],
         "destination": "downtest",
         "files_done": 18,
-        "files_failed": 0,
-        "files_interrupted": 2,
+        "files_failed": 178,
+        "files_interrupted": 0,
         "files_skipped": 0,
         "bytes_transferred": 15_618_129,
         "bytes_written": 15_618_129,
@@ -394,7 +394,7 @@ def test_the_files_of_an_aborted_session(nine: list[LogSession]) -> None:
     """Twenty have a start, the first eighteen a stop."""
     files = nine[1].files
     assert [file.name for file in files] == [f"downtest/shot_{number:04}.png" for number in range(1, 21)]
-    assert [file.status for file in files] == ["done"] * 18 + ["interrupted"] * 2
+    assert [file.status for file in files] == ["done"] * 18 + ["failed"] * 2  # the block counts them as failed
     # "Source bytes transferred" of the block counts the same.
     assert sum(file.bytes_done or 0 for file in files) == 15_470_193
     assert nine[1].file_statistics["source_bytes_transferred"] == 15_470_193
@@ -680,8 +680,9 @@ def test_a_process_that_just_stops_writing_is_lost() -> None:
     progress = "Sender bl t/o/r/dl/c/h=31/30/1/1/0/0 rate t/m/c=1000/0/1000 prog t/f/e={}/118421 xmtD=1"
     log = at(0, 7, start("one"), begins("one", "a"), progress.format("500/400"), progress.format("900/800"))
     session = fold(log)["one"]
-    assert (session.status, session.stop, session.seconds, session.code) == ("lost", None, None, None)
+    assert (session.status, session.stop, session.seconds, session.code) == ("lost", None, 0.118421, None)
     assert (session.bytes_transferred, session.bytes_written) == (900, 800)
+    assert (session.average_rate_kbps, session.rate_kbps) == (60.8, 54.04)  # 900 and 800 bytes in 118,421 microseconds
     assert [(file.name, file.status) for file in session.files] == [("a", "interrupted")]
 
 
@@ -791,7 +792,8 @@ def test_a_session_whose_start_was_rotated_away() -> None:
     log = at(0, 7, ends("one", "a"), begins("one", "b"), stop("one", how), *BLOCK)
     session = fold(log)["one"]
     assert (session.status, session.code, session.direction) == ("failed", 68, "Send")
-    assert (session.start, session.seconds, session.source, session.destination) == (None, None, ("/a",), "/b")
+    # The only time in the log is that of its finished file.
+    assert (session.start, session.seconds, session.source, session.destination) == (None, 0.17, ("/a",), "/b")
     assert [(file.name, file.status) for file in session.files] == [("a", "done"), ("b", "interrupted")]
     assert session.files_skipped == 3
 
@@ -998,3 +1000,61 @@ def test_a_rate_that_is_not_known() -> None:
 def test_a_session_that_fails_over_http(line: str, status: str, reason: str | None) -> None:
     session = fold(at(0, 7, start("one"), "Falling back to HTTP", f"http_session=two {line}"))["one"]
     assert (session.status, session.code, session.reason) == (status, None, reason)
+
+
+# -- values that only some lines have
+
+
+def test_session_without_a_stop_after_a_finished_file() -> None:
+    """ascp was killed: the line of the file has its bytes and its time."""
+    session = fold(at(0, 7, start("one"), begins("one", "a", 1_700_000), ends("one", "a", size=1_700_000)))["one"]
+    assert (session.status, session.bytes_transferred, session.bytes_written) == ("lost", None, 1_700_000)
+    assert (session.seconds, session.rate_kbps) == (0.17, 80_000.0)  # 1.7 MB in 0.17 s
+
+
+def test_session_without_a_stop_after_several_files() -> None:
+    """They may have moved side by side: their times are not that of the session."""
+    lines = [ends("one", name, size=1_000) for name in "ab"]
+    session = fold(at(0, 7, start("one"), *lines))["one"]
+    assert (session.bytes_written, session.seconds, session.rate_kbps) == (2_000, None, None)
+
+
+def test_session_without_times() -> None:
+    progress = (
+        "Sender bl t/o/r/dl/c/h=31/30/1/1/0/0 rate t/m/c=1000/0/1000 prog t/f/e=1048576000/1048576000/87494969 x=1"
+    )
+    log = "".join(f"LOG {message}\n" for message in (start("one"), begins("one", "a"), progress))
+    session = fold(log)["one"]
+    assert (session.start, session.seconds, session.bytes_written) == (None, 87.494969, 1_048_576_000)
+    assert session.rate_kbps == 95_875.32  # 8,388,608,000 bits in 87.494969 s
+
+
+def test_rate_that_ascp_wrote_as_0() -> None:
+    statistics = (
+        "FASP Session Statistics [Sender] id=one delay=1ms rex_delay=1ms solicited_rex=0.00% rcvd_rex=0.00% "
+        "ave_xmit_rate 0.00Kbps effective=0.00% effective_rate=0.00Kbps (detail: good_blks 1 bl_total 1 bl_orig 1 "
+        "bl_rex 0 dup_blks 0 dup_last_blks 0 drop_blks_xnf 0) (sndr ctl: sent 1 rcvd 1 lost 0 lost 0.00%) (rcvr ctl: "
+        "sent 1 rcvd 1 lost 0 lost 0.00%) (rex ctl: sent 0 rcvd 0 lost 0 lost 0.00%) (progress: tx_bytes 5000 "
+        "file_bytes 4000 tx_time 2000000) sess->instru.n_ovfl 0"
+    )
+    session = fold(at(0, 7, start("one"), stop("one"), statistics))["one"]
+    assert (session.bytes_transferred, session.bytes_written) == (5_000, 4_000)
+    assert (session.average_rate_kbps, session.rate_kbps) == (20.0, 16.0)
+
+
+def test_files_that_the_block_counts_as_failed() -> None:
+    """Of three failed files one had begun; without the block it is interrupted."""
+    how = 'status=failed errcode=68 errstr="User aborted session"'
+    lines = [start("one"), begins("one", "a"), stop("one", how)]
+    block = [BLOCK[0], "- Source file transfers failed              :          3", BLOCK[-1]]
+    session = fold(at(0, 7, *lines, *block))["one"]
+    assert (session.files_failed, session.files_interrupted) == (3, 0)
+    assert [(file.status, file.code, file.reason) for file in session.files] == [("failed", 68, "User aborted session")]
+    session = fold(at(0, 7, *lines))["one"]
+    assert (session.files_failed, session.files_interrupted) == (0, 1)
+
+
+def test_reason_from_the_errors_of_the_process() -> None:
+    log = at(0, 7, start("one")) + at(0, 7, "Receiver: no space", level="ERR")
+    session = fold(log + at(1, 7, stop("one", 'status=failed errcode=1 errstr=""')))["one"]
+    assert (session.status, session.code, session.reason) == ("failed", 1, "Receiver: no space")
