@@ -98,6 +98,12 @@ class Demultiplexer(Generic[T]):
         if not data:
             yield Piece(None, [])
 
+    def idle(self) -> Iterator[Piece[T]]:
+        """Yield what the reader of the present connection need not hold back, as nothing comes for a while."""
+        yield from self._pass_boundaries()
+        idle = getattr(self._reader, "idle", None)
+        yield Piece(self._stream, idle() if idle else [])
+
     def end(self) -> Iterator[Piece[T]]:
         """End the present connection."""
         stream, reader = self._stream, self._reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
-from faspmgr.captures.sources import QUIET_POLLS, Reader, Source, chunks
+from faspmgr.captures.sources import Reader, Source, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.tokenizer import StreamReader
@@ -55,14 +55,12 @@ def pump(
     # Only a Parser or a Tokenizer can be fed line by line.
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
     idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
-    polls = 0  # in a row without anything new
     try:
-        for piece in chunks(source, follow=follow, log=log):
-            polls = 0 if piece else polls + 1
+        for piece, is_idle in with_idle(chunks(source, follow=follow, log=log)):
             if piece:
                 yield feeder.feed(piece)
             else:
-                yield idle() if idle and polls == QUIET_POLLS else []
+                yield idle() if idle and is_idle else []
     except CaptureError:
         # Whatever is open was cut by the damage, also in a log where the end of it would end a message.
         try:

@@ -25,7 +25,7 @@ import select
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Protocol, TypeAlias, TypeVar
 
 from faspmgr.errors import CaptureError
@@ -93,6 +93,19 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
     if path == "-":
         return _unpack(_read(sys.stdin.buffer, follow), log)
     return _follow(path) if follow else _unpack(_read_path(path), log)
+
+
+def with_idle(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each piece, and whether the source is idle now: once after QUIET_POLLS empty pieces in a row.
+
+    Example:
+        >>> [idle for _piece, idle in with_idle([b"x", *[b""] * 10, b"", b"y"])].index(True)
+        10
+    """
+    polls = 0
+    for piece in pieces:
+        polls = 0 if piece else polls + 1
+        yield piece, polls == QUIET_POLLS
 
 
 def _read_path(path: str) -> Iterator[bytes]:
