@@ -15,7 +15,7 @@ from typing import TypeVar
 import click
 
 from faspmgr import captures
-from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
+from faspmgr.captures.unwrap import FORMATS, compile_pattern, shortened
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
@@ -91,7 +91,7 @@ class Reading:
             try:
                 compile_pattern(unwrap)  # the names of ways are expressions, too
             except ValueError as error:
-                words = f"neither {', '.join(WAYS)} nor a regular expression for bytes"
+                words = f"neither {', '.join(FORMATS)} nor a regular expression for bytes"
                 raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
     @property

@@ -62,7 +62,7 @@ def bracketed(*lines: str) -> str:
     return "".join(f"line=[{line}]\n" for line in lines)
 
 
-WAYS = ("auto", "bullets", "brackets", "x(.*)")
+FORMATS = ("auto", "bullets", "brackets", "x(.*)")
 ONE, TWO = (("FASPMGR 2", "Type: STATS", f"Size: {size}") for size in (1, 2))
 LOGS: dict[str, tuple[str, str, list[int]]] = {
     "no group: the match": (r"(?<=app: ).*", "app: FASPMGR 2\napp: Type: STATS\napp: Size: 3\napp: \n", [3]),
@@ -79,7 +79,7 @@ LOGS: dict[str, tuple[str, str, list[int]]] = {
         [1],
     ),
     "other bullets, CR LF": ("bullets", "  * FASPMGR 2\r\n  * Type: STATS\r\n  * Size: 1\r\n", [1]),
-    **{f"no messages, {unwrap}": (unwrap, "hello\n- world\n\n[FASPMGR 2]\n", []) for unwrap in WAYS},
+    **{f"no messages, {unwrap}": (unwrap, "hello\n- world\n\n[FASPMGR 2]\n", []) for unwrap in FORMATS},
 }
 
 
