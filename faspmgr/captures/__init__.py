@@ -18,6 +18,7 @@ of it but the recorder. Memory does not grow with the size of a source.
 from faspmgr.captures.demultiplexer import MakeReader as MakeReader
 from faspmgr.captures.demultiplexer import OnProblem as OnProblem
 from faspmgr.captures.demultiplexer import Piece as Piece
+from faspmgr.captures.feed import FilePlace as FilePlace
 from faspmgr.captures.feed import pump as pump
 from faspmgr.captures.recorded import FILE_ENDINGS as FILE_ENDINGS
 from faspmgr.captures.recorded import Recorded as Recorded

@@ -5,12 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
+import attrs
+
 from faspmgr.captures.sources import Reader, Source, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
+from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
 
 T = TypeVar("T")
+
+
+class FilePlace:
+    """Where the present file of a followed source begins: problems are reported with their place in their file.
+
+    Args:
+        on_problem: called with each problem.
+    """
+
+    def __init__(self, on_problem: Callable[[Problem], object]) -> None:
+        self._on_problem = on_problem
+        # Bytes and lines that were read so far, and those before the present file and the one before it.
+        self._read = (0, 0)
+        self._starts = [(0, 0)]
+
+    def add(self, data: bytes) -> None:
+        """Count bytes that were read."""
+        self._read = (self._read[0] + len(data), self._read[1] + data.count(b"\n"))
+
+    def begin_file(self) -> None:
+        """Begin with the next file, or with the same one if it was truncated."""
+        self._starts = [self._starts[-1], self._read]
+
+    def report(self, problem: Problem) -> None:
+        """Report a problem with its place in the file that it begins in."""
+        offset, lines = next(start for start in reversed([(0, 0), *self._starts]) if start[0] <= problem.offset)
+        self._on_problem(attrs.evolve(problem, offset=problem.offset - offset, line=problem.line - lines))
 
 
 def pump(
@@ -20,6 +50,7 @@ def pump(
     follow: bool = False,
     unwrap: Unwrap = None,
     log: Callable[[str], object] | None = None,
+    place: FilePlace | None = None,
 ) -> Iterator[list[T]]:
     """Feed a source to a reader, piece by piece as the bytes arrive, and close the reader at the end.
 
@@ -29,7 +60,8 @@ def pump(
             it has one, is called once when the source has nothing new for QUIET_POLLS polls in a row.
         follow: wait for more at the end of the file, without end. Standard input is polled, and read to its end.
         unwrap: None, or how to find messages inside of another log; see ``faspmgr.captures.unwrap``.
-        log: called with a line about what does no harm, such as bytes behind the end of gzip data.
+        log: called with a line about what does no harm, such as bytes after the end of gzip data.
+        place: notes where each file of the source begins, if it is followed.
 
     Yields:
         The results that each piece completes, such as Events. A list may be empty: while a followed source has nothing
@@ -56,11 +88,14 @@ def pump(
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
     idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
     try:
-        for piece, is_idle in with_idle(chunks(source, follow=follow, log=log)):
-            if piece:
-                yield feeder.feed(piece)
-            else:
+        pieces = chunks(source, follow=follow, log=log, on_new_file=place.begin_file if place else None)
+        for piece, is_idle in with_idle(pieces):
+            if not piece:
                 yield idle() if idle and is_idle else []
+                continue
+            yield feeder.feed(piece)
+            if place is not None and follow:
+                place.add(piece)
     except CaptureError:
         # Whatever is open was cut by the damage, also in a log where the end of it would end a message.
         try:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from faspmgr.captures.connections import SUFFIX, Begin, Connections, Fact, connections_path
 from faspmgr.captures.demultiplexer import Demultiplexer, MakeReader, OnProblem, Piece, Stream
-from faspmgr.captures.feed import pump
+from faspmgr.captures.feed import FilePlace, pump
 from faspmgr.captures.sources import GZIP_MAGIC, Source, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap
 from faspmgr.errors import CaptureError, ProtocolError
@@ -121,8 +121,9 @@ class Recorded:
         try:
             with _opened(path, links=stream is None) as source:
                 log = functools.partial(self._warn, path)
-                reader = make_reader(on_problem)
-                for results in pump(source, reader, follow=self._follow, unwrap=self._unwrap, log=log):
+                place = FilePlace(on_problem)
+                reader = make_reader(place.report if self._follow else on_problem)
+                for results in pump(source, reader, follow=self._follow, unwrap=self._unwrap, log=log, place=place):
                     yield Piece(stream, results[skip:])
                     skip = max(0, skip - len(results))
         except Exception as error:

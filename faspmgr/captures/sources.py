@@ -60,7 +60,13 @@ Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, ``-`` for standard input, or a binary file."""
 
 
-def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object] | None = None) -> Iterator[bytes]:
+def chunks(
+    source: Source,
+    *,
+    follow: bool = False,
+    log: Callable[[str], object] | None = None,
+    on_new_file: Callable[[], object] | None = None,
+) -> Iterator[bytes]:
     """Read the bytes of a source as they arrive, unpacked if they are gzip.
 
     Args:
@@ -68,7 +74,9 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
             after the last one or with the iterator; a binary file is left open.
         follow: wait for more at the end of the file of a path, without end. Standard input is polled, and read to its
             end.
-        log: called with a line about what does no harm: bytes behind the end of gzip data, which are not read.
+        log: called with a line about what does no harm: trailing data after the gzip stream, which is ignored.
+        on_new_file: called before the bytes of a file that has taken the place of the followed one, or when it was
+            truncated and begins again.
 
     Yields:
         Pieces of 1 to CHUNK_BYTES bytes; while a followed source has nothing new, an empty one for each poll.
@@ -88,7 +96,7 @@ def chunks(source: Source, *, follow: bool = False, log: Callable[[str], object]
     path = os.fspath(source)
     if path == "-":
         return _unpack(_read(sys.stdin.buffer, follow), log)
-    return _follow(path) if follow else _unpack(_read_path(path), log)
+    return _follow(path, on_new_file) if follow else _unpack(_read_path(path), log)
 
 
 def with_idle(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -134,16 +142,21 @@ def _is_quiet(file: IO[bytes]) -> bool:
         return False
 
 
-def _follow(path: str) -> Iterator[bytes]:
+def _follow(path: str, on_new_file: Callable[[], object] | None) -> Iterator[bytes]:
     file = open(path, "rb", buffering=0)  # noqa: SIM115  # replaced on rotation, closed below
     try:
-        first = True
+        start = b""  # the first bytes of the file, until they show whether it is gzip
+        started = False
         while True:
             data = file.read(CHUNK_BYTES)
             if data:
-                if first and data.startswith(GZIP_MAGIC):
-                    raise CaptureError("a compressed file cannot be followed")
-                first = False
+                if not started:
+                    start += data
+                    if start.startswith(GZIP_MAGIC):
+                        raise CaptureError("a compressed file cannot be followed")
+                    if GZIP_MAGIC.startswith(start):  # more has to come
+                        continue
+                    data, start, started = start, b"", True
                 yield data
                 continue
 
@@ -166,12 +179,19 @@ def _follow(path: str) -> Iterator[bytes]:
                     pass
                 else:
                     file.close()
-                    file = successor
+                    if start:
+                        yield start
+                    file, start, started = successor, b"", False
+                    if on_new_file is not None:
+                        on_new_file()
                     continue
 
             # Shorter than what was read: truncated. A pipe has no size.
             if stat.S_ISREG(ours.st_mode) and ours.st_size < file.tell():
                 file.seek(0)
+                start, started = b"", False
+                if on_new_file is not None:
+                    on_new_file()
                 continue
 
             yield b""

@@ -39,6 +39,7 @@ class Reading:
         files: paths; ``-`` for standard input.
         status: the exit status so far.
         errors: files that could not be read to their end, and why.
+        position: index, in files, of the file that is being read.
         interrupted: a signal has ended the reading: what has not ended may still be running.
         interruption: the signals that do so.
         recorded: what pieces() has read so far.
@@ -73,6 +74,7 @@ class Reading:
         self.files = files or ("-",)
         self.status = ExitStatus.DONE
         self.errors: dict[str, str] = {}
+        self.position = 0
         self.interrupted = False
         self.recorded: list[captures.Recorded] = []
         self._follow = follow
@@ -144,7 +146,8 @@ class Reading:
         def make(on_problem: Callable[[Problem], None]) -> captures.Reader[T]:
             return make_reader(strict=self._strict, on_problem=on_problem)
 
-        for file in self.files:
+        for position, file in enumerate(self.files):
+            self.position = position
             if self.interruption.caught:
                 self.note_interruption(file)
                 continue
@@ -171,7 +174,9 @@ class Reading:
 
         def read(make: captures.MakeReader[T], on_problem: captures.OnProblem) -> Iterator[captures.Piece[T]]:
             log = functools.partial(self._log_line, file)
-            for results in captures.pump(file, make(on_problem), follow=self._follow, unwrap=self._unwrap, log=log):
+            place = captures.FilePlace(on_problem)
+            reader = make(place.report if self._follow else on_problem)
+            for results in captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap, log=log, place=place):
                 yield captures.Piece(None, results)
 
         return [captures.Step(file, read)]

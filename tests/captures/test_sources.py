@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from faspmgr.captures import chunks, pump, sources
+from faspmgr.captures import FilePlace, chunks, pump, sources
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.tokenizer import Tokenizer
@@ -353,6 +353,49 @@ def test_follow_when_gzip_takes_the_place_of_the_file(tmp_path: Path, change: st
     path.write_bytes(packed)
     with pytest.raises(CaptureError, match="a compressed file cannot be followed"):
         next(pieces)
+
+
+def test_follow_gzip_whose_first_byte_comes_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"\x1f")
+    pieces = chunks(path, follow=True)
+    assert next(pieces) == b""
+    append(path, gzip.compress(b"two\n")[1:])
+    with pytest.raises(CaptureError, match="a compressed file cannot be followed"):
+        next(piece for piece in pieces if piece)
+
+
+def test_follow_a_file_of_the_first_byte_of_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"\x1f")
+    pieces = chunks(path, follow=True)
+    assert next(pieces) == b""
+    append(path, b"one")
+    assert next(pieces) == b"\x1fone"
+
+
+@pytest.mark.parametrize("change", ["rotated", "truncated"])
+def test_place_of_a_problem_in_the_next_file(tmp_path: Path, change: str) -> None:
+    """Line and byte are those of the file that the problem is in."""
+    path = tmp_path / "log"
+    problems: list[tuple[str, int, int]] = []
+    place = FilePlace(lambda problem: problems.append((problem.kind, problem.offset, problem.line)))
+    path.write_bytes(message(1) + b"noise\n" + message(22)[:-1])
+    batches = pump(path, Parser(on_problem=place.report), follow=True, place=place)
+    assert sizes(next(batches)) == [1]
+    if change == "rotated":
+        path.rename(tmp_path / "old")
+    path.write_bytes(message(3) + b"noise\n")
+    assert sizes(next(batches)) == [3]
+    append(path, message(4))
+    assert sizes(next(batches)) == [4]
+    first = len(message(1))
+    # The message that was cut begins in the first file, two lines after its noise.
+    assert problems == [
+        ("noise", first, message(1).count(b"\n") + 1),
+        ("interrupted", first + len(b"noise\n"), message(1).count(b"\n") + 2),
+        ("noise", len(message(3)), message(3).count(b"\n") + 1),
+    ]
 
 
 class Idling:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import attrs
 import click
 
@@ -37,84 +35,65 @@ def command(files: tuple[str, ...], as_json: bool, follow: bool, unwrap: str | N
       faspmgr check --json *.fasp | jq '.problems[].kind'
     """
 
-    def begin(files: tuple[str, ...]) -> tuple[Reading, _TextReport | _JsonReport]:
-        report = _JsonReport() if as_json else _TextReport()
-        source = Reading(
-            files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True, on_problem=report.problem
-        )
-        return source, report
+    def read(files: tuple[str, ...]) -> tuple[Reading, list[_Checked]]:
+        checked = [_Checked(file) for file in files or ("-",)]
+        is_first = True
 
-    def read_alone(file: str) -> tuple[Reading, tuple[int, int]]:
-        source, report = begin((file,))
-        return source, (sum(len(events) for _file, events in source.batches(Parser)), report.problems)
+        def report(name: str, problem: Problem) -> None:
+            nonlocal is_first
+            checked[source.position].problems += 1
+            if as_json:  # as they are found, so that memory does not grow
+                comma = "" if is_first else ","
+                output.write([comma + output.to_json({"file": name, **attrs.asdict(problem)})])
+                is_first = False
+            else:
+                place = f"{printable(name)}:{problem.line}: byte {problem.offset}"
+                click.echo(f"{place}: {problem.kind}: {problem}", err=True)
 
-    source, report = begin(files)
-    report.start()
-    messages = dict.fromkeys(source.files, 0)
-    if source.can_spread(jobs):
-        from faspmgr.cli.jobs import spread  # only where it was asked for
+        source = Reading(files, follow=follow, unwrap=unwrap, strict=strict, interruptible=True, on_problem=report)
+        if source.can_spread(jobs):
+            from faspmgr.cli.jobs import spread  # only if it was asked for
 
-        for file, (number, problems) in spread(source, jobs, read_alone, lambda data: b"," + data):
-            messages[file] += number
-            report.count(file, problems)
-    else:
-        for file, events in source.batches(Parser):
-            messages[file] += len(events)
-    report.end(messages, source.errors)
-    for file, number in messages.items():
-        if not number and recognise(file) == "log":
-            click.echo(
-                f"{printable(file)}: ascp's own log, not its management stream; 'faspmgr log' reads it", err=True
-            )
-    return max(source.status, ExitStatus.MALFORMED) if report.problems else source.status
+            for file, (messages, problems) in spread(source, jobs, read_one, lambda data: b"," + data):
+                one = next(one for one in checked if one.file == file and not one.messages + one.problems)
+                one.messages, one.problems = messages, problems
+        else:
+            for _file, events in source.batches(Parser):
+                checked[source.position].messages += len(events)
+        return source, checked
 
+    def read_one(file: str) -> tuple[Reading, tuple[int, int]]:
+        source, (one,) = read((file,))
+        return source, (one.messages, one.problems)
 
-class _TextReport:
-    """A line for each problem, and one for each file."""
-
-    def __init__(self) -> None:
-        self.problems = 0
-        self._by_file: Counter[str] = Counter()
-
-    def start(self) -> None:
-        pass
-
-    def problem(self, file: str, problem: Problem) -> None:
-        self.count(file, 1)
-        click.echo(f"{printable(file)}:{problem.line}: byte {problem.offset}: {problem.kind}: {problem}", err=True)
-
-    def count(self, file: str, problems: int) -> None:
-        self.problems += problems
-        self._by_file[file] += problems
-
-    def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
-        for file, number in messages.items():
-            problems = self._by_file[name_of(file)]
-            words = [count(number, "message"), count(problems, "problem") if problems else "no problem"]
-            if file in errors:
-                words.append("not read to its end")
-            output.write([f"{printable(name_of(file))}: {', '.join(words)}"])
-
-
-class _JsonReport:
-    """One JSON object with a problem on each line. It is written as problems are found, so memory does not grow."""
-
-    def __init__(self) -> None:
-        self.problems = 0
-
-    def start(self) -> None:
+    # Each problem when it is found, then what was found in each file.
+    if as_json:
         output.write(['{"problems":['])
-
-    def problem(self, file: str, problem: Problem) -> None:
-        comma = "," if self.problems else ""
-        self.problems += 1
-        output.write([comma + output.to_json({"file": file, **attrs.asdict(problem)})])
-
-    def count(self, file: str, problems: int) -> None:
-        self.problems += problems
-
-    def end(self, messages: dict[str, int], errors: dict[str, str]) -> None:
-        files = [
-            {"file": name_of(file), "messages": number, "error": errors.get(file)} for file, number in messages.items()
+    source, checked = read(files)
+    problems = sum(one.problems for one in checked)
+    if as_json:
+        rows = [
+            {"file": name_of(one.file), "messages": one.messages, "error": source.errors.get(one.file)}
+            for one in checked
         ]
-        output.write([f'],"problem_count":{self.problems},"files":{output.to_json(files)}}}'])
+        output.write([f'],"problem_count":{problems},"files":{output.to_json(rows)}}}'])
+    else:
+        for one in checked:
+            words = [count(one.messages, "message"), count(one.problems, "problem") if one.problems else "no problem"]
+            if one.file in source.errors:
+                words.append("not read to its end")
+            output.write([f"{printable(name_of(one.file))}: {', '.join(words)}"])
+    for one in checked:
+        if not one.messages and recognise(one.file) == "log":
+            hint = "ascp's own log, not its management stream; 'faspmgr log' reads it"
+            click.echo(f"{printable(one.file)}: {hint}", err=True)
+    return max(source.status, ExitStatus.MALFORMED) if problems else source.status
+
+
+@attrs.define
+class _Checked:
+    """What was found in a file; one that is named twice is read twice."""
+
+    file: str
+    messages: int = 0
+    problems: int = 0
