@@ -24,23 +24,29 @@ class FilePlace:
     """
 
     def __init__(self, on_problem: Callable[[Problem], object]) -> None:
+        self.offset = 0
+        """Bytes that were read of the source."""
+        self.lines = 0
+        """Lines that were read of the source."""
         self._on_problem = on_problem
-        # Bytes and lines that were read so far, and those before the present file and the one before it.
-        self._read = (0, 0)
+        # Bytes and lines before the present file, and before the one before it.
         self._starts = [(0, 0)]
 
     def add(self, data: bytes) -> None:
         """Count bytes that were read."""
-        self._read = (self._read[0] + len(data), self._read[1] + data.count(b"\n"))
+        self.offset += len(data)
+        self.lines += data.count(b"\n")
 
     def begin_file(self) -> None:
         """Begin with the next file, or with the same one if it was truncated."""
-        self._starts = [self._starts[-1], self._read]
+        self._starts = [self._starts[-1], (self.offset, self.lines)]
 
     def report(self, problem: Problem) -> None:
         """Report a problem with its place in the file that it begins in."""
         offset, lines = next(start for start in reversed([(0, 0), *self._starts]) if start[0] <= problem.offset)
-        self._on_problem(attrs.evolve(problem, offset=problem.offset - offset, line=problem.line - lines))
+        if offset:
+            problem = attrs.evolve(problem, offset=problem.offset - offset, line=problem.line - lines)
+        self._on_problem(problem)
 
 
 def pump(
@@ -87,8 +93,9 @@ def pump(
     # Only a Parser or a Tokenizer can be fed line by line.
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
     idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
+    on_new_file = place.begin_file if place else getattr(reader, "begin_file", None)
     try:
-        pieces = chunks(source, follow=follow, log=log, on_new_file=place.begin_file if place else None)
+        pieces = chunks(source, follow=follow, log=log, on_new_file=on_new_file)
         for piece, is_idle in with_idle(pieces):
             if not piece:
                 yield idle() if idle and is_idle else []

@@ -152,7 +152,8 @@ class Recorded:
             self._accept(demultiplexer, fact)
         try:
             with _opened(path, links=links) as source:
-                pieces = chunks(source, follow=self._follow, log=functools.partial(self._warn, path))
+                log = functools.partial(self._warn, path)
+                pieces = chunks(source, follow=self._follow, log=log, on_new_file=demultiplexer.begin_file)
                 for data, is_idle in with_idle(pieces):
                     if connections:
                         # Now, as the begin of a connection is written before its first byte.

@@ -46,7 +46,8 @@ T = TypeVar("T")
 class Reader(Protocol[T]):
     """Reader of the bytes of a source, such as a Parser, a Tokenizer, or a LogReader.
 
-    A reader may also have ``idle()``: return what need not wait for more, as the source has nothing new for a while.
+    A reader may also have ``idle()``, which returns what need not wait for more, since the source has nothing new for a
+    while, and ``begin_file()``, which is called when another file has taken the place of the followed one.
     """
 
     def feed(self, data: bytes, /) -> list[T]:

@@ -212,3 +212,21 @@ def test_follow_a_log_that_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (step,) = Recorded(str(path), fail, follow=True).steps()
     pieces = step.read(lambda on_problem: EventReader(on_problem=on_problem), no_problem)
     assert [event.type for piece in islice(pieces, 15) for event in piece.results] == ["INIT", "DONE"]
+
+
+def test_place_of_a_problem_in_the_next_file_of_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faspmgr.captures.sources.POLL_SECONDS", 0.001)
+    path = tmp_path / "live.fasp"
+    path.write_bytes(message(1) + b"noise\n")
+    problems: list[Problem] = []
+    (step,) = Recorded(str(path), fail, follow=True).steps()
+    pieces = step.read(parser, problems.append)
+    assert sizes(next(pieces).results) == [1]
+    path.rename(tmp_path / "old")
+    path.write_bytes(message(2) + message(3) + b"more noise\n" + message(4))
+    assert sizes(next(piece.results for piece in pieces if piece.results)) == [2, 3, 4]
+    lines = message(1).count(b"\n")
+    assert [(problem.offset, problem.line) for problem in problems] == [
+        (len(message(1)), lines + 1),
+        (2 * len(message(1)), 2 * lines + 1),
+    ]
