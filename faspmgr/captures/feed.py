@@ -78,7 +78,7 @@ def pump(
         CaptureError: the source is damaged. What came before the damage has been yielded.
         ProtocolError: the first problem, if the reader is strict.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
+        TypeError: the source is a text file instead of a binary one, or unwrap is not an expression.
 
     Example:
         >>> import io
