@@ -28,10 +28,11 @@ REDACTED = "***"
 MIN_CHARS = 4
 """Shorter texts cannot be registered: hiding each ``1`` would leave nothing to read."""
 
-# "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass.
+# "pass" only as the last word of a name: not pass_count, TransfersPassed, bypass or compass. It is searched in lower
+# case: a search that ignores case takes three times as long, as it cannot skip to the first letters.
 _NAME = re.compile(
-    r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!high)(?<!low)(?<!band)pass"
-    r"(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_.]{1,3}[a-z]))"
+    r"pass(?<!bypass)(?<!compass)(?<!trespass)(?<!surpass)(?<!overpass)(?<!underpass)(?<!highpass)(?<!lowpass)"
+    r"(?<!bandpass)(?:[-_. ]{0,3}(?:word|wd|phrase|code)|(?![a-z]|[-_.]{1,3}[a-z]))"
     r"|pwd|token|secret|credential|authorization|bearer|(?:api|private|scp)[-_. ]{0,3}key|iam[-_. ]{0,3}cookie"
 )
 # Names of signatures in the URLs of cloud storage.
@@ -45,7 +46,7 @@ def is_secret(name: str) -> bool:
         >>> [name for name in ("ASPERA_SCP_PASS", "apiKey", "TransfersPassed", "bypass") if is_secret(name)]
         ['ASPERA_SCP_PASS', 'apiKey']
     """
-    return _NAME.search(name) is not None
+    return _NAME.search(name.casefold()) is not None
 
 
 def redact_text(name: str, text: str, kind: str | None = None) -> str:

@@ -416,3 +416,23 @@ def test_session_as_json() -> None:
         "rtt_ms": 30,
         "failures": [{"name": "bad", "state": "failed", "size": 50, "written": 0, "error": no_perms, "progress": 0.0}],
     }
+
+
+def test_time_of_the_latest_growth() -> None:
+    session = session_of(
+        StatsEvent(file="a", transfer_bytes=10, file_bytes=10, elapsed_usec=1_000),
+        StatsEvent(file="a", transfer_bytes=20, file_bytes=10, elapsed_usec=2_000),
+    )
+    assert (session.transferred_usec, session.written_usec) == (2_000, 1_000)
+
+
+def test_bytes_of_files_before_reading_began() -> None:
+    """FileBytes stands for files that were not seen, unless reading began with the session: then it may count twice."""
+    assert session_of(DoneEvent(file_bytes=500)).bytes_done == 500
+    seen = session_of(SessionEvent(), StopEvent(file="a", size=400, written=400), DoneEvent(file_bytes=500))
+    assert seen.bytes_done == 400
+
+
+def test_range_up_to_the_last_byte_but_one() -> None:
+    session = session_of(StatsEvent(file="a", size=100, written=9, start_byte=0, end_byte=98))
+    assert session.estimated_bytes == 99

@@ -288,3 +288,17 @@ def test_verdict_of_three_parts(ends: list[Event | None], order: tuple[int, ...]
         tracker.end(stream)
     (transfer,) = tracker.transfers.values()
     assert (transfer.state, transfer.error and transfer.error.code) == (state, code)
+
+
+def test_attempt_at_all_parts_while_one_is_in_progress() -> None:
+    """It replaces the part that had failed before it began, and not the one that failed later."""
+    transfer = transfer_after(
+        *part("a", 0),
+        *part("b", 1),
+        ErrorEvent(session_id="a", code=16),
+        SessionEvent(session_id="c", xfer_id="x"),
+        ErrorEvent(session_id="b", code=14),
+        DoneEvent(session_id="c"),
+    )
+    assert sorted(session.id for session in transfer.current) == ["b", "c"]
+    assert (transfer.state, transfer.error and transfer.error.code, transfer.attempts) == ("failed", 14, 2)
