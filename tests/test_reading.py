@@ -51,13 +51,13 @@ def test_problems_are_skipped() -> None:
     assert sizes(list(read(io.BytesIO(message(1) + b"noise\n" + message(2))))) == [1, 2]
 
 
-def test_nothing_is_opened_before_the_first_event(tmp_path: Path) -> None:
+def test_read_opens_at_the_first_event(tmp_path: Path) -> None:
     events = read(tmp_path / "later")
     (tmp_path / "later").write_bytes(message(1))
     assert sizes(list(events)) == [1]
 
 
-def test_events_before_the_damage_are_given() -> None:
+def test_read_events_before_a_damage() -> None:
     events: list[Event] = []
 
     def collect(source: Iterator[Event]) -> None:
@@ -69,7 +69,7 @@ def test_events_before_the_damage_are_given() -> None:
     assert sizes(events) == [1]
 
 
-def test_follow_and_unwrap_are_handed_on(tmp_path: Path) -> None:
+def test_read_follow_and_unwrap(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"line=[FASPMGR 2]\nline=[Type: STATS]\nline=[Size: 7]\n")
     assert sizes(list(read(path, unwrap="brackets"))) == [7]
@@ -105,7 +105,7 @@ def kind_of(data: bytes, step: int) -> Kind | None:
     (SYSLOG * 1_500, "log"),  # more than what is kept
     (b"\0\xff" * 40_000, "capture"),
 ])  # fmt: skip
-def test_what_it_is_shows_in_its_content(data: bytes, kind: Kind, step: int) -> None:
+def test_kind_by_content(data: bytes, kind: Kind, step: int) -> None:
     if step > 1 or len(data) < 10_000:
         assert kind_of(data, step) == kind
 
@@ -144,7 +144,7 @@ def test_a_log_with_a_line_that_begins_like_a_type() -> None:
     assert kind_of(b"Type: of transfer\n" + START, 1000) == "log"
 
 
-def test_results_of_what_is_fed_before_the_close_that_raises() -> None:
+def test_close_that_raises_after_results() -> None:
     reader = EventReader(strict=True)
     reader.feed(b"Type")
     with pytest.raises(ProtocolError) as caught:
@@ -161,7 +161,7 @@ def test_the_events_of_a_log(tmp_path: Path) -> None:
     assert (recognise(str(path)), recognise(str(tmp_path / "none"))) == ("log", None)
 
 
-def test_problems_of_what_is_neither() -> None:
+def test_problems_of_a_source_of_unknown_kind() -> None:
     problems: list[Problem] = []
     reader = EventReader(on_problem=problems.append)
     reader.feed(OTHER)
@@ -174,7 +174,7 @@ def test_problems_of_what_is_neither() -> None:
     assert strict.kind == "capture"
 
 
-def test_a_log_inside_of_another_is_none() -> None:
+def test_unwrap_finds_no_log_of_ascp() -> None:
     assert list(read(io.BytesIO(START), unwrap="auto")) == []
 
 

@@ -1,20 +1,19 @@
-"""Recorded and live streams: where bytes come from, messages inside of other logs, and writing down what arrives.
+"""Recorded and live streams: read them from files and pipes, find messages inside of other logs, and record them.
 
 ::
 
-    sources      bytes in: a path, a pipe, gzip, a file that grows. Knows no format: ascp's own log comes through it too
+    sources      bytes in: a path, a pipe, gzip, a file that grows; of any format, ascp's own log too
     unwrap       the lines of another log in, the lines of the management stream inside of it out
-    feed         a source, unwrapped or not, into a Parser or a Tokenizer
-    recorder     bytes out: write down what arrives
-    connections  the file beside a recording: where each connection began and ended, and how the run did
+    feed         the one pump: a source, unwrapped or not, into a Parser or another Reader
+    recorder     bytes out: record what arrives
+    connections  the file beside a recording: where each connection began and ended, and how the run ended
     demultiplexer  the bytes of one file, by connection
     recorded     a recorded file or directory, connection by connection, in the order in which it happened
 
-This room blocks: it reads with plain calls and waits with ``time.sleep``. What runs in an event loop uses nothing
-of it but the recorder. Memory does not grow with the size of a source.
+All but the recorder block, and are not for an event loop. Memory does not grow with the size of a source.
 """
 
-# The public names of this room, once: each "as" says that the name is public.
+# The public names: each "as" exports one.
 from faspmgr.captures.demultiplexer import MakeReader as MakeReader
 from faspmgr.captures.demultiplexer import OnProblem as OnProblem
 from faspmgr.captures.demultiplexer import Piece as Piece

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import attrs
 
 from faspmgr.captures.connections import Begin, End
+from faspmgr.captures.feed import FilePlace
 from faspmgr.captures.sources import Reader
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.problems import Problem
@@ -54,25 +55,28 @@ class Demultiplexer(Generic[T]):
         self.recording = ""
         """Name of the recording in the connections."""
         self._make_reader = make_reader
+        # The place in the recording.
+        self._place = FilePlace(on_problem)
         self._on_problem = on_problem
         # The present connection; None between two of them, and if it is unknown.
         self._stream: Stream | None = None
         # Its reader; None before its first byte.
         self._reader: Reader[T] | None = None
-        # The place in the recording: bytes, and lines before it.
-        self._offset = 0
-        self._lines = 0
 
     def begin(self, recording: str) -> None:
         """Begin with a recording."""
         self.recording = recording
         self.boundaries.clear()
-        self._offset = self._lines = 0
+        self._place = FilePlace(self._on_problem)
 
     def restart(self, recording: str) -> Iterator[Piece[T]]:
         """End the recording, and begin with the one that has replaced it."""
         yield from self.end()
         self.begin(recording)
+
+    def begin_file(self) -> None:
+        """Begin with the next file of a stream whose connections are unknown."""
+        self._place.begin_file()
 
     def feed(self, data: bytes) -> Iterator[Piece[T]]:
         """Feed the next bytes; if there are none, yield an empty piece."""
@@ -81,22 +85,27 @@ class Demultiplexer(Generic[T]):
         while start < len(data):
             stop = len(data)
             if self.boundaries:
-                stop = min(stop, start + self.boundaries[0].offset - self._offset)
+                stop = min(stop, start + self.boundaries[0].offset - self._place.offset)
             part = data[start:stop]
             if self._reader is None:
-                self._reader = self._make_reader(self._place(self._offset, self._lines))
+                self._reader = self._make_reader(self._reporter())
             try:
                 yield Piece(self._stream, self._reader.feed(part))
             except ProtocolError as error:
                 yield Piece(self._stream, error.results)
                 error.results = []
                 raise
-            self._offset += len(part)
-            self._lines += part.count(b"\n")
+            self._place.add(part)
             start = stop
             yield from self._pass_boundaries()
         if not data:
             yield Piece(None, [])
+
+    def idle(self) -> Iterator[Piece[T]]:
+        """Yield what the reader of the present connection need not hold back, as nothing comes for a while."""
+        yield from self._pass_boundaries()
+        idle = getattr(self._reader, "idle", None)
+        yield Piece(self._stream, idle() if idle else [])
 
     def end(self) -> Iterator[Piece[T]]:
         """End the present connection."""
@@ -106,7 +115,7 @@ class Demultiplexer(Generic[T]):
             yield Piece(stream, reader.close() if reader else [], ended=stream is not None)
 
     def _pass_boundaries(self) -> Iterator[Piece[T]]:
-        while self.boundaries and self.boundaries[0].offset <= self._offset:
+        while self.boundaries and self.boundaries[0].offset <= self._place.offset:
             boundary = self.boundaries.popleft()
             if isinstance(boundary, Begin):
                 yield from self.end()
@@ -114,10 +123,9 @@ class Demultiplexer(Generic[T]):
             elif self._stream and self._stream.connection == boundary.connection:
                 yield from self.end()
 
-    def _place(self, offset: int, lines: int) -> OnProblem:
-        """Return what reports problems of a connection with their place in the file."""
+    def _reporter(self) -> OnProblem:
+        """Return what reports problems of a connection that begins here with their place in the file."""
+        offset, lines, report = self._place.offset, self._place.lines, self._place.report
         if not offset:
-            return self._on_problem
-        return lambda problem: self._on_problem(
-            attrs.evolve(problem, offset=problem.offset + offset, line=problem.line + lines)
-        )
+            return report
+        return lambda problem: report(attrs.evolve(problem, offset=problem.offset + offset, line=problem.line + lines))

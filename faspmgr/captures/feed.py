@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import attrs
 
-from faspmgr.captures.sources import QUIET_POLLS, Reader, Source, chunks
+from faspmgr.captures.sources import Reader, Source, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
@@ -24,23 +24,29 @@ class FilePlace:
     """
 
     def __init__(self, on_problem: Callable[[Problem], object]) -> None:
+        self.offset = 0
+        """Bytes that were read of the source."""
+        self.lines = 0
+        """Lines that were read of the source."""
         self._on_problem = on_problem
-        # Bytes and lines that were read so far, and those before the present file and the one before it.
-        self._read = (0, 0)
+        # Bytes and lines before the present file, and before the one before it.
         self._starts = [(0, 0)]
 
     def add(self, data: bytes) -> None:
         """Count bytes that were read."""
-        self._read = (self._read[0] + len(data), self._read[1] + data.count(b"\n"))
+        self.offset += len(data)
+        self.lines += data.count(b"\n")
 
     def begin_file(self) -> None:
         """Begin with the next file, or with the same one if it was truncated."""
-        self._starts = [self._starts[-1], self._read]
+        self._starts = [self._starts[-1], (self.offset, self.lines)]
 
     def report(self, problem: Problem) -> None:
         """Report a problem with its place in the file that it begins in."""
         offset, lines = next(start for start in reversed([(0, 0), *self._starts]) if start[0] <= problem.offset)
-        self._on_problem(attrs.evolve(problem, offset=problem.offset - offset, line=problem.line - lines))
+        if offset:
+            problem = attrs.evolve(problem, offset=problem.offset - offset, line=problem.line - lines)
+        self._on_problem(problem)
 
 
 def pump(
@@ -72,7 +78,7 @@ def pump(
         CaptureError: the source is damaged. What came before the damage has been yielded.
         ProtocolError: the first problem, if the reader is strict.
         ValueError: unwrap is an invalid regular expression.
-        TypeError: the source is a text file instead of a binary one, or unwrap is no text.
+        TypeError: the source is a text file instead of a binary one, or unwrap is not an expression.
 
     Example:
         >>> import io
@@ -87,12 +93,12 @@ def pump(
     # Only a Parser or a Tokenizer can be fed line by line.
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
     idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
-    polls = 0  # in a row without anything new
+    on_new_file = place.begin_file if place else getattr(reader, "begin_file", None)
     try:
-        for piece in chunks(source, follow=follow, log=log, on_new_file=place.begin_file if place else None):
-            polls = 0 if piece else polls + 1
+        pieces = chunks(source, follow=follow, log=log, on_new_file=on_new_file)
+        for piece, is_idle in with_idle(pieces):
             if not piece:
-                yield idle() if idle and polls == QUIET_POLLS else []
+                yield idle() if idle and is_idle else []
                 continue
             yield feeder.feed(piece)
             if place is not None and follow:

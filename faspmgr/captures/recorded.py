@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeVar
 from faspmgr.captures.connections import SUFFIX, Begin, Connections, Fact, connections_path
 from faspmgr.captures.demultiplexer import Demultiplexer, MakeReader, OnProblem, Piece, Stream
 from faspmgr.captures.feed import FilePlace, pump
-from faspmgr.captures.sources import GZIP_MAGIC, Source, chunks
+from faspmgr.captures.sources import GZIP_MAGIC, Source, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.verdicts import Outcome
@@ -152,7 +152,9 @@ class Recorded:
             self._accept(demultiplexer, fact)
         try:
             with _opened(path, links=links) as source:
-                for data in chunks(source, follow=self._follow, log=functools.partial(self._warn, path)):
+                log = functools.partial(self._warn, path)
+                pieces = chunks(source, follow=self._follow, log=log, on_new_file=demultiplexer.begin_file)
+                for data, is_idle in with_idle(pieces):
                     if connections:
                         # Now, as the begin of a connection is written before its first byte.
                         try:
@@ -165,7 +167,7 @@ class Recorded:
                             self._ignore(beside, error)
                             self.running = False
                             connections = None
-                    yield from demultiplexer.feed(data)
+                    yield from demultiplexer.idle() if is_idle else demultiplexer.feed(data)
         except CaptureError:
             try:
                 yield from demultiplexer.end()

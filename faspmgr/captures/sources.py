@@ -1,20 +1,15 @@
 """Sources of bytes: open, unpack, follow.
 
-A line of code may stand here if it would be right for any file of bytes. Nothing here knows what the bytes mean.
+- Bytes are yielded as they arrive. Nothing waits for a full buffer, compressed or not.
+- Gzip is recognised by its first bytes, whatever the name; several members in a row are one stream. Other data after
+  the last one is ignored.
+- Memory does not grow with the source: pieces have at most CHUNK_BYTES, those of a gzip bomb too.
+- Everything before a damage is yielded, to the last byte, before the damage is reported.
 
-What a source must do:
-
-- Give bytes as they arrive. Nothing waits for a full buffer, compressed or not.
-- Recognise gzip by its first bytes, whatever the name; several members in a row are one stream. What is behind the last
-  one and starts in another way is none of it.
-- Use memory that does not grow with the source: pieces have at most CHUNK_BYTES, those of a gzip bomb too.
-- Give what is intact, to the last byte, before it reports what is damaged.
-
-Following a file is done by polling, as the file may lie on any kind of file system. When the path names another file
-(rotation), the old one is read to its end first. While the path names nothing that can be opened, the old one goes on,
-and the path is looked at again. When the file is shorter than what was read (truncation), it is read from its start. A
-file that was truncated and has grown beyond that place again between two polls looks like one that only grew: no reader
-can know.
+A file is followed by polling, since it may lie on any kind of file system. When the path names another file (rotation),
+the old one is read to its end first. While the path names nothing that can be opened, the old file is polled further.
+When the file is shorter than what was read (truncation), it is read from its start. A file that was truncated and has
+grown beyond that place again between two polls cannot be told from one that only grew.
 """
 
 from __future__ import annotations
@@ -25,15 +20,15 @@ import select
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Protocol, TypeAlias, TypeVar
 
 from faspmgr.errors import CaptureError
 
 CHUNK_BYTES = 1 << 16
-"""Bytes: the longest piece. What one costs beside its messages is 3 % of what they cost: about 2 us of 70. Pieces of
-32 KB to 128 KB are read in the same time, within 4 %. With those of 1 MB it takes 10 to 20 % longer: the events of a
-piece are all there at once, so that they leave the caches, and the garbage collector goes through them."""
+"""Bytes of the longest piece. Its own cost is 3 % of that of its messages: about 2 us of 70. Pieces of 32 KB to 128 KB
+are read in the same time, within 4 %. Pieces of 1 MB take 10 to 20 % longer: all events of a piece exist at once, leave
+the caches, and are walked by the garbage collector."""
 
 POLL_SECONDS = 0.1
 """Seconds between two polls of a source that has nothing new."""
@@ -43,7 +38,7 @@ QUIET_POLLS = 10
 statistics comes up to 0.15 seconds after the stop of its session, and belongs to it."""
 
 GZIP_MAGIC = b"\x1f\x8b"
-"""What every gzip member starts with (RFC 1952)."""
+"""First bytes of every gzip member (RFC 1952)."""
 
 T = TypeVar("T")
 
@@ -51,7 +46,8 @@ T = TypeVar("T")
 class Reader(Protocol[T]):
     """Reader of the bytes of a source, such as a Parser, a Tokenizer, or a LogReader.
 
-    A reader may also have ``idle()``: return what need not wait for more, as the source has nothing new for a while.
+    A reader may also have ``idle()``, which returns what need not wait for more, since the source has nothing new for a
+    while, and ``begin_file()``, which is called when another file has taken the place of the followed one.
     """
 
     def feed(self, data: bytes, /) -> list[T]:
@@ -77,17 +73,18 @@ def chunks(
     Args:
         source: a path, ``-`` for standard input, or a binary file. A path is opened at the first piece, and closed
             after the last one or with the iterator; a binary file is left open.
-        follow: of a path: wait for more at the end of the file, without end. Standard input is read to its end.
-        log: called with a line about what does no harm: bytes after the end of gzip data, which are not read.
+        follow: wait for more at the end of the file of a path, without end. Standard input is polled, and read to its
+            end.
+        log: called with a line about what does no harm: trailing data after the gzip stream, which is ignored.
         on_new_file: called before the bytes of a file that has taken the place of the followed one, or when it was
             truncated and begins again.
 
     Yields:
-        Pieces of 1 to CHUNK_BYTES bytes; while what is followed has nothing new, an empty one for each poll.
+        Pieces of 1 to CHUNK_BYTES bytes; while a followed source has nothing new, an empty one for each poll.
 
     Raises:
         OSError: the source cannot be opened or read.
-        CaptureError: the gzip data is damaged or cut off, or a file to follow is gzip.
+        CaptureError: the gzip data is damaged or cut off, or a followed file is gzip.
         TypeError: the source is a text file instead of a binary one.
 
     Example:
@@ -103,19 +100,32 @@ def chunks(
     return _follow(path, on_new_file) if follow else _unpack(_read_path(path), log)
 
 
+def with_idle(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each piece, and whether the source is idle now: once after QUIET_POLLS empty pieces in a row.
+
+    Example:
+        >>> [idle for _piece, idle in with_idle([b"x", *[b""] * 10, b"", b"y"])].index(True)
+        10
+    """
+    polls = 0
+    for piece in pieces:
+        polls = 0 if piece else polls + 1
+        yield piece, polls == QUIET_POLLS
+
+
 def _read_path(path: str) -> Iterator[bytes]:
     with open(path, "rb", buffering=0) as file:
         yield from _read(file)
 
 
 def _read(file: IO[bytes], polled: bool = False) -> Iterator[bytes]:
-    # read1 gives what is there, read of a buffered file waits for all of it
+    # read1 returns what is there; read of a buffered file waits for all of it.
     read = getattr(file, "read1", file.read)
     while True:
         while polled and _is_quiet(file):
             yield b""
         data = read(CHUNK_BYTES)
-        if data is None:  # a descriptor that does not block, and has nothing yet
+        if data is None:  # a non-blocking descriptor that has nothing yet
             time.sleep(POLL_SECONDS)
         elif isinstance(data, str):
             raise TypeError("the source gives str, not bytes: open the file in binary mode")
@@ -126,10 +136,10 @@ def _read(file: IO[bytes], polled: bool = False) -> Iterator[bytes]:
 
 
 def _is_quiet(file: IO[bytes]) -> bool:
-    """Wait for a poll's time for something to read; True if nothing came. What cannot be waited for is never quiet."""
+    """Wait up to POLL_SECONDS; return whether nothing came to read, False if the file cannot be polled."""
     try:
         return not select.select([file.fileno()], [], [], POLL_SECONDS)[0]
-    except (OSError, ValueError):  # no descriptor, or none of a socket on Windows
+    except (OSError, ValueError):  # not a descriptor, or not that of a socket on Windows
         return False
 
 
@@ -151,7 +161,7 @@ def _follow(path: str, on_new_file: Callable[[], object] | None) -> Iterator[byt
                 yield data
                 continue
 
-            # The end of the file, for now. Is the path still this file?
+            # At the end of the file, for now: check whether the path still names it.
             ours = os.fstat(file.fileno())
             try:
                 named = os.stat(path)
@@ -166,7 +176,7 @@ def _follow(path: str, on_new_file: Callable[[], object] | None) -> Iterator[byt
                     continue
                 try:
                     successor = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115
-                except OSError:  # a directory, or gone since it was looked at: go on with the old file
+                except OSError:  # a directory, or removed since the stat: keep the old file
                     pass
                 else:
                     file.close()
@@ -192,12 +202,12 @@ def _follow(path: str, on_new_file: Callable[[], object] | None) -> Iterator[byt
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, and do not wait for a writer where it is a named pipe: it may be a file again in a moment."""
+    """Open a file, without waiting for a writer if it is a named pipe: it may be a file again in a moment."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:
-    """The pieces of a stream, unpacked if the stream starts as gzip does."""
+    """Yield the pieces of a stream, unpacked if it starts like gzip."""
     start = b""
     for piece in pieces:
         if not piece:
@@ -215,8 +225,8 @@ def _unpack(pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Ite
 
 
 def unpacking() -> Any:
-    """The library that unpacks gzip: zlib-ng where it is installed, which takes about 0.6 of the time of zlib."""
-    # isal, which takes 0.4 of it, cannot give what is intact before a damage: its unpacker has no copy().
+    """Return the library that unpacks gzip: zlib-ng if it is installed, which takes about 0.6 of the time of zlib."""
+    # isal takes 0.4 of it, but has no copy() of an unpacker, which yields what is intact before a damage.
     try:
         from zlib_ng import zlib_ng
 
@@ -228,11 +238,11 @@ def unpacking() -> Any:
 
 
 def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] | None) -> Iterator[bytes]:
-    # The gzip module reads from files that block until they have enough; a live pipe must give what it has.
+    # The gzip module waits until it has enough bytes; those of a live pipe are needed as they arrive.
     zlib = unpacking()
     while data:  # a member begins
         unpacker = zlib.decompressobj(wbits=31)
-        full = False  # the latest piece is as long as may be: there may be more without more data
+        full = False  # whether the latest piece has CHUNK_BYTES: there may be more without more data
         while not unpacker.eof:
             if not data and not full:
                 data = next(pieces, b"")
@@ -251,18 +261,18 @@ def _gunzip(data: bytes, pieces: Iterator[bytes], log: Callable[[str], object] |
             if unpacked:
                 yield unpacked
 
-        # Zeros may pad the end of a member, and another one may follow. Two bytes tell.
+        # Zeros may pad the end of a member, and another one may follow: two bytes decide.
         data = data.lstrip(b"\0")
         while len(data) < len(GZIP_MAGIC) and GZIP_MAGIC.startswith(data) and (piece := next(pieces, b"")):
             data = (data + piece).lstrip(b"\0")
         if not GZIP_MAGIC.startswith(data[: len(GZIP_MAGIC)]):
             if log:
-                log("bytes behind the end of the gzip data are not read")
+                log("trailing data after the gzip stream is ignored")
             return
 
 
 def _before_damage(unpacker: Any, data: bytes, damage: type[Exception]) -> bytes:
-    """What the data gives before its damage. A call that fails gives nothing: hence byte by byte, in and out."""
+    """Unpack what is intact before a damage: byte by byte, since a call that fails returns nothing."""
     intact = bytearray()
     with contextlib.suppress(damage):
         for at in range(len(data)):

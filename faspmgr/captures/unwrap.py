@@ -1,22 +1,20 @@
 """Messages inside of other logs: the lines of a log in, the lines of the management stream inside of them out.
 
-A line of code may stand here if it is about lines. What is a message, and what is a problem, the reader knows, which
-gets the inner lines one by one, with the byte offset and the number that each has in the log.
-
-How the inner lines are found:
+The reader gets the inner lines one by one, with the byte offset and the number that each has in the log; it alone
+decides what is a message, and what is a problem. The inner lines are found by one of these FORMATS:
 
 ==================  ==================================================================================================
 ``bullets``         ``- Type: INIT``: a list as documents have it. A message starts with its FASPMGR line, and the end
                     of the list ends it.
 ``brackets``        ``… line=[Type: INIT] …``: a log with one line of the stream in each of its own.
-``auto``, ``True``  whichever of the two shows itself first.
+``auto``, ``True``  whichever of the two matches first.
 other text          a regular expression, also a compiled one of text or bytes. The inner line is its group 1, or the
                     whole match if it has no group.
 ==================  ==================================================================================================
 
-Lines that do not match are skipped. A log without an empty line after its first message drops empty lines: there the
+Lines that do not match are skipped. A log without an empty line after its first message drops empty lines: in it the
 next header ends a message, and so does the end of the log, if its last line has a line end. A last line without one may
-have been cut, whatever it holds: the message that it stands in is unfinished.
+have been cut, whatever it contains: its message is unfinished.
 """
 
 from __future__ import annotations
@@ -30,14 +28,14 @@ from faspmgr.errors import ProtocolError
 from faspmgr.protocol.tokenizer import MAX_FRAME_BYTES, StreamReader
 
 Unwrap: TypeAlias = str | bool | re.Pattern[str] | re.Pattern[bytes] | None
-"""How messages are found inside of another log; None and False: the source is the stream itself."""
+"""How messages are found inside of another log; None or False if the source is the stream itself."""
 
 T = TypeVar("T")
 
-WAYS = ("auto", "bullets", "brackets")
-"""The names of ways to find messages; any other text is a regular expression."""
+FORMATS = ("auto", "bullets", "brackets")
+"""Names of the formats of logs; any other text is a regular expression."""
 MAX_SHOWN = 80
-"""Characters of an invalid regular expression that an error shows."""
+"""Maximum characters of an invalid regular expression in an error."""
 
 _BULLET = re.compile(rb"\s*[-*]\s+(.*)")
 _NEXT_BRACKET = re.compile(rb"\]\s++[\w.-]++=\[")
@@ -45,14 +43,14 @@ _HEADER = re.compile(rb"FASPMGR [0-9]{1,9}\s*")
 
 
 class Unwrapper(Generic[T]):
-    """Feeds the inner lines of a log to a reader. It is fed and closed as the reader would be.
+    """Feeds the inner lines of a log to a reader. It is fed and closed like the reader.
 
-    A line of the log that is longer than a message may be is not held, so that a log without line ends cannot fill the
-    memory: it is reported as oversized, and the message that it stands in is dropped.
+    A line of the log that is longer than the limit of a message is not kept, since a log without line ends would fill
+    the memory: it is reported as oversized, and its message is dropped.
 
     Args:
         reader: a Parser or a Tokenizer.
-        unwrap: how the inner lines are found, as in the table at the top of this module.
+        unwrap: how the inner lines are found, one of the table at the top of this module.
 
     Raises:
         ValueError: unwrap is an invalid regular expression.
@@ -68,30 +66,30 @@ class Unwrapper(Generic[T]):
     def __init__(self, reader: StreamReader[T], unwrap: Any) -> None:
         # Gets the inner lines.
         self._reader = reader
-        # "bullets", "brackets" or "pattern"; "auto" until the log has shown which.
-        self._kind = "auto" if unwrap is True else unwrap if unwrap in WAYS else "pattern"
-        # Finds the inner line if the kind is "pattern".
-        self._regex = compile_pattern(unwrap) if self._kind == "pattern" else None
-        # The longest line of the log, bytes. A short limit of the reader is about its messages, not about log lines.
+        # "bullets", "brackets" or "pattern"; "auto" until a line matches.
+        self._format = "auto" if unwrap is True else unwrap if unwrap in FORMATS else "pattern"
+        # Finds the inner line if the format is "pattern".
+        self._regex = compile_pattern(unwrap) if self._format == "pattern" else None
+        # Bytes of the longest line of the log. A lower limit of the reader is about its messages, not about log lines.
         self._max = max(MAX_FRAME_BYTES, reader.max_frame_bytes)
 
-        # The present line: where it starts in the log, bytes from 0, and its number, from 1.
+        # The present line: its offset in the log in bytes, from 0, and its number, from 1.
         self._offset = 0
         self._number = 1
-        # What has arrived of it, and is held.
+        # What has arrived of it.
         self._line = bytearray()
-        # Bytes of it that were dropped, because it is too long; 0 for any other line.
+        # Bytes of it that were dropped because it is too long; 0 for any other line.
         self._dropped = 0
 
-        # Bytes that were fed and not read, because the reader raised, and results from before it did.
+        # Bytes that were fed but not read because the reader raised, and the results from before.
         self._rest = b""
         self._results: list[T] = []
-        # A call is in progress: on_problem of the reader must not make another one.
+        # Whether a call is in progress: on_problem of the reader must not make another one.
         self._reading = False
 
-        # Whether the reader has got lines of a message without its end.
+        # Whether the reader has lines of a message without its end.
         self._open = False
-        # Whether the log shows the empty lines that end messages.
+        # Whether the log contains the empty lines that end messages.
         self._ends_seen = False
 
     def feed(self, data: bytes) -> list[T]:
@@ -101,7 +99,7 @@ class Unwrapper(Generic[T]):
             data: the bytes.
 
         Returns:
-            What the reader made of the inner lines that are complete.
+            The results of the reader for the inner lines that are complete.
 
         Raises:
             ProtocolError: the first problem, if the reader is strict.
@@ -114,11 +112,11 @@ class Unwrapper(Generic[T]):
         """End the log, and close the reader.
 
         Returns:
-            What the end completes: the last message, where the log cannot show its end otherwise.
+            What the end completes: the last message, if no line ends it.
 
         Raises:
             ProtocolError: the first problem, if the reader is strict.
-            Exception: as feed(); the next call of close() continues.
+            Exception: raised by on_problem of the reader; the next call of close() continues.
         """
         return self._deliver(self._read_end)
 
@@ -162,9 +160,9 @@ class Unwrapper(Generic[T]):
             self._read(b"")
         line = bytes(self._line)
         self._line.clear()
-        if line and not self._open:  # a message may begin in the unfinished line; that of an open one says nothing
+        if line and not self._open:  # a message may begin in the unfinished line
             self._results += self._receive(line)
-        elif not line and (self._kind == "bullets" or not self._ends_seen):
+        elif not line and (self._format == "bullets" or not self._ends_seen):
             self._results += self._end_message()
         self._results += self._reader.close()
 
@@ -178,8 +176,8 @@ class Unwrapper(Generic[T]):
         line, self._line = self._line + piece[: self._max], bytearray()
         if not first:
             return []
-        if self._kind == "bullets" and not _BULLET.match(line):
-            return self._end_message()  # no line of the list
+        if self._format == "bullets" and not _BULLET.match(line):
+            return self._end_message()  # not a line of the list
         self._open = False
         return self._reader.skip_line(self._offset, self._number)
 
@@ -187,13 +185,13 @@ class Unwrapper(Generic[T]):
         """Receive one line of the log, without its LF."""
         inner = self._inner(line.rstrip(b"\r"))
         if inner is None:
-            return self._end_message() if self._kind == "bullets" else []
+            return self._end_message() if self._format == "bullets" else []
         results: list[T] = []
         if _HEADER.fullmatch(inner):
-            if self._kind == "bullets" or not self._ends_seen:
+            if self._format == "bullets" or not self._ends_seen:
                 results = self._end_message()
             inner = inner.rstrip()
-        elif self._kind == "bullets" and not self._open:
+        elif self._format == "bullets" and not self._open:
             return []  # another list of the document
         self._ends_seen = self._ends_seen or (self._open and not inner)
         if inner or self._open:
@@ -202,16 +200,16 @@ class Unwrapper(Generic[T]):
         return results
 
     def _inner(self, line: bytes) -> bytes | None:
-        """The inner line; None if the line of the log has none."""
-        if self._kind == "auto":
+        """Return the inner line; None if the line of the log has none."""
+        if self._format == "auto":
             bullet = _BULLET.fullmatch(line)
             if bullet and _HEADER.fullmatch(bullet[1]):
-                self._kind = "bullets"
+                self._format = "bullets"
             elif _in_brackets(line) is not None:
-                self._kind = "brackets"
+                self._format = "brackets"
             else:
                 return None
-        if self._kind == "brackets":
+        if self._format == "brackets":
             return _in_brackets(line)
         match = self._regex.search(line) if self._regex else _BULLET.fullmatch(line)
         if match is None:
@@ -243,7 +241,7 @@ def _in_brackets(line: bytes) -> bytes | None:
 
 
 def compile_pattern(unwrap: Any) -> re.Pattern[bytes]:
-    """Give the regular expression that finds inner lines. It is one for bytes; one for text matches the same in UTF-8.
+    """Return the regular expression for bytes that finds inner lines; one for text matches the same in UTF-8.
 
     Args:
         unwrap: the expression as text, or a compiled one of text or bytes.
@@ -261,12 +259,12 @@ def compile_pattern(unwrap: Any) -> re.Pattern[bytes]:
     else:
         raise TypeError(f"unwrap must be text or a compiled regular expression, not {type(unwrap).__name__}")
     try:
-        with warnings.catch_warnings(action="ignore"):  # what a later Python might read in another way
+        with warnings.catch_warnings(action="ignore"):  # about what a later Python may read differently
             return re.compile(pattern.encode("utf-8", "surrogateescape"), flags)
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"invalid regular expression: {shortened(pattern)}: {error}") from error
 
 
 def shortened(pattern: str) -> str:
-    """Give a regular expression for an error: printable, in quotes, and cut."""
+    """Return a regular expression for an error: printable, in quotes, and cut."""
     return repr(pattern if len(pattern) <= MAX_SHOWN else f"{pattern[:MAX_SHOWN]}…")

@@ -1,4 +1,4 @@
-"""Signals that interrupt a command which reads: it stops reading, and goes on with what it has."""
+"""Signals that interrupt a command that reads: it stops reading, and continues with what it has."""
 
 from __future__ import annotations
 
@@ -8,30 +8,28 @@ from collections.abc import Iterator
 from typing import Any, Self, TypeVar
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""What interrupts a command that reads. Windows has no SIGHUP."""
+"""Signals that interrupt a command that reads. Windows has no SIGHUP."""
 
 T = TypeVar("T")
 
 
 class Interruption:
-    """Signals that interrupt, while the block runs: Ctrl-C, SIGTERM and, except under nohup, a terminal that has gone.
+    """Handles signals that interrupt, while the block runs: Ctrl-C, SIGTERM and, except under nohup, a closed terminal.
 
-    The first one ends ``watch()``. It breaks in only where the next item is waited for, so that nothing which was
-    received is half applied or half written. A second one raises KeyboardInterrupt wherever the program is.
-
-    Attributes:
-        caught: there was one.
+    The first one ends ``watch()``, but only while it waits for the next item, so that no item is half applied or half
+    written. A second one raises KeyboardInterrupt at once.
     """
 
     def __init__(self) -> None:
         self.caught = False
+        """Whether there was one."""
         # Whether the next item is being waited for.
         self._waiting = False
-        # What was there before, by the number of the signal.
+        # The handlers before, by the number of the signal.
         self._handlers: dict[int, Any] = {}
 
     def watch(self, items: Iterator[T]) -> Iterator[T]:
-        """Give the items of an iterator, until a signal comes."""
+        """Yield the items of an iterator, until a signal comes."""
         while not self.caught:
             try:
                 self._waiting = True

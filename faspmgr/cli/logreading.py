@@ -38,6 +38,7 @@ class _BatchReader:
 
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
+        self.begin_file = reader.begin_file
 
     def feed(self, data: bytes) -> list[Batch]:
         return [Batch(self._reader.feed(data))]

@@ -1,7 +1,7 @@
-"""The FILEs of a command: reads them one after the other, reports what is wrong with them, and knows the status.
+"""Read the FILEs of a command one after the other, and report what is wrong with them.
 
-A file that cannot be read does not stop the others: it is reported, and the worst status remains. Where a command has
-something to show at the end, a signal that interrupts ends only the reading.
+A file that cannot be read does not stop the others: it is reported, and the worst exit status remains. If a command
+shows something at the end, a signal that interrupts ends only the reading.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 import click
 
 from faspmgr import captures
-from faspmgr.captures.unwrap import WAYS, compile_pattern, shortened
+from faspmgr.captures.unwrap import FORMATS, compile_pattern, shortened
 from faspmgr.cli.interruption import Interruption
 from faspmgr.cli.text import printable
 from faspmgr.errors import CaptureError, ProtocolError
@@ -29,20 +29,24 @@ from faspmgr.verdicts import Outcome
 T = TypeVar("T")
 
 MAX_SHOWN = 10
-"""Problems of one kind in one file that are reported one by one, outside of check; the rest is counted."""
+"""Problems of one kind in one file that are logged one by one, except by check; the rest is counted."""
 
 
 class Reading:
     """Reads files one after the other.
 
-    Attributes:
-        files: paths; ``-`` for standard input.
-        status: the exit status so far.
-        errors: files that could not be read to their end, and why.
-        position: index, in files, of the file that is being read.
-        interrupted: a signal has ended the reading: what has not ended may still be running.
-        interruption: the signals that do so.
-        recorded: what pieces() has read so far.
+    Args:
+        files: paths; none for standard input.
+        follow: wait for more at the end of the file.
+        unwrap: how to find messages inside of another log, or None.
+        strict: stop at the first problem of each file.
+        interruptible: until the command has ended, a signal that interrupts ends only the reading; a second one ends
+            the command.
+        on_problem: called with the name of the file and the problem; None to log up to MAX_SHOWN of each kind.
+        log: called with printable lines; None for standard error.
+
+    Raises:
+        click.UsageError: options that cannot be used together, or an invalid regular expression.
     """
 
     def __init__(
@@ -56,74 +60,67 @@ class Reading:
         on_problem: Callable[[str, Problem], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
-        """Check the options.
-
-        Args:
-            files: paths; none for standard input.
-            follow: wait for more at the end of the file.
-            unwrap: how to find messages inside another log, or None.
-            strict: stop at the first problem of each file.
-            interruptible: until the command is over, a signal that interrupts ends the reading alone; a second one ends
-                the command.
-            on_problem: receives the name of the file and the problem; by default a line for each, as many as MAX_SHOWN.
-            log: receives the lines for standard error, which are printable.
-
-        Raises:
-            click.UsageError: options that cannot be used together, or an invalid regular expression.
-        """
         self.files = files or ("-",)
+        """Paths; ``-`` for standard input."""
         self.status = ExitStatus.DONE
+        """Exit status so far."""
         self.errors: dict[str, str] = {}
+        """Files that could not be read to their end, and why."""
         self.position = 0
+        """Index, in files, of the file that is being read."""
         self.interrupted = False
+        """Whether a signal has ended the reading; what has not ended may still be running."""
         self.recorded: list[captures.Recorded] = []
+        """Recordings that pieces() has read so far."""
+        self.interruption = Interruption()
+        """The signals that interrupt."""
+
         self._follow = follow
         self._unwrap = unwrap
         self._strict = strict
         self._on_problem = on_problem or self._log_problem
         self._log = log or functools.partial(click.echo, err=True)
-        self.interruption = Interruption()
         if interruptible:
             click.get_current_context().with_resource(self.interruption)
-        # Problems of the present file so far, by their kind; counted only where they are logged here.
+        # Count of the problems of the present file by their kind, if they are logged here.
         self._logged: Counter[str] = Counter()
         if follow and len(self.files) > 1:
             raise click.UsageError("--follow reads one FILE, not several.")
         if unwrap is not None:
             try:
-                compile_pattern(unwrap)  # the names of ways are expressions, too
+                compile_pattern(unwrap)  # the names of formats are expressions, too
             except ValueError as error:
-                words = f"neither {', '.join(WAYS)} nor a regular expression for bytes"
+                words = f"neither {', '.join(FORMATS)} nor a regular expression for bytes"
                 raise click.UsageError(f"invalid --unwrap: {shortened(unwrap)}; {words}: {error.__cause__}.") from error
 
     @property
     def results(self) -> dict[str, Outcome]:
-        """How the recorded runs have ended that pieces() has read, by the recording in their streams."""
+        """Results of the recorded runs that pieces() has read, by ``Stream.recording``."""
         return {name: result for recorded in self.recorded for name, result in recorded.results.items()}
 
     @property
     def make_event_reader(self) -> Callable[..., captures.Reader[Event]]:
-        """What reads events: of a capture or a log, or where messages are inside of another log, of a capture."""
+        """Reader of events: of a capture or a log, or with unwrap only of a capture."""
         return EventReader if self._unwrap is None else Parser
 
     def can_spread(self, jobs: int) -> bool:
-        """Whether the files are read by several processes, where so many may run; see ``faspmgr.cli.jobs``."""
+        """Return whether several processes read the files if `jobs` of them may run; see ``faspmgr.cli.jobs``."""
         return jobs > 1 and len(self.files) > 1 and "-" not in self.files
 
     def batches(self, make_reader: Callable[..., captures.Reader[T]]) -> Iterator[tuple[str, list[T]]]:
-        """Give the results of all files, as they arrive.
+        """Yield the results of all files, as they arrive.
 
         Args:
             make_reader: Parser, Tokenizer or EventReader, called for each file.
 
         Yields:
-            The file, and what a piece of it gave; the list may be empty.
+            The file, and the results of a piece of it; the list may be empty.
         """
         for file, piece in self._read(make_reader, self._whole):
             yield file, piece.results
 
     def pieces(self, make_reader: Callable[..., captures.Reader[T]]) -> Iterator[captures.Piece[T]]:
-        """Give the results of all files and directories, as they arrive, connection by connection.
+        """Yield the results of all files and directories, as they arrive, connection by connection.
 
         The files of a rotated log are read in the order in which they were written, each once.
 
@@ -131,7 +128,7 @@ class Reading:
             make_reader: Parser, Tokenizer or EventReader, called for each connection.
 
         Yields:
-            What a piece gave, and the stream it came from: the same for all files of which no connection is known.
+            The results of a piece, and the connection; None for all files whose connections are unknown.
         """
         if len(self.files) > 1 and all(recognise(file) == "log" for file in self.files):
             from faspmgr.logs.rotation import ordered  # only for logs
@@ -199,7 +196,7 @@ class Reading:
         return steps
 
     def _pump(self, file: str, pieces: Iterator[captures.Piece[T]]) -> Iterator[captures.Piece[T]]:
-        """Read a file. Nothing is written in here, so that an OSError is one of the file and not of the output."""
+        """Read a file. It writes nothing, so that an OSError here is not one of the output."""
         try:
             yield from pieces
         except ProtocolError as error:
@@ -220,7 +217,7 @@ class Reading:
         """Note that a file was not read to its end, or not at all."""
         self.interrupted = True
         self.status = ExitStatus.INTERRUPTED
-        if not self._follow:  # whose end nobody expects
+        if not self._follow:  # a followed file has no end
             self.errors.setdefault(file, "interrupted")
 
     def _report(self, file: str, problems: list[Problem]) -> None:
@@ -238,5 +235,5 @@ class Reading:
 
 
 def name_of(file: str) -> str:
-    """Give the name of a file, ``<stdin>`` for ``-``. For people it must be made printable."""
+    """Return the name of a file, ``<stdin>`` for ``-``; for people it must be made printable."""
     return "<stdin>" if file == "-" else file

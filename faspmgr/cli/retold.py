@@ -1,4 +1,4 @@
-"""How the transfers of what a command reads ended: as the recorded run reported it, else as the stream shows."""
+"""Outcomes of the transfers that a command reads: as the recorded run reported them, else as the stream shows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,11 @@ from faspmgr.verdicts import Outcome, combine
 
 
 class Retold:
-    """A source, tracked.
-
-    Args:
-        source: the source.
-
-    Attributes:
-        tracker: the state.
-    """
+    """Tracks the events of a source."""
 
     def __init__(self, source: Reading) -> None:
         self.tracker = Tracker()
+        """State of the sessions and transfers so far."""
         self._source = source
         # The recording of each session.
         self._recordings: WeakKeyDictionary[Session, str] = WeakKeyDictionary()

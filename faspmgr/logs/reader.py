@@ -80,7 +80,7 @@ class LogReader:
     ) -> None:
         check_callbacks(on_cut=on_cut)
         self.line_count = 0
-        """Count of the lines that were read to their end."""
+        """Count of the lines of the file that were read to their end."""
 
         # Reads the time of the next line; the latest time so far, as in the log.
         self._clock = Clock(timezone, latest, year)
@@ -132,6 +132,10 @@ class LogReader:
         results: list[LogRecord] = []
         self._complete(results)
         return results
+
+    def begin_file(self) -> None:
+        """Count lines from 1 again: another file has taken the place of the followed one."""
+        self.line_count = 0
 
     def close(self) -> list[LogRecord]:
         """Read to the end of the log.

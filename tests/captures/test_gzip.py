@@ -44,7 +44,7 @@ class Pieces(io.BytesIO):
         return super().read1(self._step)
 
 
-def test_several_gzip_members_are_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_of_several_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = message(1) + message(2) + message(3)
     packed = gzip.compress(data[:40]) + gzip.compress(b"") + gzip.compress(data[40:]) + bytes(300)
     (tmp_path / "x").write_bytes(packed)
@@ -70,7 +70,7 @@ def test_gzip_one_byte_at_a_time_through_a_pipe(members: int) -> None:
     writer.join(WAIT)
 
 
-def test_a_live_gzip_stream_gives_what_was_flushed() -> None:
+def test_gzip_live_stream_after_a_flush() -> None:
     packer = zlib.compressobj(wbits=31)
     receiver, sender = os.pipe()
     with open(receiver, "rb") as source:
@@ -83,7 +83,7 @@ def test_a_live_gzip_stream_gives_what_was_flushed() -> None:
         assert list(events) == []
 
 
-def test_gzip_that_is_cut_off_gives_what_was_there() -> None:
+def test_gzip_cut_off() -> None:
     data = gzip.compress(b"".join(message(number) for number in range(20_000)))
     events, reason = results_until_error(io.BytesIO(data[: len(data) // 2]), CaptureError)
     assert sizes(events) == list(range(len(events)))
@@ -120,7 +120,7 @@ def test_damaged_gzip(data: bytes, expected: list[int], reason: str, step: int) 
 
 @pytest.mark.parametrize("number", [0, 1, 20, 5000])
 @pytest.mark.parametrize("step", [1, 1000, 1 << 16])
-def test_all_that_is_intact_comes_before_the_damage(number: int, step: int) -> None:
+def test_gzip_intact_bytes_before_the_damage(number: int, step: int) -> None:
     """So many messages, then a block of the type 3, which does not exist; also where one call unpacks all of them."""
     packer = zlib.compressobj(wbits=31)
     intact = b"".join(message(at) for at in range(number))
@@ -132,20 +132,20 @@ def test_all_that_is_intact_comes_before_the_damage(number: int, step: int) -> N
 
 @pytest.mark.parametrize("behind", [b"no gzip", b"\x1fx", bytes(70_000) + b"x", b"FASPMGR 2\nType: DONE\n\n"], ids=len)
 @pytest.mark.parametrize("step", [1, 1000])
-def test_what_is_behind_gzip_data_is_left_out_with_a_word(behind: bytes, step: int) -> None:
+def test_gzip_trailing_data(behind: bytes, step: int) -> None:
     for data, expected in ((WHOLE, [1]), (WHOLE + gzip.compress(message(2)), [1, 2])):
         lines: list[str] = []
         events = [e for results in pump(Pieces(data + behind, step), Parser(), log=lines.append) for e in results]
-        assert (sizes(events), lines) == (expected, ["bytes behind the end of the gzip data are not read"])
+        assert (sizes(events), lines) == (expected, ["trailing data after the gzip stream is ignored"])
         assert sizes(list(read(io.BytesIO(data + behind)))) == expected
 
 
-def test_zeros_behind_gzip_data_are_padding() -> None:
+def test_gzip_padding_with_zeros() -> None:
     for zeros in (1, 100_000):
         assert list(chunks(io.BytesIO(WHOLE + bytes(zeros)), log=pytest.fail)) == [message(1)]
 
 
-def test_what_a_cut_leaves_in_the_unpacker_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_rest_in_the_unpacker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few bits may stand for a thousand bytes: they come in pieces, also when no more data does."""
     monkeypatch.setattr(sources, "CHUNK_BYTES", 10)
     data = gzip.compress(bytes(3000))
@@ -161,7 +161,7 @@ def test_a_first_byte_like_that_of_gzip_is_not_enough(data: bytes) -> None:
     assert b"".join(chunks(io.BytesIO(data))) == data
 
 
-def test_a_gzip_bomb_comes_in_small_pieces() -> None:
+def test_gzip_bomb_in_small_pieces() -> None:
     lengths = [len(piece) for piece in chunks(io.BytesIO(gzip.compress(bytes(50_000_000))))]
     assert max(lengths) <= sources.CHUNK_BYTES
     assert sum(lengths) == 50_000_000
@@ -169,12 +169,12 @@ def test_a_gzip_bomb_comes_in_small_pieces() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=2000), st.integers(1, 50))
-def test_gzip_gives_back_any_bytes_however_it_is_cut(data: bytes, step: int) -> None:
+def test_gzip_pieces_cut_anywhere(data: bytes, step: int) -> None:
     assert b"".join(chunks(Pieces(gzip.compress(data), step))) == data
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_zlib_ng_unpacks_where_it_is_installed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zlib_ng_if_it_is_installed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     if not installed:
         monkeypatch.setitem(sys.modules, "zlib_ng", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from faspmgr.captures import Recorded, Recording
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.problems import Problem
 from faspmgr.protocol.tokenizer import StreamReader
+from faspmgr.reading import EventReader
 from faspmgr.verdicts import Outcome
 from tests.captures.streams import message, sizes
 
@@ -197,3 +199,34 @@ def test_what_is_forged_while_it_is_followed(tmp_path: Path) -> None:
         pass
     assert sizes(events) == [2]
     assert lines == [f"{path}.connections: line 1: invalid JSON; the recording is read without it"]
+
+
+def test_follow_a_log_that_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is followed may be ascp's own log; a session that has stopped is shown though no more comes."""
+    monkeypatch.setattr("faspmgr.captures.sources.POLL_SECONDS", 0.001)
+    path = tmp_path / "ascp.log"
+    path.write_bytes(
+        b"LOG FASP Session Start uuid=u op=send status=started source=a dest=b\n"
+        b"LOG FASP Session Stop uuid=u op=send status=success source=a dest=b\n"
+    )
+    (step,) = Recorded(str(path), fail, follow=True).steps()
+    pieces = step.read(lambda on_problem: EventReader(on_problem=on_problem), no_problem)
+    assert [event.type for piece in islice(pieces, 15) for event in piece.results] == ["INIT", "DONE"]
+
+
+def test_place_of_a_problem_in_the_next_file_of_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faspmgr.captures.sources.POLL_SECONDS", 0.001)
+    path = tmp_path / "live.fasp"
+    path.write_bytes(message(1) + b"noise\n")
+    problems: list[Problem] = []
+    (step,) = Recorded(str(path), fail, follow=True).steps()
+    pieces = step.read(parser, problems.append)
+    assert sizes(next(pieces).results) == [1]
+    path.rename(tmp_path / "old")
+    path.write_bytes(message(2) + message(3) + b"more noise\n" + message(4))
+    assert sizes(next(piece.results for piece in pieces if piece.results)) == [2, 3, 4]
+    lines = message(1).count(b"\n")
+    assert [(problem.offset, problem.line) for problem in problems] == [
+        (len(message(1)), lines + 1),
+        (2 * len(message(1)), 2 * lines + 1),
+    ]

@@ -33,7 +33,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- where bytes come from
 
 
-def test_a_file_is_closed_when_it_was_read(fixtures: Path) -> None:
+def test_read_closes_its_file(fixtures: Path) -> None:
     path = fixtures / "examples" / "stop.fasp"
     before = len(os.listdir("/dev/fd"))
     for _ in range(3):
@@ -42,7 +42,7 @@ def test_a_file_is_closed_when_it_was_read(fixtures: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
+def test_read_unreadable_source(tmp_path: Path) -> None:
     (tmp_path / "secret").touch(mode=0o000)
     with no_right_to_read_anything(), pytest.raises(PermissionError):
         list(read(tmp_path / "secret"))
@@ -56,7 +56,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         list(read(text))
 
 
-def test_a_pipe_gives_each_message_as_it_arrives() -> None:
+def test_read_pipe_message_by_message() -> None:
     receiver, sender = os.pipe()
     with open(receiver, "rb") as source:
         events = read(source)
@@ -67,7 +67,7 @@ def test_a_pipe_gives_each_message_as_it_arrives() -> None:
         assert list(events) == []
 
 
-def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
+def test_read_descriptor_that_does_not_block() -> None:
     receiver, sender = os.pipe()
     os.set_blocking(receiver, False)
     with open(receiver, "rb", buffering=0) as source:
@@ -82,7 +82,7 @@ def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
         later.join()
 
 
-def test_what_came_before_a_problem_is_not_lost() -> None:
+def test_pump_results_before_a_problem() -> None:
     with pytest.raises(ProtocolError) as raised:
         list(pump(io.BytesIO(message(1) + b"noise\n" + message(2)), Parser(strict=True)))
     assert sizes(raised.value.results) == [1]
@@ -210,7 +210,7 @@ NO_FILES: list[Callable[[Path], object]] = [make_directory, make_loop, os.mkfifo
 
 
 @pytest.mark.parametrize("make", NO_FILES, ids=["directory", "loop", "pipe"])
-def test_follow_a_path_that_is_no_file_for_a_moment(growing: Path, make: Callable[[Path], object]) -> None:
+def test_follow_path_that_is_not_a_file_for_a_moment(growing: Path, make: Callable[[Path], object]) -> None:
     with Follower(growing) as follower:
         follower.wait_for_a_look()
         old = growing.rename(growing.with_suffix(".1"))
@@ -237,7 +237,7 @@ def test_follow_a_path_that_may_not_be_read_for_a_moment(growing: Path) -> None:
         assert next(piece for piece in pieces if piece) == b"two\n"
 
 
-def test_follow_a_path_whose_folder_is_no_folder_for_a_moment(tmp_path: Path) -> None:
+def test_follow_path_whose_folder_is_a_file_for_a_moment(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     path = folder / "live.fasp"
@@ -254,7 +254,7 @@ def test_follow_a_path_whose_folder_is_no_folder_for_a_moment(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("make", [None, make_directory], ids=["gone", "directory"])
-def test_follow_a_path_that_goes_between_looking_and_opening(
+def test_follow_path_removed_between_stat_and_open(
     growing: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object] | None
 ) -> None:
     look, looked = os.stat, False
@@ -295,7 +295,7 @@ def test_follow_through_two_rotations_with_shorter_files(growing: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [lambda path: os.truncate(path, 0), Path.unlink], ids=["truncated", "removed"])
-def test_follow_a_file_that_begins_again(growing: Path, end: Callable[[Path], None]) -> None:
+def test_follow_file_truncated_or_removed(growing: Path, end: Callable[[Path], None]) -> None:
     with Follower(growing) as follower:
         follower.wait_for_a_look()
         end(growing)
@@ -315,13 +315,6 @@ def test_follow_a_named_pipe_through_several_writers(tmp_path: Path) -> None:
         follower.wait_for(b"one\ntwo\n")
 
 
-def test_follow_does_not_unpack(tmp_path: Path) -> None:
-    path = tmp_path / "x.gz"
-    path.write_bytes(gzip.compress(message(1)))
-    with pytest.raises(CaptureError, match="compressed"):
-        next(chunks(path, follow=True))
-
-
 def test_follow_closes_its_file(growing: Path) -> None:
     before = len(os.listdir("/dev/fd"))
     for _ in range(3):
@@ -332,7 +325,7 @@ def test_follow_closes_its_file(growing: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_follow_gives_events_and_lists_without_news(tmp_path: Path) -> None:
+def test_pump_follow_yields_empty_lists(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(message(1) + message(2)[:10])
     batches = pump(path, Parser(), follow=True)
@@ -342,27 +335,24 @@ def test_follow_gives_events_and_lists_without_news(tmp_path: Path) -> None:
     assert sizes(next(batches)) == [2]
 
 
-@pytest.mark.parametrize("change", ["rotated", "truncated"])
-def test_follow_when_gzip_takes_the_place_of_the_file(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["", "rotated", "truncated"])
+@pytest.mark.parametrize("first", [1, 24], ids=["first byte alone", "at once"])
+def test_follow_gzip(tmp_path: Path, change: str, first: int) -> None:
+    """A compressed file is refused, also if it takes the place of the followed one."""
     path, packed = tmp_path / "log", gzip.compress(b"two\n")
-    path.write_bytes(200 * b"x")
+    path.write_bytes(200 * b"x" if change else packed[:first])
     pieces = chunks(path, follow=True)
-    assert next(pieces) == 200 * b"x"
+    if change:
+        assert next(pieces) == 200 * b"x"
     if change == "rotated":
         path.rename(tmp_path / "old")
-    path.write_bytes(packed)
+    if change:
+        path.write_bytes(packed[:first])
+    if first == 1:
+        assert next(pieces) == b""
+        append(path, packed[1:])
     with pytest.raises(CaptureError, match="a compressed file cannot be followed"):
         next(pieces)
-
-
-def test_follow_gzip_whose_first_byte_comes_alone(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(b"\x1f")
-    pieces = chunks(path, follow=True)
-    assert next(pieces) == b""
-    append(path, gzip.compress(b"two\n")[1:])
-    with pytest.raises(CaptureError, match="a compressed file cannot be followed"):
-        next(piece for piece in pieces if piece)
 
 
 def test_follow_a_file_of_the_first_byte_of_gzip(tmp_path: Path) -> None:
@@ -411,7 +401,7 @@ class Idling:
         return ["close"]
 
 
-def test_pump_when_nothing_comes_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pump_idle_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [b"a", *[b""] * 9, b"b", *[b""] * 25, b"c", *[b""] * 10]
     monkeypatch.setattr("faspmgr.captures.feed.chunks", lambda *_, **__: iter(pieces))
     found = list(pump("-", Idling(), follow=True))

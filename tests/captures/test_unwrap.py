@@ -35,7 +35,7 @@ def problems_of(source: Path | io.BytesIO, unwrap: Any) -> tuple[list[Event], li
 
 
 @pytest.mark.parametrize("unwrap", ["bullets", "auto", True])
-def test_the_examples_of_the_document(fixtures: Path, unwrap: Any) -> None:
+def test_bullets_of_a_document(fixtures: Path, unwrap: Any) -> None:
     events, problems = problems_of(fixtures / "documents" / "aspera-events.txt", unwrap)
     assert problems == []
     for name, event in zip([*EXAMPLES.split(), "start-file", "stop-file"], events, strict=True):
@@ -46,7 +46,7 @@ LINE_PATTERNS = [re.compile(r"LINE=\[(.*)\]", re.IGNORECASE), re.compile(rb"=\[(
 
 
 @pytest.mark.parametrize("unwrap", ["brackets", "auto", True, r"line=\[(.*)\]$", *LINE_PATTERNS], ids=str)
-def test_a_log_with_a_line_of_the_stream_in_each_line(fixtures: Path, unwrap: Any) -> None:
+def test_brackets_of_a_log(fixtures: Path, unwrap: Any) -> None:
     events, problems = problems_of(fixtures / "logs" / "manager-line.log", unwrap)
     expected = parse((fixtures / "logs" / "manager-line.fasp").read_bytes())
     assert len(expected) == 6
@@ -62,7 +62,7 @@ def bracketed(*lines: str) -> str:
     return "".join(f"line=[{line}]\n" for line in lines)
 
 
-WAYS = ("auto", "bullets", "brackets", "x(.*)")
+FORMATS = ("auto", "bullets", "brackets", "x(.*)")
 ONE, TWO = (("FASPMGR 2", "Type: STATS", f"Size: {size}") for size in (1, 2))
 LOGS: dict[str, tuple[str, str, list[int]]] = {
     "no group: the match": (r"(?<=app: ).*", "app: FASPMGR 2\napp: Type: STATS\napp: Size: 3\napp: \n", [3]),
@@ -79,28 +79,23 @@ LOGS: dict[str, tuple[str, str, list[int]]] = {
         [1],
     ),
     "other bullets, CR LF": ("bullets", "  * FASPMGR 2\r\n  * Type: STATS\r\n  * Size: 1\r\n", [1]),
-    **{f"no messages, {unwrap}": (unwrap, "hello\n- world\n\n[FASPMGR 2]\n", []) for unwrap in WAYS},
+    **{f"no messages, {unwrap}": (unwrap, "hello\n- world\n\n[FASPMGR 2]\n", []) for unwrap in FORMATS},
 }
 
 
 @pytest.mark.parametrize(("unwrap", "log", "expected"), LOGS.values(), ids=LOGS)
-def test_logs(unwrap: str, log: str, expected: list[int]) -> None:
+def test_unwrap_formats(unwrap: str, log: str, expected: list[int]) -> None:
     assert sizes(unwrapped(log, unwrap)) == expected
 
 
-def test_a_log_that_breaks_off() -> None:
-    parser = Parser()
-    source = io.BytesIO(bracketed(*ONE, "", *ONE).encode())
-    events = [event for results in pump(source, parser, unwrap="brackets") for event in results]
-    assert sizes(events) == [1]
-    assert [problem.kind for problem in parser.problems] == ["unfinished"]
+def test_unwrap_log_that_breaks_off() -> None:
+    events, problems = problems_of(io.BytesIO(bracketed(*ONE, "", *ONE).encode()), "brackets")
+    assert (sizes(events), [problem.kind for problem in problems]) == ([1], ["unfinished"])
 
 
-def test_problems_are_reported_with_the_place_in_the_log() -> None:
+def test_unwrap_place_of_a_problem() -> None:
     log = b"start\nline=[FASPMGR 2]\nother\nline=[Type: STATS]\nline=[Size: many]\nline=[]\n"
-    parser = Parser()
-    list(pump(io.BytesIO(log), parser, unwrap="brackets"))
-    (problem,) = parser.problems
+    _events, (problem,) = problems_of(io.BytesIO(log), "brackets")
     assert (problem.kind, problem.line, problem.offset) == ("value", 5, log.index(b"line=[Size"))
 
 
@@ -122,11 +117,10 @@ def test_a_last_line_without_line_end_is_unfinished(before: str, last: str, whol
     assert [(problem.kind, problem.line, problem.offset) for problem in problems] == [("unfinished", line, len(whole))]
 
 
-def test_a_list_whose_last_line_has_no_line_end_is_unfinished() -> None:
-    log = "- FASPMGR 2\n- Type: STOP\n- Size: 1\n\n- FASPMGR 2\n- Type: STOP\n- Size: 12"
-    events, problems = problems_of(io.BytesIO(log.encode()), "auto")
-    assert sizes(events) == [1]
-    assert [problem.kind for problem in problems] == ["unfinished"]
+def test_last_line_of_a_list_without_line_end() -> None:
+    log = b"- FASPMGR 2\n- Type: STOP\n- Size: 1\n\n- FASPMGR 2\n- Type: STOP\n- Size: 12"
+    events, problems = problems_of(io.BytesIO(log), "auto")
+    assert (sizes(events), [problem.kind for problem in problems]) == ([1], ["unfinished"])
 
 
 @pytest.mark.parametrize("end", ["L \n", ""], ids=["with an empty line", "in a log that drops empty lines"])
@@ -136,7 +130,7 @@ def test_a_log_that_ends_in_a_complete_message(end: str) -> None:
     assert (sizes(events), problems) == ([123], [])
 
 
-def test_what_a_damaged_log_leaves_open_is_unfinished() -> None:
+def test_unwrap_damaged_log() -> None:
     """The end of the log would end the message, the place of the damage does not."""
     log = bracketed(*ONE, *TWO).encode()
     packer = zlib.compressobj(wbits=31)
@@ -147,7 +141,7 @@ def test_what_a_damaged_log_leaves_open_is_unfinished() -> None:
     assert [problem.kind for problem in parser.problems] == ["unfinished"]
 
 
-def test_what_came_before_a_problem_is_not_lost() -> None:
+def test_unwrap_results_before_a_problem() -> None:
     log = bracketed(*ONE, "", "noise", *TWO, "").encode()
     with pytest.raises(ProtocolError) as raised:
         list(pump(io.BytesIO(log), Parser(strict=True), unwrap="brackets"))
@@ -159,19 +153,19 @@ INVALID = ["(", r"\u00e9", "(?u)x(.*)", "x{99999999999}", r"\1", "(" * 5000, re.
 
 
 @pytest.mark.parametrize("unwrap", INVALID, ids=lambda unwrap: str(unwrap)[:30])
-def test_a_pattern_must_be_a_regular_expression_for_bytes(unwrap: Any) -> None:
+def test_unwrap_invalid_expression(unwrap: Any) -> None:
     with pytest.raises(ValueError, match=r"^invalid regular expression: '") as raised:
         unwrapped("", unwrap)
     assert len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize("unwrap", [5, b"x", ["x"]], ids=str)
-def test_a_pattern_must_be_text(unwrap: Any) -> None:
+def test_unwrap_of_another_type(unwrap: Any) -> None:
     with pytest.raises(TypeError, match="unwrap must be text"):
         unwrapped("", unwrap)
 
 
-def test_patterns_match_the_bytes_of_text() -> None:
+def test_unwrap_expression_matches_bytes() -> None:
     log = "é FASPMGR 2\né Type: STATS\né Size: 3\né \n"
     assert sizes(unwrapped(log, "é (.*)")) == sizes(unwrapped(log, re.compile("É (.*)".lower()))) == [3]
     # A byte that is no UTF-8, as a command line has it.
@@ -179,7 +173,7 @@ def test_patterns_match_the_bytes_of_text() -> None:
     assert sizes(list(read(io.BytesIO(data), unwrap="\udcff (.*)"))) == [4]
 
 
-def test_a_pattern_that_a_later_python_may_read_in_another_way_prints_no_warning() -> None:
+def test_unwrap_expression_without_warning() -> None:
     with warnings.catch_warnings(action="error"):
         assert unwrapped("", "[[a]") == []
 
@@ -192,7 +186,7 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 5000), max_size=6))
-def test_where_a_log_is_cut_makes_no_difference(cuts: list[int]) -> None:
+def test_unwrap_pieces_cut_anywhere(cuts: list[int]) -> None:
     data = (Path(__file__).parents[2] / "fixtures" / "logs" / "manager-line.log").read_bytes()
     places = [0, *sorted(cuts), len(data)]
     whole, cut = Tokenizer(), Tokenizer()
@@ -203,7 +197,7 @@ def test_where_a_log_is_cut_makes_no_difference(cuts: list[int]) -> None:
     assert len(frames) == 6
 
 
-def test_a_line_without_an_end_does_not_fill_memory() -> None:
+def test_unwrap_memory_of_a_line_without_end() -> None:
     unwrapper = Unwrapper(Parser(), "auto")
     piece = bytes(100_000)
     tracemalloc.start()
@@ -229,7 +223,7 @@ OVERSIZED = {  # where the line stands that is too long, and the place of what i
 @pytest.mark.parametrize("step", [1 << 16, 8 << 20], ids=["in pieces", "at once"])
 @pytest.mark.parametrize("ended", [b"\n", b""], ids=["", "as the last line"])
 @pytest.mark.parametrize(("long", "line"), OVERSIZED.values(), ids=OVERSIZED)
-def test_a_line_that_is_too_long_drops_its_message(long: bytes, line: int, ended: bytes, step: int) -> None:
+def test_oversized_line_drops_its_message(long: bytes, line: int, ended: bytes, step: int) -> None:
     one, two = (b"L FASPMGR 2\nL Type: STOP\nL Size: %d\nL \n" % size for size in (1, 2))
     log = one + (long + two if ended else long[: long.rindex(b"x") + 1])
     parser = Parser()
@@ -240,14 +234,14 @@ def test_a_line_that_is_too_long_drops_its_message(long: bytes, line: int, ended
     assert (problem.kind, problem.line, problem.offset) == ("oversized", 4 + line, len(one))
 
 
-def test_a_line_that_is_too_long_ends_a_list_which_it_does_not_belong_to() -> None:
+def test_oversized_line_ends_a_list() -> None:
     log = b"- FASPMGR 2\n- Type: STOP\n- Size: 1\n" + LONG + b"\n- FASPMGR 2\n- Type: STOP\n- File: " + LONG + b"\n"
     events, problems = problems_of(io.BytesIO(log), "bullets")
     assert sizes(events) == [1]
     assert [problem.kind for problem in problems] == ["oversized"]
 
 
-def test_the_limit_of_lines_is_that_of_messages_where_that_is_higher() -> None:
+def test_limit_of_lines_and_of_messages() -> None:
     log = b"L FASPMGR 2\nL Type: STOP\nL File: " + LONG + b"\nL Size: 5\nL \n"
     parser = Parser(max_frame_bytes=2 * MAX_FRAME_BYTES)
     unwrapper = Unwrapper(parser, "L (.*)")

@@ -61,7 +61,7 @@ def test_what_is_behind_gzip_data_is_a_warning(args: str, fixtures: Path, tmp_pa
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(capture.read_bytes()) + b"garbage")
     result, whole = invoke(*args.split(), path), invoke(*args.split(), capture)
-    assert result.errors[0] == f"{path}: bytes behind the end of the gzip data are not read"
+    assert result.errors[0] == f"{path}: trailing data after the gzip stream is ignored"
     assert (result.status, result.errors[1:]) == (0, whole.errors)
     assert result.text.replace(str(path), str(capture)) == whole.text
     assert invoke(*args.split(), "--strict", path).status == 0  # no deviation from the protocol

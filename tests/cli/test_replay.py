@@ -185,4 +185,4 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(ELAPSED % 1) + b"garbage")
     result = invoke("replay", path)
     assert (result.status, result.out) == (0, ELAPSED % 1)
-    assert result.err == f"faspmgr: {path}: bytes behind the end of the gzip data are not read\n"
+    assert result.err == f"faspmgr: {path}: trailing data after the gzip stream is ignored\n"

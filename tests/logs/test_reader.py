@@ -220,3 +220,19 @@ def test_misuse() -> None:
     with pytest.raises(TypeError):
         LogReader(on_cut=on_cut)
     assert LogReader().feed(memoryview(b"LOG FASP Session Stop uuid=u\n"))[0].kind == "session_stop"
+
+
+@pytest.mark.parametrize("change", ["rotated", "truncated"])
+def test_line_of_a_record_in_the_next_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    monkeypatch.setattr("faspmgr.captures.sources.POLL_SECONDS", 0.001)
+    path, line = (
+        tmp_path / "ascp.log",
+        b"2026-01-01 00:00:00.000 [1-1] LOG FASP Session Stop uuid=%d op=send status=success\n",
+    )
+    path.write_bytes(line % 1 + line % 2)
+    records = read(path, follow=True)
+    assert [next(records).line, next(records).line] == [1, 2]
+    if change == "rotated":
+        path.rename(tmp_path / "old")
+    path.write_bytes(line % 3)
+    assert next(records).line == 1
