@@ -70,9 +70,9 @@ class StreamReader(Unread, Generic[T]):
         self._max = min(max_frame_bytes, sys.maxsize)
         self._on_problem = on_problem
 
-        # The latest problems, and the number of all.
         self._problems: deque[Problem] = deque(maxlen=MAX_PROBLEMS)
-        self._problem_count = 0
+        self.problem_count = 0
+        """Number of problems so far."""
         # Problem that was raised in strict mode: from then on every call raises it.
         self._raised: Problem | None = None
         # Exception of on_problem in the present call, and the problems found after it, for the next call.
@@ -112,11 +112,6 @@ class StreamReader(Unread, Generic[T]):
     def problems(self) -> Sequence[Problem]:
         """The latest 1,000 problems, oldest first; problem_count counts all of them."""
         return list(self._problems)
-
-    @property
-    def problem_count(self) -> int:
-        """Number of problems so far."""
-        return self._problem_count
 
     @property
     def max_frame_bytes(self) -> int:
@@ -214,7 +209,7 @@ class StreamReader(Unread, Generic[T]):
 
     def _report(self, problem: Problem) -> None:
         self._problems.append(problem)
-        self._problem_count += 1
+        self.problem_count += 1
         if self._on_problem and self._error is None:
             try:
                 self._on_problem(problem)
