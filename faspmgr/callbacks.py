@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from faspmgr.redaction import redact_words
 
 
 def check_callbacks(**callbacks: object) -> None:
@@ -33,6 +38,21 @@ def check_limit(name: str, value: object, least: int) -> None:
         raise TypeError(f"invalid {name}: {value!r}: use a whole number")
     if value < least:
         raise ValueError(f"invalid {name}: {value}: use at least {least}")
+
+
+def whole_number(low: int, high: int) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """Return an attrs validator that refuses what is not a whole number from low to high (ValueError)."""
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {show(value)}")
+
+    return check
+
+
+def show(value: object) -> str:
+    """Return the repr of an argument, without secrets in a text."""
+    return repr(redact_words(value) if isinstance(value, str) else value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -22,20 +22,17 @@ Report = Callable[[Frame, int, str, str], None]
 
 @attrs.define(repr=False)
 class Event:
-    """Base class of all events. They are compared by value, and can be changed with ``attrs.evolve``.
-
-    Attributes:
-        type: message type, as on the wire.
-        session_id: UUID of the session.
-        user_str: text that the application gave with ``-u``.
-        extra: texts by their name on the wire: fields that the class does not name, and invalid values.
-    """
+    """Base class of all events. They are compared by value, and can be changed with ``attrs.evolve``."""
 
     type: ClassVar[str] = ""
+    """Message type, as on the wire."""
 
     session_id: str | None = None
+    """UUID of the session."""
     user_str: str | None = None
+    """Text that the application gave with ``-u``."""
     extra: dict[str, str] = attrs.field(factory=dict)
+    """Texts by their name on the wire: fields that the class does not name, and invalid values."""
     # For to_frame: the frame that the event was made of, or only its names in the order of the wire, if all values are
     # canonical (layouts.py); None for an event made by hand.
     _origin: Frame | tuple[str, ...] | None = attrs.field(default=None, eq=False)
@@ -133,14 +130,7 @@ class InitEvent(Event):
 class SessionEvent(Event):
     """SESSION: the session is negotiated; seen also when the peer cannot be reached, just before ERROR.
 
-    Its 80 attributes are the rows of the field table that a real ascp 3.9.0 sends or the vendor's document lists; units
-    and meanings are there, too. Rates and caps are kilobits per second.
-
-    Attributes:
-        rate: target rate, or text such as ``50%``.
-        min_rate: minimum rate, or text such as ``50%``.
-        source: one path for each source argument.
-        rate_cap: fields.CAP_NONE or fields.CAP_UNKNOWN if there is no limit.
+    Its 80 attributes are the rows of the field table that a real ascp 3.9.0 sends or the vendor's document lists.
     """
 
     type: ClassVar[str] = "SESSION"
@@ -236,15 +226,7 @@ class SessionEvent(Event):
 
 @attrs.define(repr=False)
 class NotificationEvent(Event):
-    """NOTIFICATION: path MTU and bandwidth known, job size known, or rate or policy changed.
-
-    Attributes:
-        rate: target rate in kilobits per second, or text such as ``50%``.
-        min_rate: minimum rate in kilobits per second, or text such as ``50%``.
-        bw_measurement: measured bandwidth, kilobits per second.
-        pmtu: bytes.
-        pre_transfer_bytes: size of the whole job, bytes.
-    """
+    """NOTIFICATION: path MTU and bandwidth known, job size known, or rate or policy changed."""
 
     type: ClassVar[str] = "NOTIFICATION"
 
@@ -266,23 +248,7 @@ class NotificationEvent(Event):
 
 @attrs.define(repr=False)
 class FileEvent(Event):
-    """Base class of the events about one file.
-
-    Attributes:
-        file: path of the file.
-        size: size of the file, bytes.
-        written: bytes of the file at the destination.
-        bytes_cont: bytes of the file at the destination without a gap.
-        loss: bytes lost in the session so far.
-        elapsed_usec: microseconds since the session began.
-        start_byte: where the file starts or resumes, byte.
-        end_byte: last byte of the range.
-        transfer_bytes: bytes sent over the network in the session so far.
-        file_bytes: bytes written in the session so far; a text such as ``10:99`` would be a range.
-        delay: last round-trip time, milliseconds.
-        fasp_file_arg_index: which source argument the file came from.
-        fasp_file_id: hash of argument index, source and destination path.
-    """
+    """Base class of the events about one file. Sizes and positions are bytes."""
 
     file: str | None = None
     size: int | None = None
@@ -330,12 +296,7 @@ class SkipEvent(FileEvent):
 
 @attrs.define(repr=False)
 class FileErrorEvent(FileEvent):
-    """FILEERROR: a file failed; sent instead of its STOP.
-
-    Attributes:
-        code: see ``faspmgr.explain``.
-        description: the text of ascp.
-    """
+    """FILEERROR: a file failed; sent instead of its STOP. ``faspmgr.explain`` knows its code."""
 
     type: ClassVar[str] = "FILEERROR"
 
@@ -393,12 +354,7 @@ class DoneEvent(EndEvent):
 
 @attrs.define(repr=False)
 class ErrorEvent(EndEvent):
-    """ERROR: the session failed; sent instead of DONE.
-
-    Attributes:
-        code: see ``faspmgr.explain``.
-        description: the text of ascp.
-    """
+    """ERROR: the session failed; sent instead of DONE. ``faspmgr.explain`` knows its code."""
 
     type: ClassVar[str] = "ERROR"
 

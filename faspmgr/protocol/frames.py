@@ -6,6 +6,7 @@ import re
 
 import attrs
 
+from faspmgr.callbacks import check_limit
 from faspmgr.protocol.fields import FIELDS, kind_of
 from faspmgr.redaction import hide_registered, redact_text, redact_words
 
@@ -62,8 +63,7 @@ class Frame:
             "".join([*self.fields, *self.fields.values()])
         except (TypeError, AttributeError):
             raise TypeError(f"invalid fields: {self.fields!r}: use a dict of texts") from None
-        if not isinstance(self.version, int) or isinstance(self.version, bool):
-            raise TypeError(f"invalid version: {self.version!r}: use a whole number")
+        check_limit("version", self.version, 0)
         if self.data is not None and not isinstance(self.data, bytes):
             raise TypeError(f"invalid data: {self.data!r}: use bytes, or None")
 
