@@ -62,6 +62,7 @@ class Event:
             ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
         """
         names = ATTRIBUTES[self.__class__]
+        # The fields of the frame that it came from, in their order and, if the value is still the same, their spelling.
         origin = self._origin
         spelt = origin.fields if isinstance(origin, Frame) else {}
         texts: dict[str, str] = {}
@@ -72,11 +73,13 @@ class Event:
                 texts[wire] = text if text is not None and _matches(wire, text, value) else encode(FIELDS[wire], value)
             elif wire in self.extra:
                 texts[wire] = self.extra[wire]
+        # The attributes and texts that were added since.
         for wire, name in names.items():
             value = getattr(self, name)
             if value is not None and wire not in texts:
                 texts[wire] = encode(FIELDS[wire], value)
         texts.update((wire, text) for wire, text in self.extra.items() if wire not in texts)
+        # Version and data are those of the frame.
         if not isinstance(origin, Frame):
             return Frame(self.type, texts)
         frame = Frame(self.type, texts, origin.version)
@@ -96,6 +99,7 @@ class Event:
             Where two names would be the same, the later one gets an underscore. Text that is not UTF-8 holds
             surrogates, as surrogateescape makes them.
         """
+        # The attributes, then the texts of extra under names that are free.
         show = _SHOW[redact].get(self.__class__)
         shown = (show or _make_show(self.__class__, redact))(self)
         counts: dict[str, int] = {}
