@@ -38,10 +38,6 @@ class FaspmgrError(Exception):
 class ProtocolError(FaspmgrError, ValueError):
     """The first problem of a stream that is read in strict mode.
 
-    Attributes:
-        problem: the ``faspmgr.Problem``.
-        results: the Frames or Events that the ``feed()`` or ``close()`` that raises had made before the problem.
-
     Example:
         >>> from faspmgr import Parser
         >>> try:
@@ -54,7 +50,9 @@ class ProtocolError(FaspmgrError, ValueError):
     def __init__(self, problem: Any, results: list[Any] | None = None) -> None:
         super().__init__(problem)
         self.problem: Any = problem
+        """The ``faspmgr.Problem``."""
         self.results: list[Any] = [] if results is None else results
+        """The Frames or Events that the ``feed()`` or ``close()`` that raises had made before the problem."""
 
     def __str__(self) -> str:
         return f"line {self.problem.line}, byte {self.problem.offset}: {self.problem}"
@@ -75,10 +73,6 @@ class CaptureError(FaspmgrError, ValueError):
 class SpecError(FaspmgrError, ValueError):
     """A transfer spec that cannot be run. The text is one line: property, colon, problem.
 
-    Attributes:
-        property: the name of the property, such as ``target_rate_kbps`` or ``paths[3].source``.
-        problem: the problem, without secrets.
-
     Example:
         >>> from faspmgr import TransferSpec
         >>> try:
@@ -91,7 +85,9 @@ class SpecError(FaspmgrError, ValueError):
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(name, problem)
         self.property = name
+        """The name of the property, such as ``target_rate_kbps`` or ``paths[3].source``."""
         self.problem = problem
+        """The problem, without secrets."""
 
     def __str__(self) -> str:
         return f"{self.property}: {self.problem}"
@@ -120,27 +116,21 @@ class AscpNotFoundError(AscpError):
 
 
 class TransferError(AscpError):
-    """A session has ended, and accepts no more requests: before it was negotiated, or before a request was done.
-
-    Attributes:
-        result: the ``faspmgr.Result``; None while ascp has not exited.
-    """
+    """A session has ended, and accepts no more requests: before it was negotiated, or before a request was done."""
 
     def __init__(self, message: str, result: Any = None) -> None:
         super().__init__(message)
         self.result: Any = result
+        """The ``faspmgr.Result``; None while ascp has not exited."""
 
 
 class FileTransferError(FaspmgrError):
-    """A file of a session has failed. The text is one line: the requested path, and why.
-
-    Attributes:
-        handle: the ``faspmgr.FileHandle`` or ``faspmgr.FileStream``. In a copy of the error it has the state of the
-            file at that time, and cannot be awaited.
-        code: the error code of ascp; None if it reported none, for example because its session had ended.
-    """
+    """A file of a session has failed. The text is one line: the requested path, and why."""
 
     def __init__(self, message: str, handle: Any = None, code: int | None = None) -> None:
         super().__init__(message)
         self.handle: Any = handle
+        """The ``faspmgr.FileHandle`` or ``faspmgr.FileStream``. In a copy of the error it has the state of the file at
+        that time, and cannot be awaited."""
         self.code = code
+        """The error code of ascp; None if it reported none, for example because its session had ended."""

@@ -78,6 +78,7 @@ def message_to_json(message: dict[str, Any]) -> str:
     text = _ENCODER.encode(message)
     if text.isascii() or _is_unicode(text):
         return text
+    # The exact bytes of each field that has some.
     has_bytes = (
         name for name, value in message.items() if not _is_unicode(_NOT_A_BYTE.sub("", _ENCODER.encode(value)))
     )
@@ -104,6 +105,7 @@ def _batch_to_lines(messages: list[dict[str, Any]]) -> bytes:
     orjson = _orjson()
     if orjson is None:
         return "".join([f"{message_to_json(message)}\n" for message in messages]).encode()
+    # orjson, if it can write all of them, and writes them as the encoder does.
     options = orjson.OPT_APPEND_NEWLINE
     try:
         lines = [orjson.dumps(message, None, options) for message in messages if UNDECODABLE not in message]
@@ -113,6 +115,7 @@ def _batch_to_lines(messages: list[dict[str, Any]]) -> bytes:
     # A list or an object may hold a float, which orjson writes in another way: 0.00001 for 1e-05.
     if len(lines) == len(messages) == text.count(b"{") and b"[" not in text:
         return text
+    # Else each by itself: only those that it cannot write take long.
     if len(messages) == 1:
         return message_to_json(messages[0]).encode() + b"\n"
     return b"".join([_batch_to_lines([message]) for message in messages])

@@ -223,6 +223,7 @@ def redact_line(line: str, kind_of: Callable[[str], str | None]) -> str:
         cut = range(min(len(spelling), len(line)), MIN_CHARS - 1, -1)
         if length := next((length for length in cut if line.endswith(spelling[:length])), 0):
             line = line[:-length] + REDACTED
+    # All of a value that may hold a secret is hidden, unless it is a path.
     name = _LINE_NAME.match(line)
     is_path = name is not None and kind_of(name[1]) in ("path", "paths")
     # Any letter of a name is spelt \\u00…, and a URL :\\/; other escapes may be a path of Windows.

@@ -28,17 +28,15 @@ _SEVERITY = ("done", "not started", "cancelled", "lost", "failed")
 class Failure:
     """Why a session or a file failed: ascp's code and description, with what the table of codes adds.
 
-    Attributes:
-        code: error code of the message.
-        description: the message's own words; may be empty.
-
     Example:
         >>> str(Failure(19))
         '19 AUTH: the login was refused'
     """
 
     code: int
+    """Error code of the message."""
     description: str = attrs.field(default="", repr=lambda text: repr(redact_words(text)))
+    """The message's own words; may be empty."""
 
     @property
     def name(self) -> str:
@@ -89,21 +87,19 @@ class Failure:
 class Outcome:
     """How a transfer ended.
 
-    Attributes:
-        verdict: one of Verdict.
-        error: what ascp reported; None if it reported no error.
-        reason: what else there is to report, in one line; empty if nothing.
-        interrupted: whether it was asked to stop.
-
     Example:
         >>> str(Outcome("failed", Failure(44, "no route"), "2 of 2 attempts"))
         'failed: 44 PMTU_BRTT_ERROR: no route; 2 of 2 attempts'
     """
 
     verdict: Verdict
+    """One of Verdict."""
     error: Failure | None = None
+    """What ascp reported; None if it reported no error."""
     reason: str = ""
+    """What else there is to report, in one line; empty if nothing."""
     interrupted: bool = False
+    """Whether it was asked to stop."""
 
     @property
     def status(self) -> ExitStatus:

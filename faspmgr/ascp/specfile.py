@@ -6,13 +6,13 @@ No value is ever shown in an error, as it may be a secret in the wrong place; na
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from faspmgr.ascp.properties import shown_name, type_name
+from faspmgr.callbacks import nearest
 from faspmgr.errors import SpecError
 
 ALIASES: Mapping[str, str] = MappingProxyType(
@@ -87,8 +87,8 @@ def property_values(data: Mapping[str, Any], known: Collection[str]) -> dict[str
             continue
         name = ALIASES.get(key, key)
         if name not in known:
-            close = difflib.get_close_matches(key, known, 1) if isinstance(key, str) and len(key) <= 60 else []
-            hint = f"; did you mean {close[0]}?" if close else ""
+            close = nearest(key, known) if isinstance(key, str) else None
+            hint = f"; did you mean {close}?" if close else ""
             raise SpecError(shown_name(key), f"unknown property{hint}")
         if name in values:
             raise SpecError(key, f"is another name of {name}, which is set too")

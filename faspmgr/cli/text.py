@@ -5,10 +5,10 @@ Bytes and bits are counted in powers of 1000, as in ascp.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from faspmgr.callbacks import nearest
 from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain
@@ -74,37 +74,9 @@ def count(number: int, noun: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'STATS'?`` if a known name is near, else an empty text.
-
-    Near means: apart from case, blanks, ``-`` and ``_`` it takes one edit, two from eight characters on, and three from
-    sixteen on. An edit inserts, removes or replaces a character, or swaps two neighbours. Nothing is near a name of one
-    or two characters.
-    """
-    folded = _folded(name)
-    limit = 0 if len(folded) < 3 else min(3, 1 + len(folded) // 8)
-    found = {word: _edits(folded, _folded(word), limit) for word in known}
-    nearest = min(found, key=found.__getitem__, default=None)
-    return f"; did you mean {nearest!r}?" if nearest and limit and found[nearest] <= limit else ""
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[-_\s]", "", name.casefold())
-
-
-def _edits(one: str, other: str, limit: int) -> int:
-    """Return how many edits make one text of the other; any number above the limit if there are more."""
-    if abs(len(one) - len(other)) > limit:
-        return limit + 1
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, left in enumerate(one):
-        row = [i + 1]
-        for j, right in enumerate(other):
-            row.append(min(last[j + 1] + 1, row[j] + 1, last[j] + (left != right)))
-            if i and j and (left, one[i - 1]) == (other[j - 1], right):
-                row[-1] = min(row[-1], before[j - 1] + 1)
-        before, last = last, row
-    return last[-1]
+    """Return ``; did you mean 'STATS'?`` if a known name is near, else an empty text."""
+    close = nearest(name, known)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------------

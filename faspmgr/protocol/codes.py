@@ -24,21 +24,18 @@ __all__ = ["BY_DESCRIPTION", "CODES", "SOME_FILE_ERRS", "USER_CANCEL", "ErrorCod
 
 @attrs.frozen
 class ErrorCode:
-    """An error code, with what is known about it.
-
-    Attributes:
-        code: the number in the field ``Code``.
-        name: the vendor's name without its prefix ``ERR_``, such as ``NO_PERMS``; ``UNKNOWN`` where there is no name.
-        retryable: True where the vendor's own client tries the same transfer again after this code.
-        meaning: what went wrong, as a phrase without a full stop.
-        advice: one sentence on what to check first.
-    """
+    """An error code, with what is known about it."""
 
     code: int
+    """The number in the field ``Code``."""
     name: str
+    """The vendor's name without its prefix ``ERR_``, such as ``NO_PERMS``; ``UNKNOWN`` if there is no name."""
     retryable: bool
+    """True if the vendor's own client tries the same transfer again after this code."""
     meaning: str
+    """What went wrong, as a phrase without a full stop."""
     advice: str
+    """One sentence on what to check first."""
 
 
 SOME_FILE_ERRS = 27

@@ -9,40 +9,26 @@ b'FASPMGR 2\\nType: RATE\\nRate: 50000\\nAdaptive: Adaptive\\n\\n'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from faspmgr.callbacks import show, whole_number
 from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
 from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, VERSION, Frame
-from faspmgr.redaction import redact_words
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["Cancel", "Close", "Command", "Finish", "Put", "Query", "SetRate", "StartFile", "StopFile", "Write"]
 
-_Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _integer(low: int, high: int, *, optional: bool = True) -> _Validator:
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None and optional:
-            return
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {_show(value)}")
-
-    return check
-
-
-def _show(value: Any) -> str:
-    return repr(redact_words(value) if isinstance(value, str) else value)
+_OPTIONAL_INTEGER = attrs.validators.optional(whole_number(0, MAX_INTEGER))
 
 
 def _path(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"{attribute.name} must be a path, not {_show(value)}")
+        raise ValueError(f"{attribute.name} must be a path, not {show(value)}")
 
 
 def _data(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -58,18 +44,15 @@ def _data(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def _policy(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and value not in POLICIES:
-        raise ValueError(f"{attribute.name} must be one of {', '.join(POLICIES)}, not {_show(value)}")
+        raise ValueError(f"{attribute.name} must be one of {', '.join(POLICIES)}, not {show(value)}")
 
 
 @attrs.frozen
 class Command:
-    """Base class of all commands.
-
-    Attributes:
-        type: message type, as on the wire.
-    """
+    """Base class of all commands."""
 
     type: ClassVar[str] = ""
+    """Message type, as on the wire."""
     _version: ClassVar[int] = VERSION
 
     def to_frame(self) -> Frame:
@@ -122,10 +105,10 @@ class StartFile(Command):
 
     type: ClassVar[str] = "START"
 
-    source: str = attrs.field(validator=_path, repr=_show)
-    destination: str = attrs.field(validator=_path, repr=_show)
-    start: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
-    end: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
+    source: str = attrs.field(validator=_path, repr=show)
+    destination: str = attrs.field(validator=_path, repr=show)
+    start: int | None = attrs.field(default=None, validator=_OPTIONAL_INTEGER)
+    end: int | None = attrs.field(default=None, validator=_OPTIONAL_INTEGER)
 
     def __attrs_post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:
@@ -150,7 +133,7 @@ class StopFile(Command):
 
     type: ClassVar[str] = "STOP"
 
-    source: str = attrs.field(validator=_path, repr=_show)
+    source: str = attrs.field(validator=_path, repr=show)
 
     def _fields(self) -> dict[str, Any]:
         return {"Source": escape_path(self.source)}
@@ -172,10 +155,10 @@ class SetRate(Command):
 
     type: ClassVar[str] = "RATE"
 
-    target_kbps: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
-    min_kbps: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
+    target_kbps: int | None = attrs.field(default=None, validator=_OPTIONAL_INTEGER)
+    min_kbps: int | None = attrs.field(default=None, validator=_OPTIONAL_INTEGER)
     policy: str | None = attrs.field(default=None, validator=_policy)
-    priority: int | None = attrs.field(default=None, validator=_integer(1, 2))
+    priority: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(1, 2)))
 
     def __attrs_post_init__(self) -> None:
         if all(value is None for value in attrs.astuple(self)):
@@ -238,8 +221,8 @@ class Put(Command):
     type: ClassVar[str] = "PUT"
     _version: ClassVar[int] = STREAM_VERSION
 
-    destination: str = attrs.field(validator=_path, repr=_show)
-    size: int | None = attrs.field(default=None, validator=_integer(0, MAX_INTEGER))
+    destination: str = attrs.field(validator=_path, repr=show)
+    size: int | None = attrs.field(default=None, validator=_OPTIONAL_INTEGER)
 
     def _fields(self) -> dict[str, Any]:
         return {"Destination": escape_path(self.destination), "Size": self.size}
@@ -266,8 +249,8 @@ class Write(Command):
     type: ClassVar[str] = "WRITE"
     _version: ClassVar[int] = STREAM_VERSION
 
-    destination: str = attrs.field(validator=_path, repr=_show)
-    offset: int = attrs.field(validator=_integer(0, MAX_INTEGER, optional=False))
+    destination: str = attrs.field(validator=_path, repr=show)
+    offset: int = attrs.field(validator=whole_number(0, MAX_INTEGER))
     data: Buffer = attrs.field(validator=_data, repr=lambda data: f"<{memoryview(data).nbytes} bytes>")
 
     def to_frame(self) -> Frame:
@@ -309,7 +292,7 @@ class Close(Command):
     type: ClassVar[str] = "CLOSE"
     _version: ClassVar[int] = STREAM_VERSION
 
-    destination: str = attrs.field(validator=_path, repr=_show)
+    destination: str = attrs.field(validator=_path, repr=show)
 
     def _fields(self) -> dict[str, Any]:
         return {"Destination": escape_path(self.destination)}
@@ -317,17 +300,14 @@ class Close(Command):
 
 @attrs.frozen
 class CommandRow:
-    """One row of the table of commands.
-
-    Attributes:
-        cls: the class.
-        description: what the command does, one line.
-        fields: the fields that it may have, by their names on the wire, in their order there.
-    """
+    """One row of the table of commands."""
 
     cls: type[Command]
+    """The class."""
     description: str
+    """What the command does, one line."""
     fields: tuple[str, ...]
+    """The fields that it may have, by their names on the wire, in their order there."""
 
     @property
     def type(self) -> str:

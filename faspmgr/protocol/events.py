@@ -22,20 +22,17 @@ Report = Callable[[Frame, int, str, str], None]
 
 @attrs.define(repr=False)
 class Event:
-    """Base class of all events. They are compared by value, and can be changed with ``attrs.evolve``.
-
-    Attributes:
-        type: message type, as on the wire.
-        session_id: UUID of the session.
-        user_str: text that the application gave with ``-u``.
-        extra: texts by their name on the wire: fields that the class does not name, and invalid values.
-    """
+    """Base class of all events. They are compared by value, and can be changed with ``attrs.evolve``."""
 
     type: ClassVar[str] = ""
+    """Message type, as on the wire."""
 
     session_id: str | None = None
+    """UUID of the session."""
     user_str: str | None = None
+    """Text that the application gave with ``-u``."""
     extra: dict[str, str] = attrs.field(factory=dict)
+    """Texts by their name on the wire: fields that the class does not name, and invalid values."""
     # For to_frame: the frame that the event was made of, or only its names in the order of the wire, if all values are
     # canonical (layouts.py); None for an event made by hand.
     _origin: Frame | tuple[str, ...] | None = attrs.field(default=None, eq=False)
@@ -65,6 +62,7 @@ class Event:
             ValueError: for a source with a TAB, which would be read as two. No event of a stream has one.
         """
         names = ATTRIBUTES[self.__class__]
+        # The fields of the frame that it came from, in their order and, if the value is still the same, their spelling.
         origin = self._origin
         spelt = origin.fields if isinstance(origin, Frame) else {}
         texts: dict[str, str] = {}
@@ -75,11 +73,13 @@ class Event:
                 texts[wire] = text if text is not None and _matches(wire, text, value) else encode(FIELDS[wire], value)
             elif wire in self.extra:
                 texts[wire] = self.extra[wire]
+        # The attributes and texts that were added since.
         for wire, name in names.items():
             value = getattr(self, name)
             if value is not None and wire not in texts:
                 texts[wire] = encode(FIELDS[wire], value)
         texts.update((wire, text) for wire, text in self.extra.items() if wire not in texts)
+        # Version and data are those of the frame.
         if not isinstance(origin, Frame):
             return Frame(self.type, texts)
         frame = Frame(self.type, texts, origin.version)
@@ -99,6 +99,7 @@ class Event:
             Where two names would be the same, the later one gets an underscore. Text that is not UTF-8 holds
             surrogates, as surrogateescape makes them.
         """
+        # The attributes, then the texts of extra under names that are free.
         show = _SHOW[redact].get(self.__class__)
         shown = (show or _make_show(self.__class__, redact))(self)
         counts: dict[str, int] = {}
@@ -133,14 +134,7 @@ class InitEvent(Event):
 class SessionEvent(Event):
     """SESSION: the session is negotiated; seen also when the peer cannot be reached, just before ERROR.
 
-    Its 80 attributes are the rows of the field table that a real ascp 3.9.0 sends or the vendor's document lists; units
-    and meanings are there, too. Rates and caps are kilobits per second.
-
-    Attributes:
-        rate: target rate, or text such as ``50%``.
-        min_rate: minimum rate, or text such as ``50%``.
-        source: one path for each source argument.
-        rate_cap: fields.CAP_NONE or fields.CAP_UNKNOWN if there is no limit.
+    Its 80 attributes are the rows of the field table that a real ascp 3.9.0 sends or the vendor's document lists.
     """
 
     type: ClassVar[str] = "SESSION"
@@ -236,15 +230,7 @@ class SessionEvent(Event):
 
 @attrs.define(repr=False)
 class NotificationEvent(Event):
-    """NOTIFICATION: path MTU and bandwidth known, job size known, or rate or policy changed.
-
-    Attributes:
-        rate: target rate in kilobits per second, or text such as ``50%``.
-        min_rate: minimum rate in kilobits per second, or text such as ``50%``.
-        bw_measurement: measured bandwidth, kilobits per second.
-        pmtu: bytes.
-        pre_transfer_bytes: size of the whole job, bytes.
-    """
+    """NOTIFICATION: path MTU and bandwidth known, job size known, or rate or policy changed."""
 
     type: ClassVar[str] = "NOTIFICATION"
 
@@ -266,23 +252,7 @@ class NotificationEvent(Event):
 
 @attrs.define(repr=False)
 class FileEvent(Event):
-    """Base class of the events about one file.
-
-    Attributes:
-        file: path of the file.
-        size: size of the file, bytes.
-        written: bytes of the file at the destination.
-        bytes_cont: bytes of the file at the destination without a gap.
-        loss: bytes lost in the session so far.
-        elapsed_usec: microseconds since the session began.
-        start_byte: where the file starts or resumes, byte.
-        end_byte: last byte of the range.
-        transfer_bytes: bytes sent over the network in the session so far.
-        file_bytes: bytes written in the session so far; a text such as ``10:99`` would be a range.
-        delay: last round-trip time, milliseconds.
-        fasp_file_arg_index: which source argument the file came from.
-        fasp_file_id: hash of argument index, source and destination path.
-    """
+    """Base class of the events about one file. Sizes and positions are bytes."""
 
     file: str | None = None
     size: int | None = None
@@ -330,12 +300,7 @@ class SkipEvent(FileEvent):
 
 @attrs.define(repr=False)
 class FileErrorEvent(FileEvent):
-    """FILEERROR: a file failed; sent instead of its STOP.
-
-    Attributes:
-        code: see ``faspmgr.explain``.
-        description: the text of ascp.
-    """
+    """FILEERROR: a file failed; sent instead of its STOP. ``faspmgr.explain`` knows its code."""
 
     type: ClassVar[str] = "FILEERROR"
 
@@ -393,12 +358,7 @@ class DoneEvent(EndEvent):
 
 @attrs.define(repr=False)
 class ErrorEvent(EndEvent):
-    """ERROR: the session failed; sent instead of DONE.
-
-    Attributes:
-        code: see ``faspmgr.explain``.
-        description: the text of ascp.
-    """
+    """ERROR: the session failed; sent instead of DONE. ``faspmgr.explain`` knows its code."""
 
     type: ClassVar[str] = "ERROR"
 

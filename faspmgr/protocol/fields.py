@@ -66,23 +66,20 @@ TOKENS: Mapping[str, frozenset[str]] = {
 
 @attrs.frozen
 class Field:
-    """One row of the table.
-
-    Attributes:
-        wire: name on the wire.
-        name: name in Python, JSON and CSV.
-        kind: see the module.
-        unit: ``bytes``, ``Kbps``, ``microseconds``, ``milliseconds``, ``seconds`` or empty.
-        meaning: one line.
-        position: place in the table, which is the order of the fields on the wire and in JSON.
-    """
+    """One row of the table."""
 
     wire: str
+    """Name on the wire."""
     name: str
+    """Name in Python, JSON and CSV."""
     kind: str
+    """A kind of the table above."""
     unit: str
+    """``bytes``, ``Kbps``, ``microseconds``, ``milliseconds``, ``seconds`` or empty."""
     meaning: str
+    """One line."""
     position: int
+    """Place in the table, which is the order of the fields on the wire and in JSON."""
 
 
 _CAPS = f"{CAP_NONE}: no cap, {CAP_UNKNOWN}: not known"
@@ -253,18 +250,18 @@ BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS.values()}
 """Every known field by its Python name."""
 
 
+_FOLDED = {name.casefold(): field for field in FIELDS.values() for name in (field.wire, field.name)}
+
+
 def find(name: str) -> Field | None:
     """Return the row of a field, or None. name: on the wire or in Python, in upper or lower case."""
-    folded = name.casefold()
-    return FIELDS.get(name) or next((f for f in FIELDS.values() if folded in (f.wire.casefold(), f.name)), None)
-
-
-_KINDS = {name.casefold(): field.kind for field in FIELDS.values() for name in (field.wire, field.name)}
+    return _FOLDED.get(name.casefold())
 
 
 def kind_of(name: str) -> str | None:
-    """Return the kind of a field, or None. name: on the wire or in Python, in upper or lower case."""
-    return _KINDS.get(name.casefold())
+    """Return the kind of a field, or None. name: as for ``find``."""
+    field = find(name)
+    return field.kind if field else None
 
 
 def snake_case(wire: str) -> str:

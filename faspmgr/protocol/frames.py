@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+import attrs
+
+from faspmgr.callbacks import check_limit
 from faspmgr.protocol.fields import FIELDS, kind_of
 from faspmgr.redaction import hide_registered, redact_text, redact_words
 
@@ -30,40 +32,40 @@ NAME = re.compile(r"[!-9;-~]{1,100}")
 """A field name: visible ASCII without a colon. Longer or other text before a colon is noise, not a field."""
 
 
+@attrs.define(repr=False, weakref_slot=False)
 class Frame:
     """One message of the stream, compared by value.
-
-    Attributes:
-        type: text after ``Type:``.
-        fields: the other fields, text by name on the wire, in wire order; decoded from UTF-8 with surrogateescape,
-            paths still escaped.
-        version: number in the header.
-        data: data of a WRITE; None for any other message, and if the reader does not keep data.
 
     Example:
         >>> Frame("CANCEL", {}).encode()
         b'FASPMGR 2\\nType: CANCEL\\n\\n'
     """
 
-    __slots__ = ("_places", "data", "fields", "type", "version")
+    type: str
+    """Text after ``Type:``."""
+    fields: dict[str, str] = attrs.field(eq=lambda fields: list(fields.items()))
+    """The other fields, text by name on the wire, in wire order; decoded from UTF-8 with surrogateescape, paths still
+    escaped."""
+    version: int = VERSION
+    """Number in the header."""
+    # Byte and line of the header, if the fields follow line by line; or a list of those of the header and of each
+    # field; None if the frame is not from a stream.
+    _places: tuple[int, int] | list[tuple[int, int]] | None = attrs.field(default=None, eq=False)
+    data: bytes | None = None
+    """Data of a WRITE; None for any other message, and if the reader does not keep data."""
 
-    def __init__(
-        self,
-        type: str,
-        fields: dict[str, str],
-        version: int = VERSION,
-        places: tuple[int, int] | list[tuple[int, int]] | None = None,
-        data: bytes | None = None,
-    ) -> None:
-        if places is None:  # not made by a reader
-            _check(type, fields, version, data)
-        self.type = type
-        self.fields = fields
-        self.version = version
-        self.data = data
-        # Byte and line of the header, if the fields follow line by line; or a list of those of the header and of each
-        # field; None if the frame is not from a stream.
-        self._places = places
+    def __attrs_post_init__(self) -> None:
+        if self._places is not None:  # made by a reader
+            return
+        if not isinstance(self.type, str):
+            raise TypeError(f"invalid type: {self.type!r}: use text")
+        try:
+            "".join([*self.fields, *self.fields.values()])
+        except (TypeError, AttributeError):
+            raise TypeError(f"invalid fields: {self.fields!r}: use a dict of texts") from None
+        check_limit("version", self.version, 0)
+        if self.data is not None and not isinstance(self.data, bytes):
+            raise TypeError(f"invalid data: {self.data!r}: use bytes, or None")
 
     @property
     def announced_bytes(self) -> int | None:
@@ -122,36 +124,7 @@ class Frame:
         shown = {hide_registered(name): redact_text(name, text, kind_of(name)) for name, text in self.fields.items()}
         return Frame(redact_words(self.type), shown, self.version, data=self.data)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Frame):
-            return NotImplemented
-        return (
-            self.type == other.type
-            and self.version == other.version
-            and self.fields == other.fields
-            and list(self.fields) == list(other.fields)
-            and self.data == other.data
-        )
-
-    __hash__ = None  # type: ignore[assignment]  # fields is a dict: as for any class with a mutable value
-
     def __repr__(self) -> str:
         data = "" if self.data is None else f", data=<{len(self.data)} bytes>"
         shown = self.redacted()
         return f"Frame({shown.type!r}, {shown.fields!r}, version={self.version}{data})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Frame, (self.type, self.fields, self.version, None, self.data)
-
-
-def _check(type: Any, fields: Any, version: Any, data: Any) -> None:
-    if not isinstance(type, str):
-        raise TypeError(f"invalid type: {type!r}: use text")
-    try:
-        "".join([*fields, *fields.values()])
-    except (TypeError, AttributeError):
-        raise TypeError(f"invalid fields: {fields!r}: use a dict of texts") from None
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise TypeError(f"invalid version: {version!r}: use a whole number")
-    if data is not None and not isinstance(data, bytes):
-        raise TypeError(f"invalid data: {data!r}: use bytes, or None")

@@ -3,40 +3,9 @@
 ``Grammar`` is given one line after the other, and reports deviations in the order of the stream. It has no buffer and
 caches nothing: the tokenizer does, and must return what this module returns for the same lines. Tests compare the two.
 
-The grammar
-    A message starts with a header line, ``FASPMGR 2``, and ends with an empty line; between them are field lines,
-    ``Name: value``. Only the first colon splits, and one space after it is removed. An empty value needs no space:
-    that is legal and no problem. Field names are visible ASCII.
-
-Deviations, and what is done about each (``problems.KINDS`` describes them)
-    between messages    a line that starts with ``Type:`` begins a message without a header (no-header), version 2;
-                        an extra empty line is skipped (empty-lines, once for a run of them);
-                        any other line is skipped up to the next message (noise, once for the run).
-    header              another version is accepted (version); 4 is right where the Type is PUT, WRITE or CLOSE. After
-                        such a WRITE come as many raw bytes as its Size says, and two LFs: the data of a file, which
-                        are not read as lines.
-    in a message        CR LF counts as LF (crlf, once for a message); a value right after the colon is accepted
-                        (no-space); a line that is not a field is skipped (no-field); the second value of a name is
-                        dropped (repeated). A header drops the message that it interrupts (interrupted): the last value
-                        may have been cut.
-    end of a message    without a Type it is dropped (no-type).
-    too long            a message of more than max_frame_bytes, or of more than 1,000 fields, is dropped with all lines
-                        up to the next header, or without a header up to its empty line (oversized); if the data of a
-                        WRITE are kept, it is dropped with its data if they are more than max_data_bytes.
-    end of the stream   an unfinished message is dropped (unfinished), also if only the empty line is missing: its last
-                        value may have been cut.
-
-A header at the end of a line
-    A writer died in the middle of a line, and another one continued the file: ``Written: 12FASPMGR 2``. Or a file is
-    named ``old FASPMGR 2``. Both readings are kept until one of these decides:
-
-    - A second Type, or a name that comes again after the header: it is a header. What came before it is dropped
-      (interrupted), what came after it belongs to the new message.
-    - The empty line, if the Type came before the header: it is a value. A new message would have a Type.
-    - The empty line, if the Type came after the header, as in streams that are sorted by name: it is a header, unless
-      it ends the File of a message about a file. A new message would have a File.
-
-    Between messages it is a header if only the start of another header stands before it on the line.
+A message starts with a header line, ``FASPMGR 2``, and ends with an empty line; between them are field lines,
+``Name: value``. Only the first colon splits, and one space after it is removed. An empty value needs no space. Field
+names are visible ASCII. ``problems.KINDS`` has every deviation, and what is done about each.
 """
 
 from __future__ import annotations
@@ -61,14 +30,17 @@ _HEADER = re.compile(rb"FASPMGR ([0-9]{1,9})")
 _HEADER_AT_END = re.compile(rb"FASPMGR ([0-9]{1,9})$")
 _CUT_HEADER = re.compile(rb"F(?:A(?:S(?:P(?:M(?:G(?:R(?: [0-9]{0,9})?)?)?)?)?)?)?(FASPMGR ([0-9]{1,9}))")
 
-# What Grammar skips between messages, beside "noise" and "empty-lines": the rest of an oversized message, which ends
-# with the next header, or if it had none with its empty line.
+# What Grammar skips between messages, beside "noise" and "empty-lines": the rest of an oversized message.
 _UP_TO_HEADER = "oversized"
 _UP_TO_EMPTY_LINE = "oversized without a header"
 
 
 class GluedHeader(NamedTuple):
-    """A header at the end of a line of a message, with which another message may begin."""
+    """A header at the end of a line of a message, with which another message may begin.
+
+    Either a writer died in the middle of a line, and another one continued the file: ``Written: 12FASPMGR 2``. Or a
+    file is named ``old FASPMGR 2``. Both readings are kept until a later line decides.
+    """
 
     offset: int
     line: int
@@ -109,6 +81,7 @@ class Message:
 
     def header_before(self, name: str) -> GluedHeader | None:
         """Return the glued header that the next line proves to be one. name: of its field; empty if it has none."""
+        # Proved by a second Type, or by a name from before the header.
         if name == "Type":
             return next((glued for glued in self.glued if glued.typed), None)
         at = self.index.get(name, len(self.fields))
@@ -116,6 +89,8 @@ class Message:
 
     def header_at_end(self) -> GluedHeader | None:
         """Return the glued header that the empty line proves to be one."""
+        # Without a Type after it, it is a value: a new message would have one. With one, as in streams that are sorted
+        # by name, it is a header, unless it ends the File of a message about a file: a new message would have a File.
         about_file = self.type in FILE_TYPES
         untyped = (glued for glued in reversed(self.glued) if not (glued.typed or (about_file and glued.ends_file)))
         return next(untyped, None) if self.type else None
@@ -124,24 +99,20 @@ class Message:
 class Grammar:
     """State machine that is given the lines of a stream.
 
-    Between messages a second empty line changes nothing: of a run of them the first one is enough.
-
     Args:
         report: called with each Problem as it is found. If it raises, the grammar is unusable.
         max_frame_bytes: longest message in bytes, without its empty line.
         max_data_bytes: longest data of a WRITE that are kept, in bytes; 0 if none are.
-
-    Attributes:
-        message: message that is being read; None between messages.
-        payload: number of raw bytes after the latest line that are not lines: the data of a WRITE, and two LFs. The
-            caller keeps them for the Frame or skips them, and counts down.
-        clean: whether the latest Frame had no deviation, so that its layout may be cached.
     """
 
     def __init__(self, report: Callable[[Problem], None], max_frame_bytes: int, max_data_bytes: int = 0) -> None:
         self.message: Message | None = None
+        """Message that is being read; None between messages."""
         self.payload = 0
+        """Number of raw bytes after the latest line that are not lines: the data of a WRITE, and two LFs. The caller
+        keeps them for the Frame or skips them, and counts down."""
         self.clean = False
+        """Whether the latest Frame had no deviation, so that its layout may be cached."""
 
         self._report_problem = report
         self._max = max_frame_bytes
@@ -162,23 +133,27 @@ class Grammar:
             The message that this line ends, or None.
         """
         line = raw[:-1] if whole and raw.endswith(b"\r") else raw
+        # A header drops the message that it interrupts: the last value may have been cut.
         if line.startswith(b"FASPMGR ") and whole and (header := _HEADER.fullmatch(line)):
             if self.message:
                 self._drop("interrupted", "interrupted by a new header; dropped")
             self._begin(offset, number, int(header[1]), raw)
         elif self.message:
             return self._read_message_line(self.message, raw, offset, number)
+        # Between messages: the rest of an oversized message.
         elif self._skipping == _UP_TO_HEADER:
             pass
         elif self._skipping == _UP_TO_EMPTY_LINE:
             if not line:
                 self._skipping = "empty-lines"
+        # A message without a header.
         elif line.startswith(b"Type:"):
             self._begin(offset, number, VERSION, b"")
             self._report("no-header", offset, number, "no header; read as version 2", raw)
             if self.message:
                 self.message.clean = False
                 return self._read_message_line(self.message, raw, offset, number)
+        # Noise, which may be the start of a header with a whole one after it.
         elif line:
             if self._skipping != "noise":
                 self._skipping = "noise"
@@ -187,6 +162,7 @@ class Grammar:
                 self._begin(offset + header.start(1), number, int(header[2]), raw[header.start(1) :])
                 if self.message:
                     self.message.clean = False
+        # Of a run of empty lines the first one is enough.
         elif not self._skipping:
             self._skipping = "empty-lines"
             self._report("empty-lines", offset, number, "extra empty line", b"")
@@ -205,7 +181,7 @@ class Grammar:
         self._skipping = ""
 
     def end(self, offset: int, number: int) -> None:
-        """Report what the end of the stream, at this place, leaves unfinished."""
+        """Report what the end of the stream, at this place, leaves unfinished: its last value may have been cut."""
         if self.payload:
             self._report("unfinished", offset, number, "the stream ends in the data of a WRITE; dropped", b"")
         if self.message:
@@ -230,6 +206,7 @@ class Grammar:
         if raw and raw != b"\r" and message.size > self._max:
             self._drop_oversized("longer than max_frame_bytes; dropped")
             return None
+        # A line that is not a field has no name.
         line = raw[:-1] if raw.endswith(b"\r") else raw
         name_bytes, colon, value = line.partition(b":")
         name = name_bytes.decode("latin-1")
@@ -312,6 +289,7 @@ class Grammar:
         return begun
 
     def _finish(self, message: Message) -> Frame | None:
+        """Return the message that an empty line ends."""
         if not message.type:
             self._drop("no-type", "no Type; dropped")
             return None
@@ -321,6 +299,7 @@ class Grammar:
         size = frame.announced_bytes
         self.clean = message.clean
         self.message = None
+        # After the empty line of a WRITE come its data and two LFs.
         if size is not None:
             self.payload = size + len(DATA_END)
             if 0 < self._max_data < size:
@@ -342,6 +321,7 @@ class Grammar:
             self._report("crlf", offset, number, "lines end in CR LF; read as LF", raw)
 
     def _drop_oversized(self, words: str) -> None:
+        """Drop the message, and skip up to the next header; if it had none itself, up to its empty line."""
         assert self.message is not None
         self._skipping = _UP_TO_HEADER if self.message.header else _UP_TO_EMPTY_LINE
         self._drop("oversized", words)

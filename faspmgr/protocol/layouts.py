@@ -68,21 +68,18 @@ _KINDS = {
 
 @attrs.frozen
 class Value:
-    """How one field is converted.
-
-    Attributes:
-        name: on the wire.
-        attribute: attribute that gets the value; None if the text goes into the dict, by its name.
-        kind: which texts match.
-        words: texts that match, and their values; of kind WORD.
-        convert: makes the value, or raises ValueError if the text does not match; of kind CALL.
-    """
+    """How one field is converted."""
 
     name: str
+    """Name on the wire."""
     attribute: str | None = None
+    """Attribute that gets the value; None if the text goes into the dict, by its name."""
     kind: Kind = Kind.TEXT
+    """Which texts match."""
     words: Mapping[str, Any] = {}
+    """Texts that match, and their values; of kind WORD."""
     convert: Callable[[str], Any] | None = None
+    """Makes the value, or raises ValueError if the text does not match; of kind CALL."""
 
     @property
     def pattern(self) -> str:
@@ -92,23 +89,20 @@ class Value:
 
 @attrs.frozen
 class Layout(Generic[T]):
-    """Field names of a message, and the class of its result.
-
-    Attributes:
-        message_type: text after ``Type:``.
-        values: one for each field, in the order of the wire.
-        cls: class of the result.
-        dict: attribute that gets a new dict, with the texts of the fields that have no attribute.
-        place: attribute that gets byte and line of the message; None for none.
-        constants: attributes that are the same in each.
-    """
+    """Field names of a message, and the class of its result."""
 
     message_type: str
+    """Text after ``Type:``."""
     values: tuple[Value, ...]
+    """One for each field, in the order of the wire."""
     cls: type[T]
+    """Class of the result."""
     dict: str
+    """Attribute that gets a new dict, with the texts of the fields that have no attribute."""
     place: str | None
+    """Attribute that gets byte and line of the message; None for none."""
     constants: Mapping[str, Any]
+    """Attributes that are the same in each."""
 
     @property
     def start(self) -> str:
@@ -162,13 +156,11 @@ class Layouts(Generic[T]):
 
     Args:
         make_layout: frame_layout or event_layout.
-
-    Attributes:
-        known: cached layouts, in the order in which they were cached.
     """
 
     def __init__(self, make_layout: Callable[[str, tuple[str, ...]], Layout[T]]) -> None:
         self.known: list[Layout[T]] = []
+        """Cached layouts, in the order in which they were cached."""
         self._make_layout = make_layout
         # Count of messages for each type and its names, up to LEARN_AFTER.
         self._counts: dict[tuple[str, ...], int] = {}
@@ -197,23 +189,20 @@ class Layouts(Generic[T]):
 
 
 class Matcher(Generic[T]):
-    """Reads the messages of one layout.
-
-    Attributes:
-        pattern: matches a whole message, with its empty line; a group for each text.
-        line_count: as of the layout.
-        make: makes the result of the texts, and of byte and line of the message; None if a text does not match.
-    """
+    """Reads the messages of one layout."""
 
     __slots__ = ("line_count", "make", "pattern")
 
     def __init__(self, layout: Layout[T]) -> None:
         lines = (f"\n{re.escape(value.name)}: {value.pattern}" for value in layout.values)
         self.pattern = re.compile(f"{HEADER}Type: {re.escape(layout.message_type)}{''.join(lines)}\n\n")
+        """Matches a whole message, with its empty line; a group for each text."""
         self.line_count = layout.line_count
+        """Lines of a message, as of the layout."""
         self.make: Callable[[tuple[str, ...], int, int], T | None] = (
             _frame_maker(layout) if layout.place else _event_maker(layout)
         )
+        """Makes the result of the texts, and of byte and line of the message; None if a text does not match."""
 
 
 def _frame_maker(layout: Layout[Any]) -> Callable[[tuple[str, ...], int, int], Any]:

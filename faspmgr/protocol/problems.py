@@ -29,21 +29,18 @@ KINDS = {
 
 @attrs.frozen
 class Problem:
-    """One deviation from the protocol.
-
-    Attributes:
-        kind: a key of KINDS.
-        offset: byte in the stream, from 0.
-        line: line in the stream, from 1.
-        message: what is wrong, and what was done about it; one line.
-        excerpt: the place as printable text, 80 characters at most, without secrets.
-    """
+    """One deviation from the protocol."""
 
     kind: str
+    """A key of KINDS."""
     offset: int
+    """Byte in the stream, from 0."""
     line: int
+    """Line in the stream, from 1."""
     message: str
+    """What is wrong, and what was done about it; one line."""
     excerpt: str
+    """The place as printable text, 80 characters at most, without secrets."""
 
     def __str__(self) -> str:
         return f"{self.message}: {self.excerpt}" if self.excerpt else self.message

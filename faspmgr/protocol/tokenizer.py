@@ -3,18 +3,9 @@
 The buffer, the fast path, and the calls that Tokenizer and Parser share. The results are those of grammar.py, fed line
 by line, wherever the stream was cut.
 
-Requirements
-    Lose no byte of a value. Return a message as soon as its empty line has arrived, also with CR LF. Time grows with
-    the bytes: each is searched a bounded number of times, also if a message arrives one byte at a time, or a line never
-    ends. Memory is bounded by max_frame_bytes, twice max_data_bytes, and the piece just fed.
-
-Plan
-    Between messages wait for LF LF, after which no message can be open, and read all up to the last LF LF of a window:
-    by message where a cached layout matches (layouts.py), the rest by lines. Read by lines at once while the grammar
-    has a message open, and if there is no LF LF but a CR, which may be part of an end, or more bytes than a message may
-    have. The data of a WRITE are skipped as they come, or, if they are kept, collected beside the buffer.
-
-    The fast path is _speedups.c, or its fallback in speedups.py. It stops before the first message that is not clean.
+No byte of a value is lost, and a message is returned as soon as its empty line has arrived. Time grows with the bytes:
+each is searched a bounded number of times, also if a message arrives one byte at a time, or a line never ends. Memory
+is bounded by max_frame_bytes, twice max_data_bytes, and the piece just fed.
 """
 
 from __future__ import annotations
@@ -70,9 +61,9 @@ class StreamReader(Unread, Generic[T]):
         self._max = min(max_frame_bytes, sys.maxsize)
         self._on_problem = on_problem
 
-        # The latest problems, and the number of all.
         self._problems: deque[Problem] = deque(maxlen=MAX_PROBLEMS)
-        self._problem_count = 0
+        self.problem_count = 0
+        """Number of problems so far."""
         # Problem that was raised in strict mode: from then on every call raises it.
         self._raised: Problem | None = None
         # Exception of on_problem in the present call, and the problems found after it, for the next call.
@@ -112,11 +103,6 @@ class StreamReader(Unread, Generic[T]):
     def problems(self) -> Sequence[Problem]:
         """The latest 1,000 problems, oldest first; problem_count counts all of them."""
         return list(self._problems)
-
-    @property
-    def problem_count(self) -> int:
-        """Number of problems so far."""
-        return self._problem_count
 
     @property
     def max_frame_bytes(self) -> int:
@@ -214,7 +200,7 @@ class StreamReader(Unread, Generic[T]):
 
     def _report(self, problem: Problem) -> None:
         self._problems.append(problem)
-        self._problem_count += 1
+        self.problem_count += 1
         if self._on_problem and self._error is None:
             try:
                 self._on_problem(problem)
@@ -275,10 +261,12 @@ class StreamReader(Unread, Generic[T]):
         self._ready = False
         try:
             while True:
+                # The data of a WRITE are no lines: they are skipped, or collected beside the buffer.
                 if grammar.payload:
                     self._read_payload()
                     if grammar.payload:
                         return
+                # Between messages: read up to a LF LF, after which no message can be open.
                 start = self._start
                 if not (by_line or grammar.message or self._mid_line):
                     if buffer.startswith((b"\n", b"\r\n"), start):
@@ -289,9 +277,11 @@ class StreamReader(Unread, Generic[T]):
                         self._read_messages(end + 2)
                         continue
                     self._end_searched = self._offset + len(buffer) - 1
+                    # Without one wait, unless a CR may be part of an end, or there are more bytes than a message has.
                     if self._last_cr < self._offset + start and len(buffer) - start <= self._max:
                         break
                     by_line = True
+                # Read by lines while the grammar has a message open, and what cannot wait.
                 end = buffer.find(b"\n", max(start, self._line_searched - self._offset))
                 if end < 0:
                     self._line_searched = self._offset + len(buffer)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from faspmgr.ascp.options import MAX_SESSIONS
+from faspmgr.callbacks import whole_number
 from faspmgr.simulator.messages import ORDERS
 from faspmgr.simulator.terms import CHECKSUMS
 
@@ -52,14 +53,6 @@ class Fate(NamedTuple):
     kind: str
     share: float
     code: int
-
-
-def _whole(low: int, high: int) -> Callable[[Any, attrs.Attribute[int], int], None]:
-    def check(instance: Any, attribute: attrs.Attribute[int], value: int) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be a whole number from {low} to {high}, not {value!r}")
-
-    return check
 
 
 def _share(low: float, high: float) -> Callable[[Any, attrs.Attribute[float], float], None]:
@@ -131,29 +124,29 @@ class Parameters:
         ValueError: a value does not fit.
     """
 
-    files: int = attrs.field(default=3, validator=_whole(0, MAX_FILES))
-    size: int = attrs.field(default=10_000_000, validator=_whole(0, MAX_BYTES))
+    files: int = attrs.field(default=3, validator=whole_number(0, MAX_FILES))
+    size: int = attrs.field(default=10_000_000, validator=whole_number(0, MAX_BYTES))
     distribution: str = attrs.field(default="fixed", validator=_one_of(DISTRIBUTIONS))
-    target_kbps: int = attrs.field(default=100_000, validator=_whole(1, MAX_KBPS))
+    target_kbps: int = attrs.field(default=100_000, validator=whole_number(1, MAX_KBPS))
     achieved_kbps: int = attrs.field(
         default=attrs.Factory(lambda self: max(1, int(self.target_kbps * ACHIEVED)), takes_self=True),
-        validator=_whole(1, MAX_KBPS),
+        validator=whole_number(1, MAX_KBPS),
     )
-    rtt_ms: int = attrs.field(default=25, validator=_whole(0, 60_000))
+    rtt_ms: int = attrs.field(default=25, validator=whole_number(0, 60_000))
     loss: float = attrs.field(default=0.0, validator=_share(0, 0.5))
     fail: dict[int, int] = attrs.field(factory=dict, converter=_fail, validator=_fail_counts)
-    skip: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
-    present: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
-    resume: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
-    ranges: int = attrs.field(default=0, validator=_whole(0, MAX_FILES))
+    skip: int = attrs.field(default=0, validator=whole_number(0, MAX_FILES))
+    present: int = attrs.field(default=0, validator=whole_number(0, MAX_FILES))
+    resume: int = attrs.field(default=0, validator=whole_number(0, MAX_FILES))
+    ranges: int = attrs.field(default=0, validator=whole_number(0, MAX_FILES))
     checksum: str = attrs.field(default="none", validator=_one_of(CHECKSUMS))
     precalculate: bool = True
-    sessions: int = attrs.field(default=1, validator=_whole(1, MAX_SESSIONS))
-    multi_session_threshold: int = attrs.field(default=0, validator=_whole(0, MAX_BYTES))
-    retries: int = attrs.field(default=0, validator=_whole(0, MAX_RETRIES))
+    sessions: int = attrs.field(default=1, validator=whole_number(1, MAX_SESSIONS))
+    multi_session_threshold: int = attrs.field(default=0, validator=whole_number(0, MAX_BYTES))
+    retries: int = attrs.field(default=0, validator=whole_number(0, MAX_RETRIES))
     fallback: bool = False
     odd_names: bool = False
-    error: int | None = attrs.field(default=None, validator=attrs.validators.optional(_whole(0, 10**6)))
+    error: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(0, 10**6)))
     cut_off: bool = False
     stop_at: float = attrs.field(default=0.5, validator=_share(0, 1))
     direction: str = attrs.field(default="Send", validator=_one_of(DIRECTIONS))

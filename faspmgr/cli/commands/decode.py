@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable
 
@@ -105,7 +104,7 @@ def _field_name(name: str, raw: bool) -> str:
     field = fields.find(name)
     if field:
         return field.wire if raw else field.name
-    close = difflib.get_close_matches(name, [*fields.BY_NAME, *fields.FIELDS], n=1, cutoff=0.7)
-    if close:
-        raise click.BadParameter(f"unknown field {name!r}; did you mean {close[0]!r}?", param_hint="--fields")
+    hint = did_you_mean(name, [*fields.BY_NAME, *fields.FIELDS])
+    if hint:
+        raise click.BadParameter(f"unknown field {name!r}{hint}", param_hint="--fields")
     return name if raw else fields.snake_case(name)
