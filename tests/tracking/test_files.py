@@ -8,7 +8,7 @@ import pytest
 
 from faspmgr.protocol.events import DoneEvent, FileErrorEvent, SkipEvent, StatsEvent, StopEvent
 from faspmgr.tracking import FileState, Tracker, files
-from tests.tracking.states import containers, session_of
+from tests.tracking.states import containers, done, job, session_of, stats, stop
 
 
 def test_resumed_file() -> None:
@@ -186,3 +186,30 @@ def test_size_zero_with_bytes_written() -> None:
     assert (file.bytes_done, file.written, file.state) == (70, 70, "transferring")
     file.apply(StopEvent(file="a", size=100, written=100))
     assert (file.bytes_done, file.bytes_total, file.state) == (100, 100, "done")
+
+
+@pytest.mark.xfail(strict=True, reason="SessionFiles._reopen drops another file that has the key by now")
+@pytest.mark.parametrize("keep_files", ["unfinished", 0])
+def test_failed_file_that_begins_again_while_one_of_its_name_is_in_progress(keep_files: Any) -> None:
+    """By hand: 6 of 7 bytes of one file and 10 of 10 of the other are at the destination."""
+    session = session_of(
+        stats("1", size=7, fasp_file_id="x", written=4, elapsed_usec=1000),
+        FileErrorEvent(session_id="1", file="a", fasp_file_id="x", elapsed_usec=2000),
+        stats("1", size=10, fasp_file_id="y", written=7, elapsed_usec=3000),
+        stats("1", size=7, fasp_file_id="x", written=6, elapsed_usec=4000),
+        stats("1", size=10, fasp_file_id="y", written=10, elapsed_usec=5000),
+        keep_files=keep_files,
+    )
+    assert (session.bytes_done, session.estimated_bytes, session.files_active) == (6 + 10, 7 + 10, 2)
+    assert {(file.fasp_file_id, file.bytes_done) for file in session.files.values()} == {("x", 6), ("y", 10)}
+
+
+def test_bytes_of_skipped_files_at_the_end_of_a_known_job() -> None:
+    """300 bytes were there before, 700 were written, some of them of a file that was not seen: all 1,000 are there."""
+    session = session_of(
+        job("1", 1000),
+        SkipEvent(session_id="1", file="a", size=300),
+        stop("1", "b", size=200, written=200, file_bytes=200),
+        done("1", file_bytes=700),
+    )
+    assert (session.bytes_done, session.progress) == (1000, 1.0)
