@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -197,6 +198,8 @@ class LogParser:
     def __init__(self) -> None:
         self._reader = LogReader()
         self._events = LogEvents()
+        self.now: datetime | None = None
+        """Time of the latest record; None if it has none."""
         # How often in a row there was nothing to read.
         self._quiet = 0
 
@@ -211,6 +214,7 @@ class LogParser:
             return []
         results: list[Event] = []
         for record in self._reader.feed(data) if data else self._reader.flush():
+            self.now = record.time
             results += self._events.feed(record)
         return results if data else results + self._events.flush()
 
@@ -222,6 +226,7 @@ class LogParser:
         """
         results: list[Event] = []
         for record in self._reader.close():
+            self.now = record.time
             results += self._events.feed(record)
         return results + self._events.close()
 
