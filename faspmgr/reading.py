@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import Any, Literal, NoReturn
 
@@ -68,6 +69,11 @@ class EventReader:
         self._start = bytearray()
         self._checked = 0
         self._prefixed = True
+
+    @property
+    def now(self) -> datetime | None:
+        """Time of the latest record of a log; None if it has none, and for a capture."""
+        return None if self._reader is None or self._reader is self._parser else self._reader.now  # type: ignore[attr-defined]
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.
