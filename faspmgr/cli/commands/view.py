@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +14,10 @@ from faspmgr import views
 from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
 from faspmgr.cli.command_error import CommandError
+from faspmgr.errors import ProtocolError
 from faspmgr.exit_status import ExitStatus
-from faspmgr.protocol.events import Event
+from faspmgr.protocol.events import DoneEvent, ErrorEvent, Event, FileErrorEvent
+from faspmgr.reading import EventReader
 from faspmgr.tracking import Session, Tracker
 
 if TYPE_CHECKING:
@@ -98,7 +101,7 @@ def command(
         raise click.UsageError("--ascp is for KIND server only.")
     snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
     source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
-    for piece in source.pieces(source.make_event_reader):
+    for piece in source.pieces(source.make_event_reader if unwrap else snapshots.make_reader):
         output.write(snapshots.apply(piece))
     output.write(snapshots.end(lost=not source.interrupted))
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
@@ -116,6 +119,42 @@ def _describe(ascp: str) -> AscpInfo:
         raise CommandError(str(error)) from error
 
 
+_END_EVENTS = (DoneEvent, ErrorEvent, FileErrorEvent)
+
+
+class _LineReader(EventReader):
+    """Reads a log line by line, as each has its own time.
+
+    Args:
+        times: where the time of each event of a log is appended.
+    """
+
+    def __init__(self, times: deque[datetime | None], **options: Any) -> None:
+        super().__init__(**options)
+        self._times = times
+
+    def feed(self, data: bytes) -> list[Event]:
+        if not data or self.kind == "capture":
+            return self._note(super().feed(data))
+        results: list[Event] = []
+        for line in data.splitlines(keepends=True):
+            try:
+                results += self._note(super().feed(line))
+            except ProtocolError as error:
+                error.results[:0] = results
+                raise
+        return results
+
+    def close(self) -> list[Event]:
+        return self._note(super().close())
+
+    def _note(self, events: list[Event]) -> list[Event]:
+        # A log may show the end of a session only with a later record.
+        if self.kind == "log":
+            self._times.extend(None if isinstance(event, _END_EVENTS) else self.now for event in events)
+        return events
+
+
 class _Snapshots:
     """Events in, lines of JSON out. A snapshot comes with the first message at or after each multiple of each_usec."""
 
@@ -130,11 +169,21 @@ class _Snapshots:
         self._count = 0
         # The sessions that have changed since then.
         self._changed: set[Session] = set()
+        # Of a log, the times of the events that are not applied yet.
+        self._times: deque[datetime | None] = deque()
+
+    def make_reader(self, **options: Any) -> _LineReader:
+        """Make a reader that notes the times of a log."""
+        return _LineReader(self._times, **options)
 
     def apply(self, piece: Piece[Event]) -> Iterator[str]:
         for event in piece.results:
             session = self.tracker.update(event, piece.stream)
-            self._clock.see(session)
+            if not self._times:
+                self._clock.see(session)
+            # A log does not count microseconds: without a time only the first session began at the start time.
+            elif (now := self._times.popleft()) or session is self.tracker.sessions[0]:
+                self._clock.see(session, now)
             if self._each_usec is None:
                 continue
             self._changed.add(session)
