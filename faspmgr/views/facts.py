@@ -133,11 +133,21 @@ class Facts:
         return FROM_CLIENT_TO_SERVER if self.to_server else FROM_SERVER_TO_CLIENT
 
     def bytes_going(self, *, to_server: bool) -> int | None:
-        """Bytes of the network that went this way; without Direction 0 as long as none went at all."""
-        moved = self.session.bytes_transferred
+        """Bytes that went this way over the network; None if the stream does not report it.
+
+        Before any byte has moved it is 0. It is unknown without Direction, and if bytes were written without any
+        TransferBytes, such as those of a log that ends in the middle of a session.
+        """
+        session = self.session
+        moved = session.bytes_transferred
+        written = session.bytes_written or any(
+            file.written and file.state != "skipped" for file in session.files.values()
+        )
+        if not moved and not written:
+            return 0
         if self.to_server is None:
-            return None if moved else 0
-        return moved if self.to_server is to_server else 0
+            return None
+        return 0 if self.to_server is not to_server else moved or None
 
     @property
     def sender_ip(self) -> str | None:

@@ -449,6 +449,23 @@ BEGUN = (StopEvent(file="a"), SkipEvent(file="b"), FileErrorEvent(file="c"), Sta
     [
         # No bytes either way, so that no direction is needed.
         ("channel", [InitEvent()], {"bytes_client_to_server": 0, "bytes_server_to_client": 0}),
+        # Bytes were written, and how many went over the network is unknown.
+        (
+            "channel",
+            [SENDS, StopEvent(file="a", size=5, written=5)],
+            {"bytes_client_to_server": None, "bytes_server_to_client": 0},
+        ),
+        (
+            "channel",
+            [RECEIVES, StatsEvent(file="a", file_bytes=5)],
+            {"bytes_client_to_server": 0, "bytes_server_to_client": None},
+        ),
+        ("channel", [StopEvent(file="a", written=5)], {"bytes_client_to_server": None, "bytes_server_to_client": None}),
+        (
+            "channel",
+            [SENDS, SkipEvent(file="a", size=5)],
+            {"bytes_client_to_server": 0, "bytes_server_to_client": 0},
+        ),
         (
             "connection",
             [SessionEvent(direction="Send", host="peer.example", remote_address="")],
