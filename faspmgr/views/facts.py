@@ -16,7 +16,6 @@ Times
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +25,7 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES, address_and_port, is_ip
 from faspmgr.redaction import redact_value, redact_words
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
@@ -413,8 +412,5 @@ def as_kbps(rate: int | str | None) -> int | None:
 
 
 def _ip(text: str | None) -> str | None:
-    try:
-        ipaddress.ip_address(text or "")
-    except ValueError:
-        return None
-    return text
+    address, _port = address_and_port(text)
+    return address if address and is_ip(address) else None

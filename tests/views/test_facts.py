@@ -472,6 +472,11 @@ BEGUN = (StopEvent(file="a"), SkipEvent(file="b"), FileErrorEvent(file="c"), Sta
             {"destinationIP": None},
         ),
         ("connection", [SessionEvent(direction="Send", host="2001:db8::1")], {"destinationIP": "2001:db8::1"}),
+        (
+            "connection",
+            [SessionEvent(direction="Send", remote_address="203.0.113.8:33001", local_ip="0.0.0.0")],
+            {"destinationIP": "203.0.113.8", "senderIP": None},
+        ),
         ("connection", [SessionEvent(use_proxy=True, proxy_ip="192.0.2.9")], {"relayIP": "192.0.2.9"}),
         ("connection", [SessionEvent(use_proxy=False, proxy_ip="192.0.2.9")], {"relayIP": None}),
         # A percentage is not a number of kilobits.
