@@ -1,7 +1,7 @@
 """Views while a stream goes on: when each of its sessions began, and a file that always holds the latest state.
 
-What the file costs: it is written once a second at most. If writing takes long, as for a channel with very many files,
-it is written less often, so that nine tenths of the time remain for the stream.
+The file is written once a second at most, and less often if writing takes long, as for a channel with very many files:
+nine tenths of the time remain for the stream.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo
 
 INTERVAL_SECONDS = 1.0
-"""A file is not written more often than this."""
+"""Shortest time from one writing to the next."""
 SHARE = 9
-"""After writing for a second, no writing for so many."""
+"""Pause after writing, in multiples of the time that writing took."""
 
 
 class StreamClock:
@@ -86,7 +86,7 @@ class StreamClock:
 
 
 class ViewWriter:
-    """Keeps a file with the views of all sessions of a tracker, one JSON object a line, in their order of appearance.
+    """Keep a file with the views of all sessions of a tracker, one JSON object a line, in their order of appearance.
 
     Another program that reads the file finds whole objects at any time: each state is written to a new file, which then
     takes the place of the old one. It is readable as the umask allows; there is no secret in it. The file of a channel,
@@ -96,19 +96,14 @@ class ViewWriter:
         kind: one of ``KINDS``.
         path: the file. If it is a link, the file that the link leads to is replaced, and the link stays.
         tracker: whose sessions are shown; ``keep_files(kind)`` says what it must keep of their files.
-        ascp: what ``ascp -A`` prints, for a server; see ``view``.
+        ascp: output of ``ascp -A``, for a server; see ``view``.
         on_error: called with one line when writing begins to fail. Writing is tried again.
         clock: seconds, monotonic; for tests.
         now: the time, with its zone; for tests.
 
     Raises:
         ValueError: the kind is unknown.
-        OSError: the path is something else than a file, or its folder does not exist. Only making a ViewWriter raises.
-
-    Attributes:
-        kind: as given.
-        path: the file that is written, without links.
-        error: why the file is not as new as it should be; None if it is.
+        OSError: the path is not a file, or its folder does not exist. Only making a ViewWriter raises.
 
     Example:
         >>> writer = ViewWriter("channel", path, tracker)      # doctest: +SKIP
@@ -131,8 +126,11 @@ class ViewWriter:
         if kind not in KINDS:
             raise ValueError(f"unknown view: {kind!r}; there are {', '.join(KINDS)}")
         self.kind = kind
+        """Kind of the views."""
         self.path = _writable(path)
+        """File that is written, without links."""
         self.error: OSError | None = None
+        """Last write error; None after a success."""
 
         self._tracker = tracker
         self._ascp = ascp
@@ -145,7 +143,7 @@ class ViewWriter:
         self._starts = StreamClock()
         # Before this moment of the clock nothing is written, except by close().
         self._due = clock()
-        # Is there a state that is not in the file?
+        # Whether there is a state that is not in the file.
         self._changed = False
 
     def update(self, session: Session | None = None) -> None:
@@ -161,7 +159,7 @@ class ViewWriter:
             self._write()
 
     def close(self) -> None:
-        """Write the final state, however short ago the last one was written."""
+        """Write the final state at once."""
         self._write()
 
     def _write(self) -> None:
@@ -184,7 +182,7 @@ class ViewWriter:
 
 
 def _writable(path: str | os.PathLike[str]) -> str:
-    """The file that a path leads to; OSError if it must not be replaced, or if its folder is missing."""
+    """Return the file that a path leads to; raise OSError if it must not be replaced, or if its folder is missing."""
     path = os.path.realpath(path)
     os.stat(os.path.dirname(path))
     if os.path.isdir(path):
@@ -195,7 +193,7 @@ def _writable(path: str | os.PathLike[str]) -> str:
 
 
 def _replace(path: str, data: bytes) -> None:
-    """Write the data to a new file in the same folder, and give it the path's name."""
+    """Replace a file atomically: write a new one in the same folder, and rename it."""
     fresh = os.path.join(os.path.dirname(path), f".faspmgr-{secrets.token_hex(8)}.tmp")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:

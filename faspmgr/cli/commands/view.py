@@ -57,13 +57,14 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
     "each_usec",
     callback=_microseconds,
     metavar="SECONDS",
-    help="Besides the final state, a snapshot of each session that has changed, every so many seconds of the stream.",
+    help="Also print a snapshot of each session that has changed, every SECONDS of the stream.",
 )
 @click.option(
     "--start-time",
     callback=_time,
     metavar="TIME",
-    help="When the first session began, such as 2024-05-02T22:00:00Z. Without it all times are null.",
+    help="When the first session began, such as 2024-05-02T22:00:00Z. Without it the times of a capture are null; a log"
+    " has its own.",
 )
 @click.option("--ascp", metavar="PATH", help="The serving ascp, for KIND server: its version, platform and license.")
 @options.reading_options
@@ -78,13 +79,14 @@ def command(
     unwrap: str | None,
     strict: bool,
 ) -> int:
-    """Show the state of the sessions in FILE, or standard input, as another transfer system would. FILE may be the
-    directory of a recording.
+    """Show the state of the sessions in FILE, or standard input, as another transfer system would.
+
+    FILE may be a capture, ascp's own log, or the directory of a recording.
 
     KIND is channel (an audit record with all files), connection, destination (with transfer defaults) or server (server
     information). Each session is one JSON object on a line of its own, in the order in which they appeared. What a FASP
-    stream cannot know is null; `faspmgr describe KIND` says where each field comes from. Tokens and passwords are in
-    none of them.
+    stream does not report is null; `faspmgr describe KIND` says where each field comes from. No view has tokens
+    or passwords.
 
     \b
     Example:
@@ -156,7 +158,7 @@ class _LineReader(EventReader):
 
 
 class _Snapshots:
-    """Events in, lines of JSON out. A snapshot comes with the first message at or after each multiple of each_usec."""
+    """Convert events to lines of JSON: a snapshot at the first message at or after each multiple of each_usec."""
 
     def __init__(self, kind: str, each_usec: int | None, clock: views.StreamClock, ascp: AscpInfo | None) -> None:
         self.tracker = Tracker(keep_files=views.keep_files(kind))
@@ -196,7 +198,7 @@ class _Snapshots:
             self.tracker.end(piece.stream)
 
     def end(self, lost: bool) -> Iterator[str]:
-        """The final state of all sessions. lost: nothing more will come, what has not ended is lost."""
+        """Yield the final state of all sessions. lost: what has not ended is lost."""
         if lost:
             self.tracker.close()
         yield from self._lines(self.tracker.sessions)
