@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -73,6 +74,11 @@ class EventReader:
         self._start = bytearray()
         self._checked = 0
         self._prefixed = True
+
+    @property
+    def now(self) -> datetime | None:
+        """Time of the latest record of a log; None if it has none, and for a capture."""
+        return self._log.now if self._log else None
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.

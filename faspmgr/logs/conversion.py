@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -210,6 +211,8 @@ class LogParser:
     def __init__(self) -> None:
         self._reader = LogReader()
         self._events = LogEvents()
+        self.now: datetime | None = None
+        """Time of the latest record that gave an event; None if it has none."""
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.
@@ -241,7 +244,9 @@ class LogParser:
     def _convert(self, records: list[LogRecord]) -> list[Event]:
         results: list[Event] = []
         for record in records:
-            results += self._events.feed(record)
+            if events := self._events.feed(record):
+                self.now = record.time
+                results += events
         return results
 
 

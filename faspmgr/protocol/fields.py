@@ -300,6 +300,49 @@ def escape_path(path: str) -> str:
 # -- kinds
 
 
+def address_and_port(text: str | None) -> tuple[str | None, int | None]:
+    """Split an address from its port.
+
+    An IPv6 address with a port needs no brackets, as ascp writes none in its log. A text that is an IPv6 address as a
+    whole has no port.
+
+    Args:
+        text: an IP address or a host name, with or without a port.
+
+    Returns:
+        The address and the port; None for what the text does not have. Both are None for 0.0.0.0 and ::, which ascp
+        writes before it has connected.
+
+    Example:
+        >>> address_and_port("203.0.113.8:33001"), address_and_port("2001:db8::7")
+        (('203.0.113.8', 33001), ('2001:db8::7', None))
+    """
+    match = _ADDRESS.fullmatch(text or "")
+    if not match:
+        return None, None
+    address, port = match[1] or match[2], match[3]
+    if port and not match[1] and "%" not in address and is_ip(f"{address}:{port}"):
+        address, port = f"{address}:{port}", None
+    number = int(port) if port else None
+    if address in ("0.0.0.0", "::", "-") or (number or 0) > 65535:
+        return None, None
+    return address, number
+
+
+def is_ip(text: str) -> bool:
+    """Return whether the text is an IP address."""
+    import ipaddress  # few texts are addresses
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Za-z.:%_-]+)\]|([0-9A-Za-z.:%_-]+?))(?::([0-9]{1,5}))?")
+
+
 def _decode_integer(text: str) -> int:
     # str.isdigit and int() also take digits of other scripts, signs, underscores and spaces; the wire has none of them.
     if not (text.isascii() and text.isdigit() and len(text) <= 20):

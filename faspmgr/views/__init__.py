@@ -7,16 +7,15 @@
 >>> channel(session).to_dict()["type"]
 'FASP'
 
-Views are written and never read back. Tokens and passwords are in none of them.
+Views are written and never read back. No view has tokens or passwords.
 
 tables      the fields: one row for each, with name, JSON type, meaning, the function that fills it, and when it is null
-structure   what a row is; the JSON, the JSON Schema and the reference, which are made of rows
-facts       what the functions of the rows need to know of a session
+structure   rows; the JSON, the JSON Schema and the reference, which are made of rows
+facts       values that the rows need, computed from the session
 kinds       the four views by name, and the functions that make one
-live        views while a stream goes on: when each session began, and a file that always holds the latest state
+live        views of a running stream: when each session began, and a file that always has the latest state
 
-A line of code in this room turns the state of a session into a value of a view. It reads ``faspmgr.tracking`` and keeps
-no state of a transfer itself; only ``live`` knows a clock and writes a file.
+Only ``live`` has a clock and writes a file.
 """
 
 from faspmgr.views.kinds import (

@@ -1,22 +1,18 @@
-"""What the tables need to know of a session: its two ends, times, rates, statuses, stable ids.
+"""Facts of a session that its views need: its two ends, times, rates, statuses, stable ids.
 
-A fact stands here if a lambda in its row would not show at one look what it does. Facts hold nothing of their own: they
-read a session as it is at that moment, and give values in Python's types. They know no name of a field of a view.
+They are computed from the session as it is at that moment, in Python's types. A fact is None if it is unknown.
 
 Server and client
-    ``Remote: Yes`` means that this ascp is the server. Without it ascp is the client, which is the one that reports to
-    a manager most of the time. Direction tells whether this ascp sends. Both together tell whether the data goes to the
-    server. The sender is one end, the destination the other.
+    ``Remote: Yes`` means that this ascp is the server; otherwise it is the client. Direction is that of this ascp. Both
+    together show whether the data goes to the server.
 
 Times
-    The stream knows the time since its session began, nothing more. A start time makes times of the calendar of them;
-    without one they are None.
+    The stream counts microseconds since its session began. With a start time they become times of the calendar.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +22,7 @@ from uuid import UUID
 import attrs
 
 from faspmgr.protocol.events import SessionEvent
-from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES
+from faspmgr.protocol.fields import CAP_NONE, CAP_UNKNOWN, POLICIES, WIRE_POLICIES, address_and_port, is_ip
 from faspmgr.redaction import redact_value, redact_words
 from faspmgr.tracking import FileState, Session
 from faspmgr.views.structure import UUID_PATTERN
@@ -60,13 +56,13 @@ STATUS_OF_CODE: Mapping[int, ChannelFileStatus] = {
     **dict.fromkeys((25, 26, 35, 36, 59), "STORAGE_UNDEFINED"),  # full, read-only, failing disk, remote storage
     **dict.fromkeys((3, 55, 56, 63), "ID_UNDEFINED"),  # the path names no single file
 }
-"""The file status for ascp's code; GENERIC_ERROR for every other."""
+"""Status of a file by the code of its error; GENERIC_ERROR for every other."""
 
 FROM_SERVER_TO_CLIENT = 1
 FROM_CLIENT_TO_SERVER = 2
 
 NAMESPACE = UUID("5b8a2b1e-6f0c-4d8e-9d53-3c1d7a0b9e42")
-"""Of the UUIDs made here (version 5). It must never change, or the same capture would give another record."""
+"""Namespace of the UUIDs (version 5). It must never change, or the same capture would have other IDs."""
 
 _NO_SESSION_EVENT = SessionEvent()
 _LANES = {pair: word for word, pair in POLICIES.items() if word not in WIRE_POLICIES}
@@ -75,20 +71,18 @@ _EXPIRY = re.compile(r"Expiration date: ([0-9]{4}-[0-9]{2}-[0-9]{2})\b")
 
 @attrs.frozen
 class Facts:
-    """The facts of one session.
-
-    Attributes:
-        session: the session.
-        start_time: when it began, with a time zone; None if that is not known.
-        ascp: what ``ascp -A`` prints about the program that serves; None if it was not asked.
+    """Facts of one session.
 
     Raises:
         ValueError: start_time has no time zone.
     """
 
     session: Session
+    """The session."""
     start_time: datetime | None = None
+    """When it began, with a time zone; None if that is unknown."""
     ascp: AscpInfo | None = None
+    """Output of ``ascp -A`` of the serving program; None if it is unknown."""
 
     def __attrs_post_init__(self) -> None:
         if self.start_time is not None and self.start_time.tzinfo is None:
@@ -96,17 +90,16 @@ class Facts:
 
     @property
     def negotiated(self) -> SessionEvent:
-        """The SESSION message; one without any field where none has come."""
+        """The SESSION message; an empty one before it has come."""
         return self.session.negotiated or _NO_SESSION_EVENT
 
     @property
     def files(self) -> list[FileFacts]:
-        """All files with a tracker that keeps all, else those in progress."""
+        """Files that the tracker keeps."""
         return [FileFacts(self, file) for file in self.session.files.values()]
 
     def at(self, usec: int | None) -> datetime | None:
-        """The time, in UTC, at these microseconds of the session; None where it is not known, or in no year from 1 to
-        9999."""
+        """Return the time in UTC at these microseconds of the session; None if unknown or beyond the year 9999."""
         if self.start_time is None or usec is None:
             return None
         try:
@@ -118,33 +111,46 @@ class Facts:
 
     @property
     def sends(self) -> bool | None:
-        """Does this ascp send? None without Direction, and so are all facts that depend on it."""
+        """Whether this ascp sends; None without Direction, as is each fact that depends on it."""
         return None if self.session.direction is None else self.session.direction == "Send"
 
     @property
     def to_server(self) -> bool | None:
-        """Does the data go to the server?"""
+        """Whether the data goes to the server."""
         return None if self.sends is None else self.sends is not (self.negotiated.remote is True)
 
     @property
     def direction(self) -> int | None:
+        """1 from server to client, 2 from client to server."""
         if self.to_server is None:
             return None
         return FROM_CLIENT_TO_SERVER if self.to_server else FROM_SERVER_TO_CLIENT
 
     def bytes_going(self, *, to_server: bool) -> int | None:
-        """Bytes of the network that went this way; without Direction 0 as long as none went at all."""
-        moved = self.session.bytes_transferred
+        """Return the bytes that went this way over the network; None if that is unknown.
+
+        Before any byte has moved it is 0. It is unknown without Direction, and if bytes were written without any
+        TransferBytes, such as those of a log that ends in the middle of a session.
+        """
+        session = self.session
+        moved = session.bytes_transferred
+        written = session.bytes_written or any(
+            file.written and file.state != "skipped" for file in session.files.values()
+        )
+        if not moved and not written:
+            return 0
         if self.to_server is None:
-            return None if moved else 0
-        return moved if self.to_server is to_server else 0
+            return None
+        return 0 if self.to_server is not to_server else moved or None
 
     @property
     def sender_ip(self) -> str | None:
+        """IP of the sending end."""
         return None if self.sends is None else self._own_ip if self.sends else self._peer_ip
 
     @property
     def destination_ip(self) -> str | None:
+        """IP of the receiving end."""
         return None if self.sends is None else self._peer_ip if self.sends else self._own_ip
 
     @property
@@ -157,32 +163,36 @@ class Facts:
 
     @property
     def destination_port(self) -> int | None:
+        """UDP port of the server, if it receives."""
         return self.negotiated.port if self.to_server else None
 
     @property
     def destination_address(self) -> str | None:
+        """Host name of the receiving end."""
         server = self.negotiated.server_hostname if self.to_server else None
         return server or (self.negotiated.host if self.sends else None) or None
 
     @property
     def destination_id(self) -> str | None:
+        """UUID made of the destination's address and port."""
         address = self.destination_address or self.destination_ip
         return str(make_uuid("destination", address, str(self.destination_port or ""))) if address else None
 
     @property
     def destination_node(self) -> str | None:
+        """Node ID of the receiving end."""
         if self.to_server is None:
             return None
         return self.negotiated.server_node_id if self.to_server else self.negotiated.client_node_id
 
     @property
     def acknowledged(self) -> bool:
-        """Has the receiver reported anything as written?"""
+        """Whether the receiver has reported anything as written."""
         return self.session.written_usec is not None
 
     @property
     def server_address(self) -> str | None:
-        """Host and TCP port at which the client has reached the server."""
+        """Host and TCP port by which the client has reached the server."""
         host, port = self.negotiated.host, self.negotiated.tcp_port
         if self.negotiated.remote is True or not host or port is None:
             return None
@@ -192,15 +202,18 @@ class Facts:
 
     @property
     def session_id(self) -> str | None:
+        """SessionId; None if it is empty."""
         return self.session.id or None
 
     @property
     def channel_id(self) -> UUID:
+        """SessionId if it is a UUID, otherwise a UUID made of it."""
         session_id = self.session.id
         return UUID(session_id) if re.fullmatch(UUID_PATTERN, session_id) else make_uuid("session", session_id)
 
     @property
     def user_data(self) -> dict[str, Any] | None:
+        """UserStr, Cookie and Tags without secrets; None without any of them."""
         tags = self.negotiated.tags
         texts = {"UserStr": self.session.user_str, "Cookie": self.session.cookie}
         found = {wire: text and redact_words(text) for wire, text in texts.items()} | {
@@ -212,6 +225,7 @@ class Facts:
 
     @property
     def encrypted_connection_state(self) -> EncryptedConnectionState | None:
+        """State of the encrypted connection; None if it is not encrypted, or that is unknown."""
         if self.negotiated.encryption is False:
             return None
         if self.session.state == "connecting":
@@ -222,15 +236,18 @@ class Facts:
 
     @property
     def error_code(self) -> int | None:
+        """Code of the error of the session."""
         return self.session.error.code if self.session.error else None
 
     @property
     def error_message(self) -> str | None:
+        """Description of that error, otherwise the meaning of its code."""
         error = self.session.error
         return error.description or error.meaning if error else None
 
     @property
     def files_waiting(self) -> int | None:
+        """Number of files that have not begun."""
         session = self.session
         if session.ended:
             return 0
@@ -241,6 +258,7 @@ class Facts:
 
     @property
     def authed(self) -> bool | None:
+        """Whether the user has logged in; None if that is unknown."""
         if self.error_code == 19:
             return False
         session = self.session
@@ -248,10 +266,12 @@ class Facts:
 
     @property
     def owner(self) -> str | None:
+        """User of the session."""
         return self.negotiated.user or (self.session.init.user if self.session.init else None)
 
     @property
     def protocol_version(self) -> int | None:
+        """Number in the FASPMGR line of SESSION, otherwise of INIT."""
         event = self.session.negotiated or self.session.init
         return event.to_frame().version if event else None
 
@@ -259,18 +279,21 @@ class Facts:
 
     @property
     def rate_limit(self) -> int | None:
+        """The lower of RateCap and ServiceLevel."""
         cap = self.negotiated.rate_cap
         caps = [None if cap in (CAP_NONE, CAP_UNKNOWN) else cap, self.negotiated.service_level or None]
         return min((known for known in caps if known is not None), default=None)
 
     @property
     def limited(self) -> bool | None:
+        """Whether the rate is limited; None if that is unknown."""
         if self.rate_limit is not None:
             return True
         return False if self.negotiated.rate_cap == CAP_NONE else None
 
     @property
     def rate_controller_active(self) -> bool | None:
+        """Whether the rate adapts; None if that is unknown."""
         policy = self.session.policy
         if policy == "Fixed" or self.negotiated.rate_control_algorithm == "alg_none":
             return False
@@ -286,15 +309,18 @@ class Facts:
 
     @property
     def version(self) -> str | None:
+        """Version of ascp."""
         return self.ascp.version or None if self.ascp else None
 
     @property
     def revision(self) -> int | None:
+        """Last part of that version, if it is a number."""
         last = (self.version or "").rpartition(".")[2]
         return int(last) if last.isascii() and last.isdigit() and len(last) < 20 else None
 
     @property
     def platform(self) -> ServerPlatform | None:
+        """Operating system of ascp."""
         name = self.ascp.platform.casefold() if self.ascp else ""
         if name.startswith("win"):
             return "windows"
@@ -304,12 +330,14 @@ class Facts:
 
     @property
     def license_valid(self) -> bool | None:
+        """Whether the license is valid; None if that is unknown."""
         if self.license_error:
             return False
         return True if self.ascp else None
 
     @property
     def license_error(self) -> str | None:
+        """Reason why the license is invalid; None if it is valid or that is unknown."""
         error = self.session.error
         if error and error.name.startswith("LIC_"):
             return self.error_message
@@ -319,6 +347,7 @@ class Facts:
 
     @property
     def license_expiry(self) -> date | None:
+        """Date on which the license expires."""
         found = _EXPIRY.search(self._license_line)
         try:
             return date.fromisoformat(found[1]) if found else None
@@ -327,40 +356,40 @@ class Facts:
 
     @property
     def _license_line(self) -> str:
-        """What a license that can be read looks like: ``License max rate=…, license no.=…. Expiration date: …``."""
+        """Line of a readable license: ``License max rate=…, license no.=…. Expiration date: …``."""
         lines = self.ascp.license if self.ascp else ()
         return next((line for line in lines if line.startswith("License max rate=")), "")
 
 
 @attrs.frozen
 class FileFacts:
-    """The facts of one file of a session.
-
-    Attributes:
-        facts: those of its session.
-        state: the file as the tracker has it.
-    """
+    """Facts of one file of a session."""
 
     facts: Facts
+    """Facts of its session."""
     state: FileState
+    """State of the file."""
 
     @property
     def id(self) -> UUID:
+        """UUID made of FaspFileID, otherwise of SessionId and name."""
         if self.state.fasp_file_id:
             return make_uuid("file", self.state.fasp_file_id)
         return make_uuid("file", self.facts.session.id, self.state.name)
 
     @property
     def closed(self) -> bool:
+        """Whether the file is finished."""
         return self.state.state != "transferring"
 
     @property
     def payload_size(self) -> int:
-        """Bytes of the file that this session has moved to the destination; after STOP those really written."""
+        """Bytes of the file that this session has brought to the destination; after STOP those written."""
         return max(0, (self.state.written or self.state.bytes_done) - self.state.bytes_before)
 
     @property
     def status(self) -> ChannelFileStatus:
+        """Status of the file."""
         file, session = self.state, self.facts.session
         if file.state == "failed" and file.error:
             if "checksum" in file.error.description.casefold():
@@ -378,29 +407,30 @@ class FileFacts:
 
     @property
     def _length_fits(self) -> bool:
-        """Is as much at the destination as there should be? True if the stream does not tell both. In the Written of a
-        part of a file both were seen: bytes of the file, and bytes of the part."""
+        """Whether the destination has as much as it should; True if the stream does not report both counts."""
         file = self.state
         if file.size is None or not file.written:
             return True
-        end = min(file.size, file.size if file.end_byte is None else file.end_byte + 1)
+        # Of a file that several sessions share, this one wrote what fell to it: without EndByte any count is right.
+        clustered = file.owner is not None and file.owner.clustered
+        if file.end_byte is None and (clustered or (file.is_part and file.start_byte)):
+            return file.written <= file.size
+        # Written of a range was seen to count the bytes of the file up to there, and those of the range alone.
+        end = file.size if file.end_byte is None else min(file.size, file.end_byte + 1)
         return end - (file.start_byte or 0) <= file.written <= file.size
 
 
 def make_uuid(*parts: str) -> UUID:
-    """A UUID that these texts always give. As uuid.uuid5, but for texts that are no UTF-8, too."""
+    """Return the UUID of these texts, always the same: uuid.uuid5 also for texts that are not valid UTF-8."""
     name = "\0".join(parts).encode("utf-8", "surrogateescape")
     return UUID(bytes=hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
 
 
 def as_kbps(rate: int | str | None) -> int | None:
-    """A rate in kilobits per second; None for a percentage, as the bandwidth that it is a part of is not known."""
+    """Return a rate in kilobits per second; None for a percentage, because the bandwidth is unknown."""
     return rate if isinstance(rate, int) else None
 
 
 def _ip(text: str | None) -> str | None:
-    try:
-        ipaddress.ip_address(text or "")
-    except ValueError:
-        return None
-    return text
+    address, _port = address_and_port(text)
+    return address if address and is_ip(address) else None

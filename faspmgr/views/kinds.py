@@ -27,33 +27,35 @@ KINDS: Mapping[str, Structure[Facts]] = {
 
 @attrs.frozen
 class View:
-    """The state of a session in another system's structure, as it was when the view was made.
-
-    Attributes:
-        kind: ``channel``, ``connection``, ``destination`` or ``server``.
-        values: every field of the structure in its documented order, JSON-ready, None where nothing is known.
-    """
+    """State of a session in the structure of another system, as it was when the view was made."""
 
     kind: str
+    """``channel``, ``connection``, ``destination`` or ``server``."""
     values: Mapping[str, Any]
+    """Every field of the structure in its documented order, JSON-ready; None if it is unknown."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as a new dict; what is nested inside is shared with ``values``."""
+        """Return the fields as a new dict; nested objects are those of ``values``.
+
+        Example:
+            >>> channel(Session("s")).to_dict()["bytes_client_to_server"]
+            0
+        """
         return dict(self.values)
 
     def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema (draft 2020-12) of ``to_dict``. It allows fields that are not documented."""
+        """Return the JSON Schema (draft 2020-12) of ``to_dict``. It allows fields that are not documented."""
         return KINDS[self.kind].json_schema()
 
 
 def view(kind: str, session: Session, *, start_time: datetime | None = None, ascp: AscpInfo | None = None) -> View:
-    """The view of this kind of a session as it is now.
+    """Return the view of this kind of a session as it is now.
 
     Args:
         kind: one of ``KINDS``.
         session: the session; ``keep_files(kind)`` says what its tracker must keep of the files.
         start_time: when the session began, with a time zone; without it every time is None.
-        ascp: what ``ascp -A`` prints about the program that serves, from ``faspmgr.ascp.describe_ascp``. A server's
+        ascp: output of ``ascp -A`` of the serving program, from ``faspmgr.ascp.describe_ascp``. A server's
             version, revision, platform and license are taken from it, and are None without it.
 
     Raises:
@@ -64,35 +66,35 @@ def view(kind: str, session: Session, *, start_time: datetime | None = None, asc
 
 
 def channel(session: Session, *, start_time: datetime | None = None) -> View:
-    """The audit record of a session and its files. Args and Raises as for ``view``.
+    """Return the audit record of a session and its files. Args and Raises as for ``view``.
 
-    It has the files that the tracker keeps: all of them with ``Tracker(keep_files="all")``, else those in progress.
+    It has the files that the tracker keeps: all with ``Tracker(keep_files="all")``, otherwise those in progress.
     """
     return view("channel", session, start_time=start_time)
 
 
 def connection(session: Session, *, start_time: datetime | None = None) -> View:
-    """The connection of a session. Args and Raises as for ``view``."""
+    """Return the connection of a session. Args and Raises as for ``view``."""
     return view("connection", session, start_time=start_time)
 
 
 def destination(session: Session, *, start_time: datetime | None = None) -> View:
-    """The receiving end of a session. Args and Raises as for ``view``."""
+    """Return the receiving end of a session. Args and Raises as for ``view``."""
     return view("destination", session, start_time=start_time)
 
 
 def server(session: Session, ascp: AscpInfo | None = None, *, start_time: datetime | None = None) -> View:
-    """The server of a session. Args and Raises as for ``view``."""
+    """Return the server of a session. Args and Raises as for ``view``."""
     return view("server", session, start_time=start_time, ascp=ascp)
 
 
 def keep_files(kind: str) -> Literal["all", "unfinished"]:
-    """What a Tracker must keep for a view of this kind: a channel lists all files, the others need none."""
+    """Return which files a Tracker must keep for a view of this kind: a channel lists all, the others none."""
     return "all" if kind == "channel" else "unfinished"
 
 
 def describe_view(kind: str, width: int = 100) -> str:
-    """The reference of a view: each field of it and of what is inside, with type, meaning, source, and when it is null.
+    """Return the reference of a view: type, meaning and source of each field, and when it is null.
 
     Args:
         kind: one of ``KINDS``.

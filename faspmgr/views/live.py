@@ -1,7 +1,7 @@
 """Views while a stream goes on: when each of its sessions began, and a file that always holds the latest state.
 
-What the file costs: it is written once a second at most. If writing takes long, as for a channel with very many files,
-it is written less often, so that nine tenths of the time remain for the stream.
+The file is written once a second at most, and less often if writing takes long, as for a channel with very many files:
+nine tenths of the time remain for the stream.
 """
 
 from __future__ import annotations
@@ -25,44 +25,59 @@ if TYPE_CHECKING:
     from faspmgr.ascp import AscpInfo
 
 INTERVAL_SECONDS = 1.0
-"""A file is not written more often than this."""
+"""Shortest time from one writing to the next."""
 SHARE = 9
-"""After writing for a second, no writing for so many."""
-_LONGEST_USEC = 100 * 365 * 86_400 * 1_000_000
-"""No session has run for longer than a century; a clock beyond it must not move a date out of a datetime's range."""
+"""Pause after writing, in multiples of the time that writing took."""
 
 
 class StreamClock:
-    """The clock of a stream with any number of sessions, each of which counts its own microseconds.
+    """Clock of a stream with any number of sessions, each of which counts its own microseconds.
 
-    It starts with the first session. Another one that appears later began, as far as the stream can tell, when the
-    clock stood where it stands, less the time that its first message already counts.
+    If the time of a message is known, its session began then, less the microseconds that it counted by then. Otherwise
+    the clock starts with the first session, and another one began when the clock showed what it shows at the first
+    message of that session, less what this message counts.
 
     Args:
-        start_time: when the first session began, with a time zone; None if that is not known.
-
-    Attributes:
-        start_time: as given.
-        usec: microseconds from the start to the latest message.
+        start_time: when the first session began, with a time zone; None if that is unknown.
     """
 
     def __init__(self, start_time: datetime | None = None) -> None:
         self.start_time = start_time
+        """When the first session began, as it was given."""
         self.usec = 0
-        # When each session began, in microseconds since the start.
-        self._began: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
+        """Microseconds from the start, or from the first known time, to the latest message."""
+        # When each session began: in microseconds since the start, or by the calendar; None beyond the calendar.
+        self._began: WeakKeyDictionary[Session, int | datetime | None] = WeakKeyDictionary()
+        # The first known time.
+        self._first: datetime | None = None
 
-    def see(self, session: Session) -> None:
-        """Note the time of a session; to be called after each event, with the session that the event belongs to."""
-        began = self._began.get(session)
-        if began is None:
-            began = self._began[session] = max(0, self.usec - (session.elapsed_usec or 0))
-        self.usec = max(self.usec, began + (session.elapsed_usec or 0))
+    def see(self, session: Session, now: datetime | None = None) -> None:
+        """Note the time of a session; to be called after each event, with the session that the event belongs to.
+
+        Args:
+            session: the session.
+            now: time of the event, with a time zone; None if it is unknown.
+        """
+        elapsed = session.elapsed_usec or 0
+        if now is not None:
+            self._first = self._first or now
+            self.usec = max(self.usec, (now - self._first) // timedelta(microseconds=1))
+            if session not in self._began:
+                try:
+                    self._began[session] = now - timedelta(microseconds=elapsed)
+                except OverflowError:
+                    self._began[session] = None
+            return
+        began = self._began.setdefault(session, max(0, self.usec - elapsed))
+        if isinstance(began, int):
+            self.usec = max(self.usec, began + elapsed)
 
     def start_of(self, session: Session) -> datetime | None:
-        """When the session began; None without a start time, for a session not seen, and beyond the year 9999."""
+        """Return when the session began; None if that is unknown, and beyond the year 9999."""
         began = self._began.get(session)
-        if self.start_time is None or began is None:
+        if not isinstance(began, int):
+            return began
+        if self.start_time is None:
             return None
         try:
             return self.start_time + timedelta(microseconds=began)
@@ -71,7 +86,7 @@ class StreamClock:
 
 
 class ViewWriter:
-    """Keeps a file with the views of all sessions of a tracker, one JSON object a line, in their order of appearance.
+    """Keep a file with the views of all sessions of a tracker, one JSON object a line, in their order of appearance.
 
     Another program that reads the file finds whole objects at any time: each state is written to a new file, which then
     takes the place of the old one. It is readable as the umask allows; there is no secret in it. The file of a channel,
@@ -81,19 +96,14 @@ class ViewWriter:
         kind: one of ``KINDS``.
         path: the file. If it is a link, the file that the link leads to is replaced, and the link stays.
         tracker: whose sessions are shown; ``keep_files(kind)`` says what it must keep of their files.
-        ascp: what ``ascp -A`` prints, for a server; see ``view``.
+        ascp: output of ``ascp -A``, for a server; see ``view``.
         on_error: called with one line when writing begins to fail. Writing is tried again.
         clock: seconds, monotonic; for tests.
         now: the time, with its zone; for tests.
 
     Raises:
         ValueError: the kind is unknown.
-        OSError: the path is something else than a file, or its folder does not exist. Only making a ViewWriter raises.
-
-    Attributes:
-        kind: as given.
-        path: the file that is written, without links.
-        error: why the file is not as new as it should be; None if it is.
+        OSError: the path is not a file, or its folder does not exist. Only making a ViewWriter raises.
 
     Example:
         >>> writer = ViewWriter("channel", path, tracker)      # doctest: +SKIP
@@ -116,8 +126,11 @@ class ViewWriter:
         if kind not in KINDS:
             raise ValueError(f"unknown view: {kind!r}; there are {', '.join(KINDS)}")
         self.kind = kind
+        """Kind of the views."""
         self.path = _writable(path)
+        """File that is written, without links."""
         self.error: OSError | None = None
+        """Last write error; None after a success."""
 
         self._tracker = tracker
         self._ascp = ascp
@@ -126,11 +139,11 @@ class ViewWriter:
         self._clock = clock
         self._now = now
 
-        # When each session began, by the calendar.
-        self._starts: WeakKeyDictionary[Session, datetime] = WeakKeyDictionary()
+        # When each session began.
+        self._starts = StreamClock()
         # Before this moment of the clock nothing is written, except by close().
         self._due = clock()
-        # Is there a state that is not in the file?
+        # Whether there is a state that is not in the file.
         self._changed = False
 
     def update(self, session: Session | None = None) -> None:
@@ -141,12 +154,12 @@ class ViewWriter:
         """
         if session is not None:
             self._changed = True
-            self._start_of(session)
+            self._starts.see(session, self._now())
         if self._changed and self._clock() >= self._due:
             self._write()
 
     def close(self) -> None:
-        """Write the final state, however short ago the last one was written."""
+        """Write the final state at once."""
         self._write()
 
     def _write(self) -> None:
@@ -163,18 +176,13 @@ class ViewWriter:
         self._due = ended + max(INTERVAL_SECONDS, SHARE * (ended - began))
 
     def _line(self, session: Session) -> str:
-        shown = view(self.kind, session, start_time=self._start_of(session), ascp=self._ascp).to_dict()
+        self._starts.see(session, self._now())
+        shown = view(self.kind, session, start_time=self._starts.start_of(session), ascp=self._ascp).to_dict()
         return to_json(shown, ascii=True) + "\n"
-
-    def _start_of(self, session: Session) -> datetime:
-        """When the session began: the time at which it was first seen, less what its own clock had counted by then."""
-        if session not in self._starts:
-            self._starts[session] = self._now() - timedelta(microseconds=min(session.elapsed_usec or 0, _LONGEST_USEC))
-        return self._starts[session]
 
 
 def _writable(path: str | os.PathLike[str]) -> str:
-    """The file that a path leads to; OSError if it must not be replaced, or if its folder is missing."""
+    """Return the file that a path leads to; raise OSError if it must not be replaced, or if its folder is missing."""
     path = os.path.realpath(path)
     os.stat(os.path.dirname(path))
     if os.path.isdir(path):
@@ -185,7 +193,7 @@ def _writable(path: str | os.PathLike[str]) -> str:
 
 
 def _replace(path: str, data: bytes) -> None:
-    """Write the data to a new file in the same folder, and give it the path's name."""
+    """Replace a file atomically: write a new one in the same folder, and rename it."""
     fresh = os.path.join(os.path.dirname(path), f".faspmgr-{secrets.token_hex(8)}.tmp")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:

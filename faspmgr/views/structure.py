@@ -1,11 +1,11 @@
-"""What a row of a table is, and all that is made of rows: the JSON of a view, its JSON Schema, its reference.
+"""Rows of a table, and what is made of them: the JSON of a view, its JSON Schema, its reference.
 
 A structure is a list of rows, one for each field. A row is made by the JSON type of its field, with one of three words:
 
 ``INTEGER.known(name, meaning, value, source=…)``
     always has a value.
 ``INTEGER.nullable(name, meaning, value, source=…, null=…)``
-    is null where the function gives None.
+    is null if the function returns None.
 ``INTEGER.unknown(name, meaning, null=…)``
     is always null, for the reason given.
 
@@ -36,19 +36,16 @@ UUID_PATTERN = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 @attrs.frozen(eq=False)
 class JsonType(Generic[T]):
-    """A type of JSON values, which makes the rows of the fields that have it.
-
-    Attributes:
-        words: its name in the reference.
-        schema: the JSON Schema of a value that is not null.
-        to_json: turns a value into JSON; None if it is JSON already.
-        structure: the structure of the object, or of the objects in the array; None for other types.
-    """
+    """A type of JSON values, which makes the rows of the fields that have it."""
 
     words: str
+    """Name in the reference."""
     schema: dict[str, Any]
+    """JSON Schema of a value that is not null."""
     to_json: Callable[[T], Any] | None = None
+    """Conversion of a value to JSON; None if it is JSON already."""
     structure: Structure[Any] | None = None
+    """Structure of the object, or of the objects in the array; None for other types."""
 
     def known(self, name: str, meaning: str, value: Callable[[F], T], *, source: str) -> Row[F]:
         """Make the row of a field that is never null."""
@@ -65,26 +62,23 @@ class JsonType(Generic[T]):
 
 @attrs.frozen(eq=False)
 class Row(Generic[F]):
-    """A field of a structure.
-
-    Attributes:
-        name: name of the field, as its document spells it.
-        type: its JSON type.
-        meaning: what the document says about it, with the unit; the description in the JSON Schema.
-        value: from the facts to the value.
-        source: where the value comes from; empty if the field is always null.
-        null: when the field is null, or why it always is; empty if it never is.
-    """
+    """A field of a structure."""
 
     name: str
+    """Name of the field, as its document spells it."""
     type: JsonType[Any]
+    """JSON type."""
     meaning: str
+    """Meaning and unit as the document has them; the description in the JSON Schema."""
     value: Callable[[F], Any]
+    """Function that returns the value."""
     source: str
+    """Source of the value; empty if the field is always null."""
     null: str
+    """Condition under which the field is null, or reason why it always is; empty if it never is."""
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the field."""
+        """Return the JSON Schema of the field."""
         schema = dict(self.type.schema)
         if self.null and "$ref" in schema:
             schema = {"anyOf": [schema, {"type": "null"}]}
@@ -97,14 +91,22 @@ class Row(Generic[F]):
 
 @attrs.frozen(eq=False)
 class Structure(Generic[F]):
-    """A structure: its name, one sentence about it, and its rows in the order of the JSON."""
+    """A structure of another system."""
 
     name: str
+    """Name in the reference and in the JSON Schema."""
     summary: str
+    """One sentence."""
     rows: Sequence[Row[F]]
+    """Fields in the order of the JSON."""
 
     def to_dict(self, facts: F) -> dict[str, Any]:
-        """The structure filled with these facts, as a JSON-ready dict with every field."""
+        """Return a JSON-ready dict with every field.
+
+        Example:
+            >>> Structure("Box", "A box.", [INTEGER.known("size", "liters.", len, source="it")]).to_dict("ab")
+            {'size': 2}
+        """
         shown: dict[str, Any] = {}
         for row in self.rows:
             value, to_json = row.value(facts), row.type.to_json
@@ -112,7 +114,7 @@ class Structure(Generic[F]):
         return shown
 
     def nested(self) -> list[Structure[Any]]:
-        """This structure and all those inside of it, each once, an outer one before its inner ones."""
+        """Return this structure and all nested ones, each once, an outer one before its inner ones."""
         found: list[Structure[Any]] = [self]
         for row in self.rows:
             if row.type.structure is not None:
@@ -120,12 +122,12 @@ class Structure(Generic[F]):
         return found
 
     def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema (draft 2020-12) of what ``to_dict`` gives; other fields are allowed beside."""
+        """Return the JSON Schema (draft 2020-12) of ``to_dict``; other fields are allowed besides."""
         inner = {structure.name: structure.object_schema() for structure in self.nested()[1:]}
         return {"$schema": SCHEMA_DIALECT, **self.object_schema(), **({"$defs": inner} if inner else {})}
 
     def object_schema(self) -> dict[str, Any]:
-        """The JSON Schema of this structure alone; those inside of it are referred to."""
+        """Return the JSON Schema of this structure, with references to nested ones."""
         return {
             "title": self.name,
             "type": "object",
@@ -134,10 +136,10 @@ class Structure(Generic[F]):
         }
 
     def describe(self, note: str, width: int) -> str:
-        """The reference of this structure, without those inside: a paragraph for each row.
+        """Return the reference of this structure without nested ones: a paragraph for each row.
 
         Args:
-            note: stands behind the name.
+            note: printed after the name.
             width: columns.
         """
         lines = [f"{self.name}  ({note})", *_wrapped("  ", self.summary, width)]
@@ -180,18 +182,18 @@ TIME = JsonType[datetime]("date-time", _text("date-time", _TIME), _time)
 
 
 def one_of(literal: Any) -> JsonType[Any]:
-    """The type of texts that are one of the words of this Literal."""
+    """Return the type of texts that are one of the words of this Literal."""
     words = get_args(literal)
     return JsonType(f"one of {', '.join(words)}", {"type": "string", "enum": list(words)})
 
 
 def object_of(structure: Structure[F]) -> JsonType[F]:
-    """The type of objects of this structure. The value of a row is the facts that fill it."""
+    """Return the type of objects of this structure. The value of a row is the facts that fill it."""
     return JsonType(structure.name, {"$ref": f"#/$defs/{structure.name}"}, structure.to_dict, structure)
 
 
 def array_of(structure: Structure[F]) -> JsonType[list[F]]:
-    """The type of arrays of such objects. The value of a row is a list of the facts that fill them."""
+    """Return the type of arrays of such objects. The value of a row is a list of the facts that fill them."""
     schema = {"type": "array", "items": {"$ref": f"#/$defs/{structure.name}"}}
     return JsonType(
         f"array of {structure.name}", schema, lambda each: [structure.to_dict(facts) for facts in each], structure

@@ -1,13 +1,12 @@
 """The tables: one row for each field of the four views, and of the structures inside of them.
 
 A row has the JSON type of the field and whether it may be null, its name and meaning as the document of the other
-system has them (that is why not all are in snake case), and the function that fills it. ``source`` tells in words where
-a FASP session takes the value from, with the names of fields as they are on the wire, ``null`` when there is none. The
+system has them (not all are in snake case), and the function that fills it. ``source`` has the names of the fields on
+the wire that the value comes from, ``null`` when there is none. The
 JSON, the JSON Schema and ``faspmgr describe`` are made of these rows, in this order.
 
-A line stands in this module if it is a row, or a text that several rows share. What a function needs to work out is in
-facts.py, which also explains how Direction and Remote tell which end is the server, and which one receives. Every field
-of the documents has its row, also where FASP can never fill it.
+facts.py explains how Direction and Remote show which end is the server, and which one receives. Every field of the
+documents has its row, also if FASP can never fill it.
 """
 # fmt: off
 
@@ -72,7 +71,7 @@ ENCRYPTION = "is encryption switched on; if so, the other side needs it as well.
 
 
 def _statuses() -> str:
-    """``PERMISSION_DENIED (5, 19), TIMEOUT (13), …``"""
+    """Return ``PERMISSION_DENIED (5, 19), TIMEOUT (13), …``."""
     codes: dict[str, list[str]] = {}
     for code, status in STATUS_OF_CODE.items():
         codes.setdefault(status, []).append(str(code))
@@ -110,11 +109,11 @@ CHANNEL = Structure[Facts]("Channel", "The audit record of a channel and its tra
     INTEGER.nullable("bytes_client_to_server", "bytes; transferred from client to server.",
         lambda facts: facts.bytes_going(to_server=True),
         source="TransferBytes if Direction and Remote tell that data goes to the server, else 0",
-        null="without Direction, once bytes have moved"),
+        null="without Direction or without TransferBytes, once bytes have moved"),
     INTEGER.nullable("bytes_server_to_client", "bytes; transferred from server to client.",
         lambda facts: facts.bytes_going(to_server=False),
         source="TransferBytes if Direction and Remote tell that data goes to the client, else 0",
-        null="without Direction, once bytes have moved"),
+        null="without Direction or without TransferBytes, once bytes have moved"),
     object_of(CHANNEL_FILE).unknown("protocol_file", "the file of the protocol itself.",
         null="the stream does not tell in which file it is itself recorded"),
     array_of(CHANNEL_FILE).known("transferred_files", "the files that went through the channel.",
@@ -199,11 +198,11 @@ LINK: list[Row[Facts]] = [
     RECEIVE_BUFFER,
     SEND_BUFFER,
 ]
-"""What a connection and a destination have in common."""
+"""Rows that a connection and a destination have in common."""
 
 
 def _with_link(*rows: Row[Facts]) -> list[Row[Facts]]:
-    """These rows and those of LINK, in the documents' order, which is that of the alphabet."""
+    """Return these rows and those of LINK in the order of the documents, which is that of the alphabet."""
     return sorted([*LINK, *rows], key=lambda row: row.name.casefold())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,65 @@ END = "2024-05-02T22:00:05.241733Z"
 def test_ways_to_write_a_time(time: str, end: str | None) -> None:
     (link,) = invoke("view", "connection", "--start-time", time, UPLOAD).objects
     assert link["snapshotTime"] == end
+
+
+# -- times of ascp's own log
+
+LOG = """\
+2024-05-02 22:00:00.000 [1-a] LOG FASP Session Start uuid=one op=send status=started source=/a dest=/in
+2024-05-02 22:00:03.000 [1-a] LOG FASP Transfer Stop uuid=one op=send status=success file="/a" size=5 start_byte=0
+2024-05-02 22:00:04.000 [1-a] LOG FASP Session Stop uuid=one op=send status=success source=/a dest=/in
+2024-05-04 09:30:00.500 [2-b] LOG FASP Session Start uuid=two op=send status=started source=/b dest=/in
+2024-05-04 09:30:02.500 [2-b] LOG FASP Transfer Stop uuid=two op=send status=success file="/b" size=5 start_byte=0
+2024-05-04 09:30:10.500 [2-b] LOG FASP Session Stop uuid=two op=send status=success source=/b dest=/in
+"""
+
+
+def log_times(log: str, *args: str, zone: str = "UTC") -> list[str | None]:
+    """When the one file of each session was closed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            result = invoke("view", "channel", *args, stdin=log.encode())
+        finally:
+            patch.undo()
+            time.tzset()
+    assert (result.status, result.err) == (0, "")
+    return [channel["transferred_files"][0]["close_time"] for channel in result.objects]
+
+
+@pytest.mark.parametrize("args", [(), ("--start-time", "2020-01-01T00:00:00Z")])
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", (22, 9)), ("Europe/Berlin", (20, 7))])
+def test_log_times(args: tuple[str, ...], zone: str, hours: tuple[int, int]) -> None:
+    assert log_times(LOG, *args, zone=zone) == [
+        f"2024-05-02T{hours[0]:02}:00:03Z",
+        f"2024-05-04T{hours[1]:02}:30:02.500000Z",
+    ]
+
+
+def test_log_times_after_other_lines() -> None:
+    assert log_times("".join(f"May  2 21:00:0{n} host cron[7]: run\n" for n in range(5)) + LOG) == log_times(LOG)
+
+
+def test_log_without_times() -> None:
+    bare = "".join(line[line.index("LOG") :] for line in LOG.splitlines(keepends=True))
+    assert log_times(bare) == [None, None]
+    connections = invoke("view", "connection", "--start-time", START, stdin=bare.encode()).objects
+    assert [link["snapshotTime"] for link in connections][1] is None
+
+
+def test_log_time_of_a_session_that_began_before_the_log() -> None:
+    """The first session has its stop alone, which is reported two days later: with a null, not with that time."""
+    log = "".join(LOG.splitlines(keepends=True)[2:])
+    links = invoke("view", "connection", stdin=log.encode()).objects
+    assert [link["connectionId"] for link in links] == ["one", "two"]
+    assert links[0]["snapshotTime"] is None
+
+
+def test_log_snapshots() -> None:
+    result = invoke("view", "connection", "--each", "3600", stdin=LOG.encode())
+    assert [link["connectionId"] for link in result.objects] == ["one", "two", "one", "two"]
 
 
 # -- snapshots

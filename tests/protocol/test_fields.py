@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faspmgr.protocol import fields
-from faspmgr.protocol.fields import BY_NAME, FIELDS, decoder, encode, escape_path, snake_case, unescape_path
+from faspmgr.protocol.fields import (
+    BY_NAME,
+    FIELDS,
+    address_and_port,
+    decoder,
+    encode,
+    escape_path,
+    snake_case,
+    unescape_path,
+)
 
 # Rows of the protocol notes, by hand: name on the wire, name in Python, kind, unit. One of each kind and unit, and the
 # names whose parts are not plain. The order is that of the wire.
@@ -267,3 +276,30 @@ def test_json_comes_back(value: Any) -> None:
     assert "\r" not in text
     assert decode("Tags", text) == value
     assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port"),
+    [
+        ("203.0.113.8", "203.0.113.8", None),
+        ("203.0.113.8:33001", "203.0.113.8", 33001),
+        ("2001:db8::7", "2001:db8::7", None),
+        ("[2001:db8::7]", "2001:db8::7", None),
+        ("[2001:db8::7]:33001", "2001:db8::7", 33001),
+        ("2001:db8::7:33001", "2001:db8::7", 33001),  # no group of an address has five digits
+        ("2001:db8:0:0:0:0:0:7:22", "2001:db8:0:0:0:0:0:7", 22),  # an address has eight groups
+        ("2001:db8::7:22", "2001:db8::7:22", None),  # an address as a whole
+        ("fe80::1%eth0:33001", "fe80::1%eth0", 33001),
+        ("peer.example:33001", "peer.example", 33001),
+        ("peer.example", "peer.example", None),
+        ("0.0.0.0:33001", None, None),
+        ("[::]:33001", None, None),
+        ("::", None, None),
+        ("203.0.113.8:65536", None, None),
+        ("-", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_address_and_port(text: str | None, address: str | None, port: int | None) -> None:
+    assert address_and_port(text) == (address, port)

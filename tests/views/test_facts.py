@@ -124,6 +124,38 @@ def test_the_length_of_a_stopped_file(fields: dict[str, Any], status: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("size", "written", "start_byte", "end_byte", "status"),
+    [
+        # Without EndByte the part is as long as what was written.
+        (100, 50, None, None, "OK"),  # the first part
+        (100, 50, 0, None, "OK"),
+        (100, 25, 25, None, "OK"),  # a middle part
+        (100, 25, 75, None, "OK"),  # the last part
+        (100, 75, 25, None, "OK"),
+        (100, 100, None, None, "OK"),  # a small file, which is not cut
+        (100, 101, 0, None, "LENGTH_MISMATCH"),
+        # With EndByte it is counted: 0 to 49 are 50 bytes.
+        (100, 50, 0, 49, "OK"),
+        (100, 25, 25, 49, "OK"),
+        (100, 25, 75, 99, "OK"),
+        (100, 50, 0, 50, "LENGTH_MISMATCH"),
+        (100, 24, 25, 49, "LENGTH_MISMATCH"),
+    ],
+)
+def test_length_of_a_part_of_a_shared_file(
+    size: int, written: int, start_byte: int | None, end_byte: int | None, status: str
+) -> None:
+    stop = StopEvent(file="a", size=size, written=written, start_byte=start_byte, end_byte=end_byte)
+    assert file_of(SessionEvent(cluster_num_nodes=4, cluster_node_id=2), stop)["status"] == status
+
+
+def test_length_of_a_part_that_only_its_counts_show() -> None:
+    """Bytes 50 to 74 moved, as TransferBytes shows, in a session whose SESSION was not read."""
+    stop = StopEvent(file="a", size=100, written=25, start_byte=50, transfer_bytes=25, file_bytes=25)
+    assert file_of(stop)["status"] == "OK"
+
+
+@pytest.mark.parametrize(
     ("event", "offset", "payload"),
     [
         (SkipEvent(file="a", size=0), None, 0),
@@ -417,12 +449,34 @@ BEGUN = (StopEvent(file="a"), SkipEvent(file="b"), FileErrorEvent(file="c"), Sta
     [
         # No bytes either way, so that no direction is needed.
         ("channel", [InitEvent()], {"bytes_client_to_server": 0, "bytes_server_to_client": 0}),
+        # Bytes were written, and how many went over the network is unknown.
+        (
+            "channel",
+            [SENDS, StopEvent(file="a", size=5, written=5)],
+            {"bytes_client_to_server": None, "bytes_server_to_client": 0},
+        ),
+        (
+            "channel",
+            [RECEIVES, StatsEvent(file="a", file_bytes=5)],
+            {"bytes_client_to_server": 0, "bytes_server_to_client": None},
+        ),
+        ("channel", [StopEvent(file="a", written=5)], {"bytes_client_to_server": None, "bytes_server_to_client": None}),
+        (
+            "channel",
+            [SENDS, SkipEvent(file="a", size=5)],
+            {"bytes_client_to_server": 0, "bytes_server_to_client": 0},
+        ),
         (
             "connection",
             [SessionEvent(direction="Send", host="peer.example", remote_address="")],
             {"destinationIP": None},
         ),
         ("connection", [SessionEvent(direction="Send", host="2001:db8::1")], {"destinationIP": "2001:db8::1"}),
+        (
+            "connection",
+            [SessionEvent(direction="Send", remote_address="203.0.113.8:33001", local_ip="0.0.0.0")],
+            {"destinationIP": "203.0.113.8", "senderIP": None},
+        ),
         ("connection", [SessionEvent(use_proxy=True, proxy_ip="192.0.2.9")], {"relayIP": "192.0.2.9"}),
         ("connection", [SessionEvent(use_proxy=False, proxy_ip="192.0.2.9")], {"relayIP": None}),
         # A percentage is not a number of kilobits.

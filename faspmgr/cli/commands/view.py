@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +14,10 @@ from faspmgr import views
 from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
 from faspmgr.cli.command_error import CommandError
+from faspmgr.errors import ProtocolError
 from faspmgr.exit_status import ExitStatus
-from faspmgr.protocol.events import Event
+from faspmgr.protocol.events import DoneEvent, ErrorEvent, Event, FileErrorEvent
+from faspmgr.reading import EventReader
 from faspmgr.tracking import Session, Tracker
 
 if TYPE_CHECKING:
@@ -54,13 +57,14 @@ def _microseconds(context: click.Context, parameter: click.Parameter, text: str 
     "each_usec",
     callback=_microseconds,
     metavar="SECONDS",
-    help="Besides the final state, a snapshot of each session that has changed, every so many seconds of the stream.",
+    help="Also print a snapshot of each session that has changed, every SECONDS of the stream.",
 )
 @click.option(
     "--start-time",
     callback=_time,
     metavar="TIME",
-    help="When the first session began, such as 2024-05-02T22:00:00Z. Without it all times are null.",
+    help="When the first session began, such as 2024-05-02T22:00:00Z. Without it the times of a capture are null; a log"
+    " has its own.",
 )
 @click.option("--ascp", metavar="PATH", help="The serving ascp, for KIND server: its version, platform and license.")
 @options.reading_options
@@ -75,13 +79,14 @@ def command(
     unwrap: str | None,
     strict: bool,
 ) -> int:
-    """Show the state of the sessions in FILE, or standard input, as another transfer system would. FILE may be the
-    directory of a recording.
+    """Show the state of the sessions in FILE, or standard input, as another transfer system would.
+
+    FILE may be a capture, ascp's own log, or the directory of a recording.
 
     KIND is channel (an audit record with all files), connection, destination (with transfer defaults) or server (server
     information). Each session is one JSON object on a line of its own, in the order in which they appeared. What a FASP
-    stream cannot know is null; `faspmgr describe KIND` says where each field comes from. Tokens and passwords are in
-    none of them.
+    stream does not report is null; `faspmgr describe KIND` says where each field comes from. No view has tokens
+    or passwords.
 
     \b
     Example:
@@ -98,7 +103,7 @@ def command(
         raise click.UsageError("--ascp is for KIND server only.")
     snapshots = _Snapshots(kind, each_usec, views.StreamClock(start_time), None if ascp is None else _describe(ascp))
     source = reading.Reading((file or "-",), follow=follow, unwrap=unwrap, strict=strict, interruptible=True)
-    for piece in source.pieces(source.make_event_reader):
+    for piece in source.pieces(source.make_event_reader if unwrap else snapshots.make_reader):
         output.write(snapshots.apply(piece))
     output.write(snapshots.end(lost=not source.interrupted))
     if not snapshots.tracker.sessions and source.status == ExitStatus.DONE:
@@ -116,8 +121,47 @@ def _describe(ascp: str) -> AscpInfo:
         raise CommandError(str(error)) from error
 
 
+_END_EVENTS = (DoneEvent, ErrorEvent, FileErrorEvent)
+
+
+class _LineReader(EventReader):
+    """Reads a log line by line, as each has its own time.
+
+    Args:
+        times: where the time of each event of a log is appended.
+    """
+
+    def __init__(self, times: deque[datetime | None], **options: Any) -> None:
+        super().__init__(**options)
+        self._times = times
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self.kind == "capture":
+            return self._note(super().feed(data))
+        results: list[Event] = []
+        for line in data.splitlines(keepends=True):
+            try:
+                results += self._note(super().feed(line))
+            except ProtocolError as error:
+                error.results[:0] = results
+                raise
+        return results
+
+    def idle(self) -> list[Event]:
+        return self._note(super().idle())
+
+    def close(self) -> list[Event]:
+        return self._note(super().close())
+
+    def _note(self, events: list[Event]) -> list[Event]:
+        # A log may show the end of a session only with a later record.
+        if self.kind == "log":
+            self._times.extend(None if isinstance(event, _END_EVENTS) else self.now for event in events)
+        return events
+
+
 class _Snapshots:
-    """Events in, lines of JSON out. A snapshot comes with the first message at or after each multiple of each_usec."""
+    """Convert events to lines of JSON: a snapshot at the first message at or after each multiple of each_usec."""
 
     def __init__(self, kind: str, each_usec: int | None, clock: views.StreamClock, ascp: AscpInfo | None) -> None:
         self.tracker = Tracker(keep_files=views.keep_files(kind))
@@ -130,11 +174,21 @@ class _Snapshots:
         self._count = 0
         # The sessions that have changed since then.
         self._changed: set[Session] = set()
+        # Of a log, the times of the events that are not applied yet.
+        self._times: deque[datetime | None] = deque()
+
+    def make_reader(self, **options: Any) -> _LineReader:
+        """Make a reader that notes the times of a log."""
+        return _LineReader(self._times, **options)
 
     def apply(self, piece: Piece[Event]) -> Iterator[str]:
         for event in piece.results:
             session = self.tracker.update(event, piece.stream)
-            self._clock.see(session)
+            if not self._times:
+                self._clock.see(session)
+            # A log does not count microseconds: without a time only the first session began at the start time.
+            elif (now := self._times.popleft()) or session is self.tracker.sessions[0]:
+                self._clock.see(session, now)
             if self._each_usec is None:
                 continue
             self._changed.add(session)
@@ -147,7 +201,7 @@ class _Snapshots:
             self.tracker.end(piece.stream)
 
     def end(self, lost: bool) -> Iterator[str]:
-        """The final state of all sessions. lost: nothing more will come, what has not ended is lost."""
+        """Yield the final state of all sessions. lost: what has not ended is lost."""
         if lost:
             self.tracker.close()
         yield from self._lines(self.tracker.sessions)
