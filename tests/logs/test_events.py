@@ -343,3 +343,22 @@ def test_a_rate_that_changes() -> None:
     assert log.add(2, PARAMS.format("u").replace("=100000000", "=45000000")) == [
         NotificationEvent(session_id="u", rate=45_000)
     ]
+
+
+def test_statistics_without_a_stop() -> None:
+    """A lost session has no end, and the counters of its statistics."""
+    log = begun("u")
+    log.add(1, STATISTICS.format("u"))
+    assert log.close() == [StatsEvent(session_id="u", transfer_bytes=30, file_bytes=20, elapsed_usec=900_000)]
+
+
+@pytest.mark.parametrize(
+    "more", ['status=failed errcode=106 errstr="Usage error"', 'status=started targetrate=50000000 user="me"']
+)
+def test_ends_of_a_session_without_a_line_of_parameters(more: str) -> None:
+    """One that failed at its start, and one of version 3.3."""
+    status, _, rest = more.partition(" ")
+    init, session = Log().add(0, f"{START.format('u').replace('status=started', status)} {rest}")[:2]
+    assert (init.type, session.type) == ("INIT", "SESSION")
+    assert isinstance(session, SessionEvent)
+    assert (session.source, session.destination, session.remote_address) == (("a b",), "/in", "6.7.8.9")
