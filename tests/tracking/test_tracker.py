@@ -20,7 +20,7 @@ from faspmgr.protocol.events import (
     StopEvent,
 )
 from faspmgr.reading import read
-from faspmgr.tracking import MAX_SESSIONS, Session, Tracker
+from faspmgr.tracking import Session, Tracker
 from faspmgr.tracking import tracker as tracker_module
 from faspmgr.verdicts import Failure
 from tests.tracking.states import only, session_of, tracked, transfer_of
@@ -220,16 +220,18 @@ def test_http_fallback_beside_another_connection() -> None:
 
 
 @pytest.mark.parametrize("session_id", [None, "s"])
-def test_memory_of_20_000_connections(session_id: str | None) -> None:
+def test_memory_of_twice_max_sessions(session_id: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracker_module.MAX_SESSIONS == 10_000
+    monkeypatch.setattr(tracker_module, "MAX_SESSIONS", 1_000)
     tracker = Tracker()
-    for stream in range(20_000):
+    for stream in range(2_000):
         told(tracker, stream, InitEvent(session_id=session_id), StopEvent(session_id=session_id, file="f"))
         tracker.end(stream)
-    assert len(tracker.sessions) == len(tracker.transfers) == MAX_SESSIONS == 10_000
-    assert sum(len(transfer.sessions) for transfer in tracker.transfers.values()) == 10_000
-    assert {len(value) for value in vars(tracker).values() if isinstance(value, dict)} == {10_000}
-    assert tracker.find(session_id or "", 19_999)
-    assert tracker.find(session_id or "", 9_999) is None
+    assert len(tracker.sessions) == len(tracker.transfers) == 1_000
+    assert sum(len(transfer.sessions) for transfer in tracker.transfers.values()) == 1_000
+    assert {len(value) for value in vars(tracker).values() if isinstance(value, dict)} == {1_000}
+    assert tracker.find(session_id or "", 1_999)
+    assert tracker.find(session_id or "", 999) is None
 
 
 def test_memory_of_a_session_that_changes_its_part() -> None:
