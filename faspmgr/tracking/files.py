@@ -180,8 +180,10 @@ class SessionFiles(FileSums):
             if file in self.failures:
                 self.failures.remove(file)
         file.state, file.error = "transferring", None
-        self.by_name.pop(file.key, None)
-        self._finished.pop(file.key, None)
+        # Another file of the name may have its key by now.
+        for files in (self.by_name, self._finished):
+            if files.get(file.key) is file:
+                del files[file.key]
         self._insert(file)
         return file
 

@@ -188,7 +188,6 @@ def test_size_zero_with_bytes_written() -> None:
     assert (file.bytes_done, file.bytes_total, file.state) == (100, 100, "done")
 
 
-@pytest.mark.xfail(strict=True, reason="SessionFiles._reopen drops another file that has the key by now")
 @pytest.mark.parametrize("keep_files", ["unfinished", 0])
 def test_failed_file_that_begins_again_while_one_of_its_name_is_in_progress(keep_files: Any) -> None:
     """By hand: 6 of 7 bytes of one file and 10 of 10 of the other are at the destination."""
