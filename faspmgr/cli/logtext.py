@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from faspmgr.cli.text import count, printable, rate, size
-from faspmgr.logs.selection import peer_address
 from faspmgr.logs.totals import Total
 from faspmgr.protocol.codes import explain
+from faspmgr.protocol.fields import address_and_port
 
 
 def session_line(shown: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ def session_line(shown: Mapping[str, Any]) -> str:
         f"{'-' if shown['files_done'] is None else count(shown['files_done'], 'file'):>9}",
         f"{_known(size, shown['bytes_transferred']):>8}",
         f"{rate(shown['rate_kbps']):>10}",
-        (shown["peer"] if peer_address(shown["peer"]) else shown["host"]) or "(no peer)",
+        (shown["peer"] if address_and_port(shown["peer"])[0] else shown["host"]) or "(no peer)",
         shown["user"] or "",
     ]
     why = reason(shown["code"], shown["reason"])

@@ -23,7 +23,6 @@ What it costs
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -50,7 +49,7 @@ from faspmgr.protocol.events import (
     StatsEvent,
     StopEvent,
 )
-from faspmgr.protocol.fields import BY_NAME, MAX_INTEGER, POLICIES
+from faspmgr.protocol.fields import BY_NAME, MAX_INTEGER, POLICIES, address_and_port
 
 _COUNTS = OF_KIND["file_statistics"].keys() & {attribute.name for attribute in attrs.fields(DoneEvent)}
 # What the block counts and DONE has as well: it goes by the same name.
@@ -366,7 +365,7 @@ def _session_event(session: LogSession) -> SessionEvent:
     """SESSION, of what is known when the parameters are."""
     parameters = session.parameters
     adaptive, priority = POLICIES.get(session.policy or "", (None, None))
-    address, port = _split_address(session.peer)
+    address, port = address_and_port(session.peer)
     values: dict[str, Any] = {name: parameters.get(log) for log, name in _PARAMETERS.items()}
     values |= {
         "session_id": session.id,
@@ -377,7 +376,7 @@ def _session_event(session: LogSession) -> SessionEvent:
         "host": session.host or address,
         "remote_address": address,
         "port": port,
-        "local_ip": _split_address(session.local)[0],
+        "local_ip": address_and_port(session.local)[0],
         "source": session.source or None,
         "destination": session.destination or None,
         "source_prefix": session.source_prefix,
@@ -399,14 +398,3 @@ def _fits(name: str, value: Any) -> bool:
     if kind in ("integer", "rate"):
         return isinstance(value, int) and _number(value) is not None
     return isinstance(value, {"boolean": bool, "paths": tuple}.get(kind, str))
-
-
-def _split_address(text: str | None) -> tuple[str | None, int | None]:
-    """Split ``address:port``, an IPv6 address without brackets; None for what was not known yet."""
-    match = _ADDRESS.fullmatch(text or "")
-    if not match or match[1] in ("0.0.0.0", "::"):
-        return None, None
-    return match[1], int(match[2])
-
-
-_ADDRESS = re.compile(r"\[?([0-9A-Za-z.:%_-]+?)\]?:([0-9]{1,5})")

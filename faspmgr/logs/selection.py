@@ -15,6 +15,7 @@ import attrs
 
 from faspmgr.logs.session import LogFile, LogSession
 from faspmgr.logs.times import seconds_between
+from faspmgr.protocol.fields import address_and_port
 
 _AGO = re.compile("([0-9]{1,9})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -92,21 +93,6 @@ def parse_time(text: str, *, timezone: tzinfo | None = None, now: datetime | Non
     return found
 
 
-def peer_address(peer: str | None) -> str | None:
-    """Return the address of a peer without its port; None if the log has no peer, which it may write as 0.0.0.0:0.
-
-    Example:
-        >>> peer_address("203.0.113.8:33001"), peer_address("[2001:db8::7]:33001"), peer_address("0.0.0.0:0")
-        ('203.0.113.8', '2001:db8::7', None)
-    """
-    if not peer:
-        return None
-    address = peer.rpartition(":")[0] or peer
-    if address.startswith("[") and address.endswith("]"):
-        address = address[1:-1]
-    return None if address in ("0.0.0.0", "::") else address
-
-
 @attrs.frozen(kw_only=True)
 class Selection:
     """Conditions for sessions and files; each that is given must hold.
@@ -174,7 +160,7 @@ class Selection:
 
     def _matches_side(self, row: LogSession | LogFile) -> bool:
         if self.peer is not None:
-            names = (row.peer, peer_address(row.peer), row.host)
+            names = (row.peer, address_and_port(row.peer)[0], row.host)
             if not any(name and fnmatchcase(name.lower(), self.peer.lower()) for name in names):
                 return False
         return self.user is None or fnmatchcase(row.user or "", self.user)

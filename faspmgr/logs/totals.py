@@ -20,8 +20,8 @@ from typing import Any, Literal, get_args
 import attrs
 
 from faspmgr.logs.secrets import redact_message
-from faspmgr.logs.selection import peer_address
 from faspmgr.logs.session import LogSession
+from faspmgr.protocol.fields import address_and_port
 
 By = Literal["day", "hour", "peer", "user"]
 """What sessions are grouped by: the day or the hour in which they started, the address of the peer without its port,
@@ -249,7 +249,7 @@ class Totals:
 
     def _name(self, session: LogSession) -> str | None:
         if self._by == "peer":
-            return peer_address(session.peer)
+            return address_and_port(session.peer)[0]
         if self._by == "user":
             return session.user
         moment = session.start or session.stop

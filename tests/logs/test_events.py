@@ -321,7 +321,7 @@ def test_parts_of_files_do_not_count_as_whole() -> None:
 
 def test_values_that_do_not_fit_are_left_out() -> None:
     log = Log()
-    log.add(0, START.format("u").replace("peer=6.7.8.9:33001", "peer=somewhere tcp_port=x"))
+    log.add(0, START.format("u").replace("peer=6.7.8.9:33001", "peer=some/where tcp_port=x"))
     [session] = log.add(0, PARAMS.format("u").replace("100000000", "fast").replace("high", "odd") + " keepalive=maybe")
     assert isinstance(session, SessionEvent)
     assert (session.rate, session.adaptive, session.keepalive, session.remote_address) == (None, None, None, None)

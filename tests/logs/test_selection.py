@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from faspmgr.logs.selection import Selection, parse_time, parse_timezone, peer_address, select
+from faspmgr.logs.selection import Selection, parse_time, parse_timezone, select
 from faspmgr.logs.session import LogFile, LogSession
 
 NOW = datetime(2024, 5, 2, 9, 30, 15, tzinfo=UTC)
@@ -95,23 +95,6 @@ def test_a_timezone() -> None:
 def test_no_timezone(text: str) -> None:
     with pytest.raises(ValueError, match=r"unknown time zone: .*; write UTC, Europe/Berlin or \+02:00"):
         parse_timezone(text)
-
-
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [
-        ("203.0.113.8:33001", "203.0.113.8"),
-        ("203.0.113.8", "203.0.113.8"),
-        ("[2001:db8::7]:33001", "2001:db8::7"),
-        ("2001:db8::7:33001", "2001:db8::7"),
-        ("0.0.0.0:0", None),
-        ("[::]:0", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_the_address_of_a_peer(peer: str | None, address: str | None) -> None:
-    assert peer_address(peer) == address
 
 
 def session(**values: Any) -> LogSession:
