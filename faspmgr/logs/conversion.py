@@ -1,24 +1,21 @@
-"""The management events that a log amounts to: records in, events out.
+"""Records in, management events out: the events that a log amounts to.
 
 ::
 
     Session Start                INIT
-    Session Params               SESSION: what Start, Params and AUTH say together; NOTIFICATION of another rate
+    Session Params               SESSION, of Start, Params and AUTH together; NOTIFICATION of another rate
     Measured pMTU, datagram      NOTIFICATION
-    Transfer Start               STATS, from where the file starts
-    Transfer Stop                STOP; FILEERROR where it failed
+    Transfer Start               STATS, with the byte where the file starts
+    Transfer Stop                STOP; FILEERROR if it failed
     bl, every 20 seconds         STATS of the session, without a file
-    when the session is over     DONE or ERROR, with the counters of Stop, Statistics and the block; before it FILEERROR
-                                 for each file without a stop, where the block counts those as failed (seen, 3.9.6)
+    end of the session           DONE or ERROR, with the counters of Stop, Statistics and the block; before it FILEERROR
+                                 for each file without a stop that the block counts as failed (fixtures/ascp-log/)
+    end of a lost session        STATS with the counters of its Statistics, if the log has them
 
-What holds
-    An event says nothing that the log does not. Elapsedusec is the time since Session Start, of the lines themselves.
-    Codes are those of the stream; one whose pair is not known is 0, and stands in Description.
-    Which session a line belongs to, and when one is over, ``logs.folding`` says: so an event and a session cannot
-    tell another story. A lost session gives no end, and is lost with the stream.
-    Where two processes tell of one session, as where both sides write to the same log, the first one counts.
-What it costs
-    A file's line little more than its fields, and what the fold takes. Memory is that of the fold.
+Which session a line belongs to and when a session is complete is decided by the fold, for sessions and events alike. A
+lost session has neither DONE nor ERROR. Elapsedusec is the time since Session Start, by the times of the lines. Codes
+are those of the stream; one without a known pair is 0, and named in Description. If two processes log the same session,
+as both sides may write to one log, the first one counts. Memory is that of the fold.
 """
 
 from __future__ import annotations
@@ -52,28 +49,25 @@ from faspmgr.protocol.events import (
 from faspmgr.protocol.fields import BY_NAME, MAX_INTEGER, POLICIES, address_and_port
 
 _COUNTS = OF_KIND["file_statistics"].keys() & {attribute.name for attribute in attrs.fields(DoneEvent)}
-# What the block counts and DONE has as well: it goes by the same name.
+# Counts that the block and DONE have by the same name.
 
 
 @attrs.define
-class _Told:
-    """What was told of a session.
-
-    Attributes:
-        owner: the process whose lines count.
-        session: SESSION was given.
-        rate: target rate, kilobits per second; as given last.
-        path_mtu: bytes; as given last.
-    """
+class _Emitted:
+    """The latest values of a session that events had."""
 
     owner: Key
+    """The process whose lines count."""
     session: bool = False
+    """Whether SESSION was emitted."""
     rate: int | str | None = None
+    """Target rate, kilobits per second."""
     path_mtu: int | None = None
+    """Bytes."""
 
 
 class LogEvents:
-    """Makes the events of a log.
+    """Converts the records of a log to events.
 
     Example:
         >>> log = LogEvents()
@@ -83,8 +77,8 @@ class LogEvents:
 
     def __init__(self) -> None:
         self._fold = Sessions(keep_files=0)
-        # By uuid, also of sessions that are over: another process may still tell of them. The oldest goes first.
-        self._told: OrderedDict[str, _Told] = OrderedDict()
+        # By uuid, also of complete sessions, which another process may log as well. The oldest goes first.
+        self._emitted: OrderedDict[str, _Emitted] = OrderedDict()
 
     def feed(self, record: LogRecord) -> list[Event]:
         """Read the next record.
@@ -97,31 +91,31 @@ class LogEvents:
         """
         results = self._end(self._fold.feed(record))
         kind = record.kind
-        if kind not in _TELLING:
+        if kind not in _CONVERTED:
             return results
         session = self._fold.find(record)
         if session is None or session.id is None:
             return results
-        told = self._told.get(session.id)
-        if told is None:
-            if len(self._told) >= MAX_OPEN:
-                self._told.popitem(last=False)
-            told = self._told[session.id] = _Told((record.host, record.process))
-        elif told.owner != (record.host, record.process):
+        emitted = self._emitted.get(session.id)
+        if emitted is None:
+            if len(self._emitted) >= MAX_OPEN:
+                self._emitted.popitem(last=False)
+            emitted = self._emitted[session.id] = _Emitted((record.host, record.process))
+        elif emitted.owner != (record.host, record.process):
             return results
 
         if kind == "transfer_stop" or kind == "transfer_start":
             results.append(_file_event(session, record))
         elif kind == "session_start":
-            told.session = False
+            emitted.session = False
             results.append(InitEvent(session_id=session.id, direction=session.direction, operation="Transfer"))
             # A session that fails at once has no other line with its ends, and 3.3 has its parameters here.
             if record.fields.get("status") == "failed" or "targetrate" in record.fields:
-                results.append(self._negotiate(session, told))
+                results.append(self._negotiate(session, emitted))
         elif kind == "session_params":
-            if not told.session:
-                results.append(self._negotiate(session, told))
-            results += _rate_event(session, told, session.target_rate_kbps)
+            if not emitted.session:
+                results.append(self._negotiate(session, emitted))
+            results += _rate_event(session, emitted, session.target_rate_kbps)
         elif kind == "progress":
             results.append(
                 StatsEvent(
@@ -131,15 +125,15 @@ class LogEvents:
                     elapsed_usec=_elapsed(session, record),
                 )
             )
-            results += _rate_event(session, told, kbps(record.fields.get("rate_t")))
-        elif session.path_mtu not in (None, told.path_mtu):
-            told.path_mtu = session.path_mtu
+            results += _rate_event(session, emitted, kbps(record.fields.get("rate_t")))
+        elif session.path_mtu not in (None, emitted.path_mtu):
+            emitted.path_mtu = session.path_mtu
             results.append(NotificationEvent(session_id=session.id, pmtu=_number(session.path_mtu)))
         return results
 
-    def _negotiate(self, session: LogSession, told: _Told) -> SessionEvent:
+    def _negotiate(self, session: LogSession, emitted: _Emitted) -> SessionEvent:
         event = _session_event(session)
-        told.session, told.rate = True, event.rate
+        emitted.session, emitted.rate = bool(session.parameters), event.rate
         return event
 
     def idle(self) -> list[Event]:
@@ -151,27 +145,30 @@ class LogEvents:
         return self._end(self._fold.idle())
 
     def close(self) -> list[Event]:
-        """No more comes.
+        """End all sessions: the log has ended.
 
         Returns:
-            As idle(); sessions without a stop have no end.
+            Their DONE and ERROR, as idle(); lost sessions have neither.
         """
         return self._end(self._fold.close())
 
     def _end(self, over: list[LogSession]) -> list[Event]:
-        """Give the ends of sessions."""
+        """Return the events of the ends of sessions."""
         results: list[Event] = []
         for session in over:
-            told = self._told.get(session.id or "")
-            if told and told.owner != (session.machine, session.process):
+            emitted = self._emitted.get(session.id or "")
+            if emitted and emitted.owner != (session.machine, session.process):
                 continue
             if session.status == "lost":  # it has no end, but perhaps counters that no event had yet
-                counters: dict[str, Any] = {
-                    "transfer_bytes": session.bytes_transferred,
-                    "file_bytes": session.bytes_written,
-                }
-                if told and session.statistics:
-                    results.append(StatsEvent(session_id=session.id, elapsed_usec=_duration(session), **counters))
+                if emitted and session.statistics:
+                    results.append(
+                        StatsEvent(
+                            session_id=session.id,
+                            transfer_bytes=_number(session.bytes_transferred),
+                            file_bytes=_number(session.bytes_written),
+                            elapsed_usec=_duration(session),
+                        )
+                    )
                 continue
             block = session.file_statistics
             about: dict[str, Any] = {name: _number(block.get(name)) for name in _COUNTS}
@@ -193,14 +190,14 @@ class LogEvents:
         return results
 
 
-_TELLING = frozenset(
+_CONVERTED = frozenset(
     {"transfer_start", "transfer_stop", "session_start", "session_params", "progress", "path_mtu", "datagram"}
 )
-"""The kinds of records that an event comes with, beside those that show that a session is over."""
+"""Kinds of records that are converted by themselves; others only show that a session is complete."""
 
 
 class LogParser:
-    """Makes the events of a log of its bytes: a LogReader, and LogEvents behind it.
+    """Converts the bytes of a log to events: LogReader and LogEvents in one.
 
     Example:
         >>> LogParser().feed(b"LOG FASP Session Start uuid=7d5a op=send status=started source=film.mov dest=/in\\n")
@@ -250,13 +247,13 @@ class LogParser:
 
 
 def events(records: Iterable[LogRecord]) -> Iterator[Event]:
-    """Give the management events that a log amounts to.
+    """Convert the records of a log to management events.
 
     Args:
         records: of ``faspmgr.logs.read``.
 
     Yields:
-        The events, each with the record that completes it. A ``faspmgr.Tracker`` makes the same of them as of a stream.
+        The events, each with the record that completes it. They can be applied to a ``faspmgr.Tracker``.
 
     Example:
         >>> log = [LogRecord("FASP Session Stop uuid=7d5a op=send status=success source=film.mov dest=/in")]
@@ -274,7 +271,7 @@ def events(records: Iterable[LogRecord]) -> Iterator[Event]:
 
 
 def _file_event(session: LogSession, record: LogRecord) -> Event:
-    """STATS, STOP, SKIP or FILEERROR of a line about a file."""
+    """Convert a line about a file to STATS, STOP, SKIP or FILEERROR."""
     fields = record.fields
     start = _number(fields.get("start_byte"))
     size = _number(fields.get("size"))
@@ -299,37 +296,37 @@ def _file_event(session: LogSession, record: LogRecord) -> Event:
     return FileErrorEvent(code=code, description=words, **about)
 
 
-def _rate_event(session: LogSession, told: _Told, rate_kbps: float | None) -> list[Event]:
-    """NOTIFICATION where the target rate is another one than before: it was agreed on, or changed."""
+def _rate_event(session: LogSession, emitted: _Emitted, rate_kbps: float | None) -> list[Event]:
+    """Return NOTIFICATION if the target rate is another one than before: it was negotiated, or changed."""
     rate = _number(rate_kbps)
-    if rate is None or rate == told.rate:
+    if rate is None or rate == emitted.rate:
         return []
-    told.rate = rate
+    emitted.rate = rate
     return [NotificationEvent(session_id=session.id, rate=rate)]
 
 
 def _error(code: Any, words: str | None, known: int | None) -> tuple[int, str]:
-    """The code and the words of a failure, as the stream has them."""
+    """Return the code and the text of a failure, as the stream has them."""
     if known is None:
         return 0, f"{words or ''} (errcode {code})" if code is not None else words or ""
     return known, words or ""
 
 
 def _number(value: Any) -> int | None:
-    """A whole number as the stream has it: any other is none."""
+    """Return a whole number that the stream can have; None for any other value."""
     return int(value) if isinstance(value, (int, float)) and 0 <= value <= MAX_INTEGER else None
 
 
 def _elapsed(session: LogSession, record: LogRecord) -> int | None:
-    """Microseconds since the session began; None where the log has no times."""
+    """Return microseconds since the session began; None if the log has no times."""
     if session.start is None or record.time is None:
         return None
     return max(0, round((record.time - session.start).total_seconds() * 1e6))
 
 
 def _duration(session: LogSession) -> int | None:
-    """Microseconds that a session took: those of its lines, or of its transfer where they are more."""
-    lines = None if session.seconds is None else max(0, round(session.seconds * 1e6))
+    """Return microseconds that a session took: those of its lines, or of its transfer if they are more."""
+    lines = None if session.seconds is None else _number(max(0, round(session.seconds * 1e6)))
     transfer = _number(session.statistics.get("tx_time"))
     return max((usec for usec in (lines, transfer) if usec is not None), default=None)
 
@@ -358,11 +355,11 @@ _PARAMETERS = {
     "proxy_ip": "proxy_ip",
     "net_rc_alg": "rate_control_algorithm",
 }
-"""Fields of Session Params, and those of SESSION that say the same."""
+"""Fields of SESSION, by the fields of Session Params that mean the same."""
 
 
 def _session_event(session: LogSession) -> SessionEvent:
-    """SESSION, of what is known when the parameters are."""
+    """Return SESSION, of what is known with the parameters."""
     parameters = session.parameters
     adaptive, priority = POLICIES.get(session.policy or "", (None, None))
     address, port = address_and_port(session.peer)
@@ -393,7 +390,7 @@ def _session_event(session: LogSession) -> SessionEvent:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Is it a value of this field of SESSION? One that the log has in another way is left out."""
+    """Return whether it is a valid value of this field of SESSION."""
     kind = BY_NAME[name].kind
     if kind in ("integer", "rate"):
         return isinstance(value, int) and _number(value) is not None

@@ -1,24 +1,19 @@
-"""The records of a log, folded into sessions.
+"""Records in, sessions out: which session a record belongs to, and when a session is complete. No I/O, no clock.
 
-What may stand here: which session a record belongs to, and when a session is over. It opens no file and asks no clock:
-time is what the log says.
-
-Which one
-    The lines of several processes are mixed. A line with a uuid belongs to that session of its process, one without to
-    the session that its process began last; what a process says before it begins one (who logs in, the rate that is
-    negotiated, why it failed) to the one that it begins next. A process is known by its number and its host.
-When it is over
-    A session has *stopped* with its stop. It is given when all that comes behind the stop has come: the block of file
-    transfer statistics, the last that a process writes; with its own statistics where it never met its peer, as no
-    block comes then; else with the next session or the next run of its process,
-    when the log is SETTLED later, or at idle() and close().
-    It is *lost* without a stop: with that block, when its process number begins anew, when its process was silent for
-    SILENT, when more than MAX_OPEN are open, and at close(). One process may have several sessions at the same time
-    (HTTP fallback): the start of the second is no end of the first.
-What it costs
-    Memory for the sessions that are open, and for the processes that have said something lately. A line about a file
-    takes one look for its process, one for its session, and one for the file. Lines that tell nothing about a session
-    take one look for their kind.
+Which session
+    The lines of several processes are mixed; a process is identified by host and number. A line with a uuid belongs to
+    that session of its process, one without to the session that its process began last. Lines before a session begins
+    (the login, the negotiated rate, an error) belong to the one that the process begins next.
+When it is complete
+    A session has *stopped* with its stop. It is complete with the block of file transfer statistics, the last lines of
+    a process; with its own statistics if it never connected to its peer, since no block follows; else with the next
+    session or the next run of its process, STOP_GRACE later by the times of the log, or at idle() and close().
+    It is *lost* without a stop: with that block, when the number of its process is used again, after PROCESS_TIMEOUT
+    without a line of its process, when more than MAX_OPEN are open, and at close(). A process may have several sessions
+    at the same time (HTTP fallback): the start of the second does not end the first.
+Cost
+    Memory for the open sessions and their processes. A line about a file takes one look for its process, one for its
+    session and one for the file; a line that is not about a session one look for its kind.
 """
 
 from __future__ import annotations
@@ -29,8 +24,8 @@ from datetime import datetime, timedelta
 
 from faspmgr.logs.opened import (
     DIRECTIONS,
+    HANDLERS,
     MAX_ERRORS,
-    TELLING,
     Key,
     Opened,
     Process,
@@ -46,21 +41,22 @@ from faspmgr.logs.opened import (
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogFile, LogSession
 
-SETTLED = timedelta(seconds=5)
-"""What follows a stop does so within 0.15 seconds in the logs that are known; more is for a machine that is busy."""
+STOP_GRACE = timedelta(seconds=5)
+"""How long a session waits for the lines after its stop. They come within 0.15 seconds (fixtures/ascp-log/); the rest
+is for a busy machine."""
 
-SILENT = timedelta(hours=24)
-"""ascp writes a line of progress every 20 seconds while a session is open. A day leaves room for a machine that slept,
-and for a log of which somebody has taken such lines out."""
+PROCESS_TIMEOUT = timedelta(hours=24)
+"""How long a process may write nothing. ascp writes a line of progress every 20 seconds while a session is open; a day
+is enough for a machine that slept, and for a log without such lines."""
 
 MAX_OPEN = 10_000
-"""Sessions that are open, and processes that may go on; bounds memory. No server runs as many ascp at once: more are
-those that were killed."""
+"""Open sessions, and processes. A limit for security: it bounds memory. No server runs as many ascp at once."""
 
 MAX_UNFINISHED = 100_000
-"""Files of all open sessions that have started and not stopped; bounds memory. Above it they are only counted."""
+"""Files of all open sessions that have started and not stopped. A limit for security: it bounds memory. More are only
+counted."""
 
-# The first lines of a process that belong to a session; others say nothing without one.
+# Kinds of the first lines of a process that belong to a session; others are ignored without one.
 _FIRST = frozenset(
     {"version", "auth", "rates", "path_mtu", "datagram", "session_error", "session_peer_error", "side_error"}
     | {"session_start", "session_stop", "transfer_start", "transfer_stop"}
@@ -71,10 +67,7 @@ class Sessions:
     """Folds records into sessions.
 
     Args:
-        keep_files: of each session so many files that have finished are kept, the first ones; all are counted.
-
-    Attributes:
-        files: the files that finished, or were interrupted, with the latest call.
+        keep_files: how many finished files each session keeps, the first ones; all are counted.
 
     Example:
         >>> from faspmgr.logs.records import LogRecord
@@ -87,22 +80,23 @@ class Sessions:
 
     def __init__(self, keep_files: int = 1_000) -> None:
         self.files: list[LogFile] = []
+        """The files that finished or were interrupted with the latest call."""
         self._keep_files = keep_files
-        # By key; the one that was silent for longest comes first.
+        # By key; the one whose latest line is the oldest comes first.
         self._processes: OrderedDict[Key, Process] = OrderedDict()
         # In the order in which they began.
         self._open: dict[Opened, None] = {}
-        # Those that have stopped, in this order, and the time after which nothing more is expected of each.
+        # The sessions that have stopped, in this order, and the time until which lines may follow.
         self._settled_at: dict[Opened, datetime] = {}
-        # The next time at which a session may be over without a record of its process; None where there is none.
+        # The next time at which a session may be complete without a record of its process; None if there is none.
         self._due: datetime | None = None
-        # How many files are kept that have started and not stopped.
+        # Count of the kept files that have started and not stopped.
         self._unfinished = 0
-        # Those that are over with the call that is running.
+        # The sessions that the present call completes.
         self._over: list[LogSession] = []
-        # What to do with a record, by its kind. Records of other kinds say nothing about a session.
+        # By the kind of a record. Records of other kinds are not about a session.
         self._handlers: dict[str, Callable[[Process, LogRecord], None]] = {
-            **TELLING,
+            **HANDLERS,
             "session_start": self._session_start,
             "session_stop": self._session_stop,
             "http_session": self._http_session,
@@ -113,10 +107,10 @@ class Sessions:
         }
 
     def feed(self, record: LogRecord) -> list[LogSession]:
-        """Take a record.
+        """Read the next record.
 
         Returns:
-            The sessions that are over now.
+            The sessions that are complete now.
         """
         if self.files:
             self.files = []
@@ -132,7 +126,7 @@ class Sessions:
         if handle is None and not error:
             return over
 
-        # Whose is it? A version is the first line of a run.
+        # Find the process; a version line starts a new run.
         key = (record.host, record.process)
         process = self._processes.get(key)
         if process is not None and kind == "version":
@@ -144,7 +138,7 @@ class Sessions:
             process = self._begin_process(key)
         else:
             return over
-        process.heard = time or process.heard
+        process.last_seen = time or process.last_seen
         if self._due is None:
             self._set_due()
 
@@ -157,10 +151,13 @@ class Sessions:
         return over
 
     def find(self, record: LogRecord) -> LogSession | None:
-        """Give the session that a record belongs to, if it is open: by its uuid, else the one its process began last.
+        """Return the session that a record belongs to, by its uuid, else the one that its process began last.
 
         Args:
-            record: that was fed.
+            record: one that was fed.
+
+        Returns:
+            The session; None if it is not open.
         """
         process = self._processes.get((record.host, record.process))
         if process is None:
@@ -182,10 +179,10 @@ class Sessions:
         return over
 
     def close(self) -> list[LogSession]:
-        """Say that no more comes.
+        """End all sessions: the log has ended.
 
         Returns:
-            All sessions that are open; those that have not stopped are lost.
+            The open sessions; those that have not stopped are lost.
         """
         self.files = []
         over = self._over = []
@@ -209,7 +206,7 @@ class Sessions:
         del self._processes[process.key]
 
     def _begin(self, process: Process, uuid: str, record: LogRecord) -> Opened:
-        """Begin a session: with its start, or where that is in no log with the first line about a file, or its stop."""
+        """Begin a session: with its start, or if that is missing with its first line about a file, or its stop."""
         if len(self._open) >= MAX_OPEN:
             self._end(next(iter(self._open)))
         session = LogSession(
@@ -221,9 +218,9 @@ class Sessions:
             assumed=record.assumed,
             errors=process.errors,
         )
-        for name, value in (process.lasting | process.said).items():
+        for name, value in (process.defaults | process.pending).items():
             setattr(session, name, value)
-        process.said, process.errors = {}, []
+        process.pending, process.errors = {}, []
         opened = process.sessions[uuid] = Opened(session, process)
         self._open[opened] = None
         return opened
@@ -256,7 +253,7 @@ class Sessions:
             self._end(opened)
         while self._processes:
             process = next(iter(self._processes.values()))
-            if process.heard is None or now <= _later(process.heard, SILENT):
+            if process.last_seen is None or now <= _later(process.last_seen, PROCESS_TIMEOUT):
                 break
             self._end_process(process)
         self._set_due()
@@ -264,8 +261,8 @@ class Sessions:
     def _set_due(self) -> None:
         due = [next(iter(self._settled_at.values()))] if self._settled_at else []
         process = next(iter(self._processes.values()), None)
-        if process and process.heard:
-            due.append(_later(process.heard, SILENT))
+        if process and process.last_seen:
+            due.append(_later(process.last_seen, PROCESS_TIMEOUT))
         self._due = min(due, default=None)
 
     # -- records that a session begins and ends with, and those about a file
@@ -278,7 +275,7 @@ class Sessions:
         opened = process.sessions.get(uuid) or self._begin(process, uuid, record)
         read_start(opened.session, record)
         if "targetrate" in record.fields:  # up to 3.5 the parameters are in this line
-            TELLING["session_params"](process, record)
+            HANDLERS["session_params"](process, record)
 
     def _session_stop(self, process: Process, record: LogRecord) -> None:
         opened = self._find(process, record)
@@ -286,17 +283,17 @@ class Sessions:
             return
         read_stop(opened.session, record)
         opened.stopped = True
-        opened.alone = record.fields.get("peerver", "") is None
+        opened.never_connected = record.fields.get("peerver", "") is None
         if record.time is not None:
-            self._settled_at[opened] = _later(record.time, SETTLED)
+            self._settled_at[opened] = _later(record.time, STOP_GRACE)
             self._set_due()
 
     def _http_session(self, process: Process, record: LogRecord) -> None:
-        """A session that goes on over HTTP has no stop of its own; that this failed, the log does say (seen, 3.9.0)."""
+        """End a session that has failed over HTTP: it has no stop of its own (docs/topics/logs.md)."""
         opened = process.current
         if opened is None or opened.stopped or not read_http_failure(opened.session, record):
             return
-        opened.stopped = opened.alone = True
+        opened.stopped = opened.never_connected = True
         self._end(opened)
 
     def _session_statistics(self, process: Process, record: LogRecord) -> None:
@@ -304,7 +301,7 @@ class Sessions:
         if opened is None:
             return
         read_statistics(opened.session, record)
-        if opened.stopped and opened.alone:
+        if opened.stopped and opened.never_connected:
             self._end(opened)
 
     def _file_statistics(self, process: Process, record: LogRecord) -> None:
@@ -359,7 +356,7 @@ class Sessions:
             session.files.append(file)
 
     def _find(self, process: Process, record: LogRecord) -> Opened | None:
-        """The session of a line with a uuid; None where the line is cut off in front of it."""
+        """Return the session of a line with a uuid; None if the line is cut off before it."""
         uuid = record.fields.get("uuid")
         if uuid is None:
             return None
@@ -377,11 +374,11 @@ def sessions(records: Iterable[LogRecord], *, keep_files: int = 1_000) -> Iterat
     """Fold records into sessions.
 
     Args:
-        records: of one log, or of several behind each other.
-        keep_files: of each session so many files that have finished are kept, the first ones; all are counted.
+        records: of one log, or of several one after the other.
+        keep_files: how many finished files each session keeps, the first ones; all are counted.
 
     Yields:
-        Each session when it is over, and with the end of the records those that were open then.
+        Each session when it is complete, and at the end of the records those that are open.
 
     Example:
         >>> from faspmgr.logs.records import LogRecord

@@ -1,8 +1,4 @@
-"""What is known of the sessions that are open, and of their processes, and what each line adds to it.
-
-What may stand here: from the fields of a line to the attributes of a session or a file. When a session begins and is
-over, ``logs.folding`` decides.
-"""
+"""From the fields of a line to the attributes of a session or a file. Sessions begin and end in folding.py."""
 
 from __future__ import annotations
 
@@ -16,10 +12,10 @@ from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogFile, LogSession
 
 MAX_ERRORS = 20
-"""Messages that are kept of a session. The first ones say why."""
+"""Error messages that a session keeps, the first ones."""
 
 DIRECTIONS: Mapping[str | None, str] = {"send": "Send", "recv": "Receive", "receive": "Receive"}
-"""The words of the management stream for ``op``."""
+"""The direction in the management stream, by ``op`` of the log."""
 
 # From fields of the log to attributes of a session.
 _ENDS = {
@@ -46,7 +42,7 @@ _STATISTICS = {
     "bl_rex": "blocks_retransmitted",
 }
 RATE_UNKNOWN = 2**64 - 1
-"""targetrate and minrate, bits per second, where the far side never said them (seen, 3.9.0)."""
+"""targetrate and minrate, bits per second, if the far side never reported them (fixtures/ascp-log/)."""
 
 _PATH = ("path_mtu", "datagram_size", "block_size")
 
@@ -56,55 +52,49 @@ Key: TypeAlias = tuple[str, int | None]
 
 @attrs.define(eq=False)
 class Process:
-    """A process that has written something.
-
-    Attributes:
-        key: host and number.
-        heard: time of the latest record that says something about a session; None where the log has no times.
-        sessions: those that are open, by uuid, in the order in which they began.
-        lasting: attributes that hold for every session which it begins.
-        said: attributes of the session that it begins next.
-        errors: messages of errors, for that session as well.
-    """
+    """A process with lines about sessions."""
 
     key: Key
-    heard: datetime | None = None
+    """Host and number."""
+    last_seen: datetime | None = None
+    """Time of the latest record about a session; None if the log has no times."""
     sessions: dict[str, Opened] = attrs.field(factory=dict)
-    lasting: dict[str, Any] = attrs.field(factory=dict)
-    said: dict[str, Any] = attrs.field(factory=dict)
+    """The open sessions by uuid, in the order in which they began."""
+    defaults: dict[str, Any] = attrs.field(factory=dict)
+    """Attributes of every session that it begins."""
+    pending: dict[str, Any] = attrs.field(factory=dict)
+    """Attributes of the session that it begins next."""
     errors: list[str] = attrs.field(factory=list)
+    """Error messages, for that session."""
 
     @property
     def current(self) -> Opened | None:
-        """The session that it began last, of those that are open."""
+        """The open session that it began last."""
         return next(reversed(self.sessions.values()), None)
 
 
 @attrs.define(eq=False)
 class Opened:
-    """A session that is open.
-
-    Attributes:
-        session: what is known of it.
-        process: whose it is.
-        unfinished: files that have started and not stopped, by name.
-        uncounted: how many more of them there are, beyond what is kept.
-        progress: the latest line of progress; it is read only if there are no statistics.
-        finished_bytes: bytes of the files that are done, without those that were there before.
-        finished_seconds: seconds that the last of them took.
-        stopped: its stop has come.
-        alone: its stop says that it never met its peer: no block of statistics will come (seen, 3.9.0).
-    """
+    """An open session."""
 
     session: LogSession
+    """The session so far."""
     process: Process
+    """The process that writes its lines."""
     unfinished: dict[str, LogFile] = attrs.field(factory=dict)
+    """Files that have started and not stopped, by name."""
     uncounted: int = 0
+    """Count of more such files, which are not kept."""
     progress: LogRecord | None = None
+    """The latest line of progress; it is read only if there are no statistics."""
     finished_bytes: int | None = None
+    """Bytes of the finished files, without those that were there before; None before the first."""
     finished_seconds: float | None = None
+    """Seconds that the last of them took."""
     stopped: bool = False
-    alone: bool = False
+    """Whether its stop was read."""
+    never_connected: bool = False
+    """Whether the stop shows that it never connected to its peer: no block of statistics follows."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -112,7 +102,7 @@ class Opened:
 
 
 def read_start(session: LogSession, record: LogRecord) -> None:
-    """Take a session's start. One that fails at once has it too, with what failed."""
+    """Apply the start of a session, which also has the error of one that fails at once."""
     fields = record.fields
     session.start = session.start or record.time
     _read_ends(session, fields)
@@ -121,7 +111,7 @@ def read_start(session: LogSession, record: LogRecord) -> None:
 
 
 def read_stop(session: LogSession, record: LogRecord) -> None:
-    """Take a session's stop."""
+    """Apply the stop of a session."""
     fields = record.fields
     session.stop = record.time
     _read_ends(session, fields)
@@ -129,7 +119,7 @@ def read_stop(session: LogSession, record: LogRecord) -> None:
 
 
 def read_http_failure(session: LogSession, record: LogRecord) -> bool:
-    """Take the failure of a session over HTTP; False where the line tells of none."""
+    """Apply the failure of a session over HTTP; return whether the line is about one."""
     fields = record.fields
     if fields.get("action") == "session_end":
         session.reason = fields.get("error")
@@ -142,7 +132,7 @@ def read_http_failure(session: LogSession, record: LogRecord) -> bool:
 
 
 def read_statistics(session: LogSession, record: LogRecord) -> None:
-    """Take a session's statistics."""
+    """Apply the statistics of a session."""
     session.statistics = record.fields
     for field, name in _STATISTICS.items():
         setattr(session, name, number(record.fields.get(field)))
@@ -154,7 +144,7 @@ def file_of(session: LogSession, name: str) -> LogFile:
 
 
 def read_file(file: LogFile, record: LogRecord) -> None:
-    """Take the start or the stop of a file."""
+    """Apply the start or the stop of a file."""
     fields = record.fields
     file.size = number(fields.get("size"))
     file.start_byte = number(fields.get("start_byte"))
@@ -175,7 +165,7 @@ def read_file(file: LogFile, record: LogRecord) -> None:
 
 
 def complete(opened: Opened) -> None:
-    """Add to a session that is over what no statistics line has: from its files, its progress and its errors."""
+    """Add what other lines have to a session that is complete: its progress, its files, its block, its errors."""
     session = opened.session
     usec = number(session.statistics.get("tx_time"))
     if not session.statistics:
@@ -224,13 +214,13 @@ def _read_verdict(session: LogSession, fields: Mapping[str, Any]) -> None:
     if verdict is None:
         return
     code, reason = number(fields.get("errcode")), fields.get("errstr")
-    if code != session.code or session.detail == reason:  # what was said before is about something else, or no more
+    if code != session.code or session.detail == reason:  # the earlier error was another one, or has the same text
         session.detail = None
     session.status, session.code, session.reason = verdict, code, reason
 
 
 def _verdict(fields: Mapping[str, Any]) -> Literal["done", "failed"] | None:
-    """How a session or a file ended; None where the line is cut off in front of it."""
+    """Return how a session or a file ended; None if the line is cut off before it."""
     status = fields.get("status")
     if status == "success":
         return "done"
@@ -238,7 +228,7 @@ def _verdict(fields: Mapping[str, Any]) -> Literal["done", "failed"] | None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Lines about a session that is open, or about the one that its process begins next
+# Lines about an open session, or about the one that its process begins next
 
 
 def _params(process: Process, record: LogRecord) -> None:
@@ -258,47 +248,47 @@ def _params(process: Process, record: LogRecord) -> None:
 
 
 def _error(process: Process, record: LogRecord) -> None:
-    """An error of this side or the far one. That of a session that fails at once stands in front of its start."""
+    """Apply an error of this side or the far one. That of a session that fails at once comes before its start."""
     fields = record.fields
     peer = record.kind == "session_peer_error" or fields.get("peer") is True
     opened = process.sessions.get(fields["uuid"]) if "uuid" in fields else process.current
     if opened is not None and opened.stopped and not peer:
-        return  # what the stop says of this side stands
+        return  # the stop has the error of this side
     code, words = number(fields.get("errcode")), fields.get("errstr")
     if peer:
-        _tell(process, opened, {"peer_code": code, "peer_reason": words})
+        _set(process, opened, {"peer_code": code, "peer_reason": words})
     else:
-        _tell(process, opened, {"code": code, "reason": words, "detail": words})
+        _set(process, opened, {"code": code, "reason": words, "detail": words})
 
 
 def _version(process: Process, record: LogRecord) -> None:
-    process.lasting["version"] = record.fields.get("version")
+    process.defaults["version"] = record.fields.get("version")
 
 
 def _auth(process: Process, record: LogRecord) -> None:
     fields = record.fields
-    told = {"host": fields.get("remote_host"), "user": fields.get("remote_user"), "role": fields.get("role")}
-    process.lasting |= told
+    attributes = {"host": fields.get("remote_host"), "user": fields.get("remote_user"), "role": fields.get("role")}
+    process.defaults |= attributes
     if process.current is not None:
         session = process.current.session
-        for name, value in told.items():
+        for name, value in attributes.items():
             setattr(session, name, getattr(session, name) or value)
 
 
 def _rates(process: Process, record: LogRecord) -> None:
-    told = {
+    attributes = {
         "target_rate_kbps": kbps(record.fields.get("target_rate")),
         "original_target_rate_kbps": kbps(record.fields.get("original_target_rate")),
     }
     current = process.current
-    # A session that has negotiated already does not do it again: it is the next one that does.
+    # A session negotiates once: the line is about the next one if this one has negotiated.
     negotiated = current is not None and current.session.original_target_rate_kbps is not None
-    _tell(process, None if negotiated else current, told)
+    _set(process, None if negotiated else current, attributes)
 
 
 def _path(process: Process, record: LogRecord) -> None:
     fields = record.fields
-    _tell(process, process.current, {name: number(fields[name]) for name in _PATH if name in fields})
+    _set(process, process.current, {name: number(fields[name]) for name in _PATH if name in fields})
 
 
 def _progress(process: Process, record: LogRecord) -> None:
@@ -306,15 +296,15 @@ def _progress(process: Process, record: LogRecord) -> None:
         process.current.progress = record
 
 
-def _tell(process: Process, opened: Opened | None, told: dict[str, Any]) -> None:
+def _set(process: Process, opened: Opened | None, attributes: dict[str, Any]) -> None:
     if opened is None:
-        process.said |= told
+        process.pending |= attributes
         return
-    for name, value in told.items():
+    for name, value in attributes.items():
         setattr(opened.session, name, value)
 
 
-TELLING: Mapping[str, Callable[[Process, LogRecord], None]] = {
+HANDLERS: Mapping[str, Callable[[Process, LogRecord], None]] = {
     "progress": _progress,
     "session_params": _params,
     "session_error": _error,
@@ -326,16 +316,16 @@ TELLING: Mapping[str, Callable[[Process, LogRecord], None]] = {
     "path_mtu": _path,
     "datagram": _path,
 }
-"""What such a line adds, by its kind."""
+"""What applies such a line, by its kind."""
 
 
 def number(value: Any) -> Any:
-    """A number; None for a text that stands where the table of fields has a number."""
+    """Return a number; None for a text in a field that is a number in the table of fields."""
     return value if value.__class__ in (int, float) else None
 
 
 def kbps(bits_per_second: Any) -> float | None:
-    """Kilobits per second; None for a text, and for the number that stands for a rate which is not known."""
+    """Return kilobits per second; None for a text, and for RATE_UNKNOWN."""
     if number(bits_per_second) is None or bits_per_second == RATE_UNKNOWN:
         return None
     return float(bits_per_second / 1000)

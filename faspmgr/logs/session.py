@@ -1,8 +1,4 @@
-"""A session and a file as ascp's log tells them: what ``logs.folding`` gives.
-
-What may stand here: what is kept, and how it is shown. When a session is complete, and what belongs to which one, is
-decided in ``logs.folding``.
-"""
+"""A session and a file of ascp's log, as the fold returns them, and how they are shown."""
 
 from __future__ import annotations
 
@@ -15,37 +11,37 @@ from faspmgr.logs.codes import management_code_of
 from faspmgr.logs.secrets import redact_field, redact_message
 
 LogVerdict = Literal["done", "failed", "lost"]
-"""done, failed: as its stop says, or a start that failed. lost: it just stopped writing."""
+"""done, failed: by its stop, or by a start that failed. lost: neither is in the log."""
 
 LogFileStatus = Literal["done", "failed", "interrupted"]
-"""done, failed: as its stop says. interrupted: it started, and its session ended before it did."""
+"""done, failed: by its stop, or failed by the block of statistics. interrupted: its session ended before it did."""
 
 
 @attrs.define(eq=False, repr=False)
 class LogFile:
-    """One file of a session. What the log does not say is None.
+    """One file of a session. What is None is not in the log.
 
     Attributes:
         name: path, as in the log.
         session: id of the session.
         direction: ``Send`` or ``Receive``.
         peer: address and port of the far end.
-        host: name or address of the far side, as it was given.
+        host: name or address of the far side, as it was given to ascp.
         user: login user.
         status: done, failed or interrupted; None while it is in progress.
         code: the log's own error code.
-        reason: the log's words for it.
+        reason: text of the log for it.
         size: bytes.
-        start_byte: bytes; where the file started or resumed.
-        bytes_done: bytes at the destination: the size of a file that is done. Of others the log does not say it.
+        start_byte: byte where the file started or resumed.
+        bytes_done: bytes at the destination: the size of a file that is done; None for others.
         rate_kbps: kilobits per second.
         elapsed_seconds: seconds that it took.
-        loss: share of what was lost.
-        retransmission_requests: how many.
-        overhead: blocks that came twice.
+        loss: share of the data that was lost.
+        retransmission_requests: count.
+        overhead: count of the blocks that came twice.
         mtime: time of the file, as in the log, without a zone.
-        start: when it started, the latest time if it did several times before it stopped.
-        stop: when it stopped.
+        start: time when it started, the latest if it started several times.
+        stop: time when it stopped.
 
     Example:
         >>> LogFile(name="a.mov", status="failed", code=50).to_dict()["management_code"]
@@ -75,11 +71,11 @@ class LogFile:
 
     @property
     def management_code(self) -> int | None:
-        """The code of the management stream for the same failure; None where it is not known."""
+        """The code of the management stream for the same failure; None if it is unknown."""
         return management_code_of(self.code, self.reason)
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """All of it by the names of the attributes, ready for JSON; times as ISO text.
+        """Return all attributes by name, ready for JSON; times as ISO text.
 
         Args:
             redact: show secrets as ``***``.
@@ -92,7 +88,7 @@ class LogFile:
 
 @attrs.define(eq=False, repr=False)
 class LogSession:
-    """One session. What the log does not say is None.
+    """One session. What is None is not in the log.
 
     Attributes:
         id: uuid of the session; SessionId of the management stream.
@@ -103,21 +99,21 @@ class LogSession:
         direction: ``Send`` or ``Receive``.
         status: done, failed or lost; None while it is open.
         code: the log's own error code.
-        reason: the log's words for it.
-        detail: what this side said beyond that, such as what the far side told it.
+        reason: text of the log for it; without one the first error of its process.
+        detail: what this side logged besides, such as an error that the far side reported.
         peer_code: the log's error code of the far side.
-        peer_reason: the log's words for it.
-        start: when it started.
-        stop: when it stopped.
-        assumed: what of the times is not in the log: ``zone``, ``year``.
+        peer_reason: text of the log for it.
+        start: time when it started.
+        stop: time when it stopped.
+        assumed: parts of the times that are not in the log: ``zone``, ``year``.
         local: address and port of this end.
         peer: address and port of the far end.
         tcp_port: SSH port.
-        host: name or address of the far side, as it was given.
+        host: name or address of the far side, as it was given to ascp.
         user: login user.
         cookie: text that the application gave.
         source: source arguments.
-        destination: where the files go.
+        destination: path at the destination.
         source_prefix: prefix of each source path.
         version: of ascp on this side.
         peer_version: of ascp on the far side.
@@ -126,18 +122,18 @@ class LogSession:
         license: of this side: product, account, number.
         peer_license: of the far side.
         files: those that finished, the first ``keep_files`` of them, and all that were interrupted.
-        files_done: how many were done, without those skipped.
-        files_failed: how many failed.
-        files_interrupted: how many were in progress when the session ended.
-        files_skipped: how many were at the destination already: they start at their end. Of others that were skipped
-            only the block of file transfer statistics tells.
+        files_done: count of the files that are done, without skipped ones.
+        files_failed: count of the failed files; by the block of statistics those in progress at the end included.
+        files_interrupted: count of the files in progress when the session ended that no block counts.
+        files_skipped: count of the files that were at the destination already: they start at their end. Others are
+            only in the block of file transfer statistics.
         bytes_transferred: bytes that went over the network; of a lost session so far.
         bytes_written: bytes of files; of a lost session so far.
         transfer_usec: microseconds that it moved data, as statistics, progress or a file have them.
-        rate_kbps: kilobits per second; the average of what was good for something.
+        rate_kbps: kilobits per second; the average of the bytes of files.
         average_rate_kbps: kilobits per second; the average on the network.
-        target_rate_kbps: kilobits per second; as negotiated, else as asked for.
-        original_target_rate_kbps: kilobits per second; what was asked for, where that was negotiated.
+        target_rate_kbps: kilobits per second; as negotiated, else as requested.
+        original_target_rate_kbps: kilobits per second; as requested, if it was negotiated.
         min_rate_kbps: kilobits per second.
         policy: how it shares the bandwidth: fair, fixed, low or high.
         cipher: of the data.
@@ -145,8 +141,8 @@ class LogSession:
         datagram_size: bytes.
         block_size: bytes.
         rtt_ms: round-trip time, milliseconds.
-        blocks_total: blocks in all.
-        blocks_retransmitted: of those, blocks that were sent again.
+        blocks_total: count of all blocks.
+        blocks_retransmitted: count of those that were sent again.
         parameters: fields of the latest line of parameters.
         statistics: fields of the line of statistics.
         file_statistics: fields of the block of file transfer statistics; it counts all sessions of its process.
@@ -222,7 +218,7 @@ class LogSession:
 
     @property
     def management_code(self) -> int | None:
-        """The code of the management stream for the same failure; None where it is not known."""
+        """The code of the management stream for the same failure; None if it is unknown."""
         return management_code_of(self.code, self.reason)
 
     @property
@@ -245,7 +241,7 @@ class LogSession:
         return round(100 * self.blocks_retransmitted / self.blocks_total, 2) if self.blocks_total else 0.0
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """All of it by the names of the attributes, ready for JSON; times as ISO text.
+        """Return all attributes by name, ready for JSON; times as ISO text.
 
         Args:
             redact: show secrets as ``***``.
@@ -257,7 +253,7 @@ class LogSession:
 
 
 def _names(cls: type, **behind: str) -> tuple[str, ...]:
-    """Attributes in their order, and each property behind the attribute that it follows from."""
+    """Return the attributes in order, and each property after the attribute that it follows from."""
     names: list[str] = []
     for attribute in attrs.fields(cls):
         names.append(attribute.name)
@@ -273,19 +269,19 @@ _SESSION_NAMES = _names(
 
 
 _SENTENCES = frozenset({"reason", "detail", "peer_reason", "errors"})
-"""Texts that are written for people, in which a secret may stand anywhere."""
+"""Texts for people, in which a secret may be anywhere."""
 
 
-def _to_dict(told: LogFile | LogSession, names: tuple[str, ...], redact: bool) -> dict[str, Any]:
-    return {name: _shown(name, getattr(told, name), redact) for name in names}
+def _to_dict(row: LogFile | LogSession, names: tuple[str, ...], redact: bool) -> dict[str, Any]:
+    return {name: _shown(name, getattr(row, name), redact) for name in names}
 
 
-def _repr(told: LogFile | LogSession) -> str:
-    return f"{told.__class__.__name__}({', '.join(f'{name}={value!r}' for name, value in told.to_dict().items())})"
+def _repr(row: LogFile | LogSession) -> str:
+    return f"{row.__class__.__name__}({', '.join(f'{name}={value!r}' for name, value in row.to_dict().items())})"
 
 
 def _shown(name: str, value: Any, redact: bool) -> Any:
-    """A value as JSON can say it."""
+    """Return a value ready for JSON."""
     if isinstance(value, str):
         if not redact:
             return value

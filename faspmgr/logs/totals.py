@@ -1,7 +1,6 @@
-"""Totals of the sessions of a log: how many, with which verdict, how much, how fast, and why they failed.
+"""Totals of the sessions of a log: their count by verdict, bytes, rates, and why they failed.
 
-What may stand here: sums over sessions, and how a rate stands for many. Memory does not grow with the sessions, only
-with the groups: days, peers or users.
+Memory does not grow with the sessions, only with the groups: days, hours, peers or users.
 
 A quantile of rates lies between the two nearest ones, by how near it is to each (the method "inclusive" of Python's
 statistics, PERCENTILE of a spreadsheet). Up to MAX_EXACT sessions of a group it is exact. Beyond that the rates are
@@ -24,26 +23,26 @@ from faspmgr.logs.session import LogSession
 from faspmgr.protocol.fields import address_and_port
 
 By = Literal["day", "hour", "peer", "user"]
-"""What sessions are grouped by: the day or the hour in which they started, the address of the peer without its port,
-the user."""
+"""Groups of sessions: by the day or hour in which they started, the address of the peer without its port, or the user.
+"""
 
 BY: tuple[By, ...] = get_args(By)
 
 MAX_EXACT = 10_000
-"""Rates of a group of which each is kept: 80 KB."""
+"""Count of the rates of a group that are kept one by one: 80 KB."""
 
 _CLASS = math.log(1.01)
 """Width of a class of rates, as a logarithm."""
 
 
 class Rates:
-    """Rates in kilobits per second, all above 0, in memory that is bounded."""
+    """Rates in kilobits per second, all above 0, in bounded memory."""
 
     def __init__(self) -> None:
         self.count = 0
         # Each rate, until there are more than MAX_EXACT of them.
         self._exact = array("d")
-        # Then: how many there are in each class, by the number of the class.
+        # After that the count of the rates in each class, by the number of the class.
         self._classes: Counter[int] = Counter()
 
     def add(self, kbps: float) -> None:
@@ -55,13 +54,13 @@ class Rates:
             del self._exact[:]
 
     def quantile(self, share: float) -> float | None:
-        """Give the rate that this share of the rates does not exceed.
+        """Return the rate that this share of the rates does not exceed.
 
         Args:
             share: from 0 to 1; 0.5 for the median.
 
         Returns:
-            Kilobits per second, None if there is no rate.
+            Kilobits per second; None without any rate.
         """
         if not self.count:
             return None
@@ -75,7 +74,7 @@ class Rates:
         return round(low + (high - low) * part, 3)  # bits per second
 
     def _in_class(self, place: int) -> float:
-        """Give the rate in the middle of the class that has this place, counted from the lowest rate."""
+        """Return the rate in the middle of the class at this place, counted from the lowest rate."""
         before = 0
         for number in sorted(self._classes):
             before += self._classes[number]
@@ -86,22 +85,22 @@ class Rates:
 
 @attrs.define
 class FailureTotal:
-    """How many sessions failed with one code."""
+    """The sessions that failed with one code."""
 
     code: int | None
-    """The log's own code; None where the log has none."""
+    """The log's own code; None if the log has none."""
     management_code: int | None
-    """The code of the management stream that means the same, None where that is not known."""
+    """The code of the management stream for the same failure; None if it is unknown."""
     reason: str | None = attrs.field(repr=lambda reason: repr(reason and redact_message(reason)))
-    """The words of the log, of the first such session."""
+    """Text of the log, of the first such session."""
     sessions: int = 0
-    """How many."""
+    """Count of the sessions."""
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """Give it ready for JSON.
+        """Return the attributes ready for JSON.
 
         Args:
-            redact: show secrets in the words of the log as ``***``.
+            redact: show secrets in the text of the log as ``***``.
         """
         shown = attrs.asdict(self)
         if redact and self.reason is not None:
@@ -123,7 +122,7 @@ class Total:
     failed: int = 0
     """Sessions that failed."""
     lost: int = 0
-    """Sessions that just stopped writing to the log."""
+    """Sessions without a stop in the log."""
     files_done: int = 0
     """Files that are complete."""
     files_skipped: int = 0
@@ -131,7 +130,7 @@ class Total:
     files_failed: int = 0
     """Files that failed."""
     files_interrupted: int = 0
-    """Files that had started and did not end."""
+    """Files that were in progress when their session ended, and that no block counts."""
     bytes_transferred: int = 0
     """Bytes that went over the network, as far as they are known."""
     bytes_written: int = 0
@@ -183,10 +182,10 @@ class Total:
         return round(100 * self.blocks_retransmitted / self.blocks_total, 2) if self.blocks_total else None
 
     def to_dict(self, *, redact: bool = True) -> dict[str, Any]:
-        """Give the numbers, ready for JSON: rates in kilobits per second, failures with the most frequent first.
+        """Return the numbers ready for JSON: rates in kilobits per second, failures with the most frequent first.
 
         Args:
-            redact: show secrets in the words of the log as ``***``.
+            redact: show secrets in the text of the log as ``***``.
         """
         numbers = attrs.asdict(self, filter=lambda field, _: field.name not in ("name", "failures", "rates"))
         numbers |= {name: self.known_bytes(name) for name in self.at_least}
@@ -204,8 +203,8 @@ class Totals:
     """Totals of sessions, all together or in groups.
 
     Args:
-        by: what to group by; None for one total.
-        timezone: in which a day begins; None for that of the session's own time.
+        by: the groups; None for one total.
+        timezone: of the days and hours; None for that of the session's own time.
 
     Example:
         >>> totals = Totals()
@@ -217,7 +216,7 @@ class Totals:
     def __init__(self, by: By | None = None, *, timezone: tzinfo | None = None) -> None:
         self._by = by
         self._timezone = timezone
-        # Without groups, there is a total also of no session.
+        # Without groups, there is a total even without any session.
         self._groups: dict[str | None, Total] = {} if by else {None: Total()}
 
     def add(self, session: LogSession) -> None:
@@ -228,8 +227,10 @@ class Totals:
         self._groups[name].add(session)
 
     def groups(self) -> list[Total]:
-        """Give the totals: days and hours in their order, peers and users by their bytes, the most first; what is in
-        no group comes last."""
+        """Return the totals: days and hours in order, peers and users by their bytes, the most first.
+
+        Sessions that belong to none of the groups come last.
+        """
 
         def order(total: Total) -> tuple[bool, float, str]:
             if self._by == "hour":  # of two hours with the same name, the first one is farther from UTC
@@ -239,11 +240,12 @@ class Totals:
         return sorted(self._groups.values(), key=order)
 
     def to_dicts(self, *, redact: bool = True) -> list[dict[str, Any]]:
-        """Give the totals ready for JSON; with groups, the name of each stands first, under ``day``, ``hour``,
-        ``peer`` or ``user``.
+        """Return the totals ready for JSON.
+
+        With groups the name of each comes first, under ``day``, ``hour``, ``peer`` or ``user``.
 
         Args:
-            redact: show secrets in the words of the log as ``***``.
+            redact: show secrets in the text of the log as ``***``.
         """
         return [({self._by: total.name} if self._by else {}) | total.to_dict(redact=redact) for total in self.groups()]
 
@@ -262,15 +264,15 @@ class Totals:
 
 
 def sum_up(sessions: Iterable[LogSession], by: By | None = None, *, timezone: tzinfo | None = None) -> list[Total]:
-    """Give the totals of sessions.
+    """Return the totals of sessions.
 
     Args:
-        sessions: of a log, as ``faspmgr.logs.sessions`` gives them.
-        by: what to group by: ``day``, ``hour``, ``peer`` or ``user``; None for one total.
-        timezone: in which a day begins; None for that of the session's own time.
+        sessions: of a log, as ``faspmgr.logs.sessions`` yields them.
+        by: the groups: ``day``, ``hour``, ``peer`` or ``user``; None for one total.
+        timezone: of the days and hours; None for that of the session's own time.
 
     Returns:
-        A list with one total, or with those of the groups, days in their order, peers and users by their bytes.
+        A list with one total, or with those of the groups, as ``Totals.groups`` orders them.
     """
     found = Totals(by, timezone=timezone)
     for session in sessions:

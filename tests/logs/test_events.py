@@ -331,7 +331,7 @@ def test_values_that_do_not_fit_are_left_out() -> None:
 def test_what_is_open_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversion, "MAX_OPEN", 10)
     log = begun(*(f"u{number}" for number in range(100)))
-    assert len(log._events._told) == 10  # what it holds is the point
+    assert len(log._events._emitted) == 10  # what it holds is the point
 
 
 def test_a_rate_that_changes() -> None:

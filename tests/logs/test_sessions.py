@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from faspmgr.logs import folding
-from faspmgr.logs.folding import SETTLED, SILENT, Sessions, sessions
+from faspmgr.logs.folding import PROCESS_TIMEOUT, STOP_GRACE, Sessions, sessions
 from faspmgr.logs.reader import LogReader
 from faspmgr.logs.records import LogRecord
 from faspmgr.logs.session import LogSession
@@ -646,7 +646,7 @@ def test_files_that_were_skipped_are_those_of_the_block() -> None:
 
 def test_without_a_block_a_session_is_over_a_while_after_its_stop() -> None:
     fold = Sessions()
-    settled = SETTLED.total_seconds()
+    settled = STOP_GRACE.total_seconds()
     records = read(at(0, 7, start("one"), stop("one")), at(settled, 8, "a line"), at(settled + 0.001, 8, "another"))
     assert [list(given(fold, [record])) for record in records] == [[], [], [], ["one"]]
 
@@ -735,7 +735,7 @@ def test_a_session_that_has_stopped_is_over_when_its_process_begins_the_next() -
 
 def test_a_process_that_was_silent_for_a_day_is_lost() -> None:
     fold = Sessions()
-    day = SILENT.total_seconds()
+    day = PROCESS_TIMEOUT.total_seconds()
     records = read(
         at(0, 7, start("one")),
         at(5, 8, start("two")),
@@ -752,7 +752,7 @@ def test_a_process_that_was_silent_for_a_day_is_lost() -> None:
 
 def test_a_process_that_goes_on_does_not_hide_one_that_is_silent() -> None:
     fold = Sessions()
-    day = SILENT.total_seconds()
+    day = PROCESS_TIMEOUT.total_seconds()
     records = read(
         at(0, 7, start("one")),
         at(1, 8, start("two")),
@@ -889,7 +889,7 @@ def test_what_is_held_does_not_grow_with_the_log() -> None:
         assert not fold._open
         assert not fold._settled_at
     assert len(fold._processes) == 3_000
-    list(given(fold, read(at(2 * SILENT.total_seconds(), 7, VERSION))))
+    list(given(fold, read(at(2 * PROCESS_TIMEOUT.total_seconds(), 7, VERSION))))
     assert len(fold._processes) == 1
 
 
