@@ -141,7 +141,7 @@ class LogReader:
         """Read to the end of the log.
 
         Returns:
-            The incomplete records: of a last line without an end, and of blocks without one.
+            The incomplete records, of a last line without an end and of blocks without one.
         """
         results: list[LogRecord] = []
         if self._pieces:
