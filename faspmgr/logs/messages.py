@@ -111,6 +111,9 @@ for _kind in ("session_start", "session_stop"):  # 3.3 has parameters between de
     _NEXT[_kind, "user"] = ("local",)
     _NEXT[_kind, "cookie"] = ("vlink_local",)
 
+_OLD = frozenset(OLD_NAMES)
+_KNOWN = {kind: _OLD | {field.log for field in fields.values()} for kind, fields in OF_KIND.items()}
+
 
 def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
     """Cut ``name=value name="value" …`` into names and texts.
@@ -122,7 +125,7 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
     Yields:
         Names as in the log, and texts without the quotes around them.
     """
-    known = {field.log for field in OF_KIND.get(kind, {}).values()} | OLD_NAMES.keys()
+    known = _KNOWN.get(kind, _OLD)
     places = _places(text)
     by_name: dict[str, list[int]] = {}
     for index, place in enumerate(places):
@@ -170,15 +173,13 @@ def _places(text: str) -> list[_Place]:
     """Find the places with ``name=``, up to MAX_PAIRS."""
     found = list(islice(_NAME.finditer(text), MAX_PAIRS))
     ends = [match.start() for match in found[1:]] + [len(text)]
-    return [
-        _Place(
-            (match[1] or "") + match[2],
-            match.end(),
-            end,
-            text[match.end() : end].rstrip(" ").removesuffix("]").endswith('"'),
-        )
-        for match, end in zip(found, ends)
-    ]
+    places = []
+    for match, end in zip(found, ends):
+        start = match.end()
+        # Nearly always the value ends in a quote, or has none.
+        closes = '"' in text[start:end] and text[start:end].rstrip(" ").removesuffix("]").endswith('"')
+        places.append(_Place((match[1] or "") + match[2], start, end, closes))
+    return places
 
 
 def _read_pairs(kind: str, text: str) -> dict[str, Any]:
