@@ -141,8 +141,8 @@ class Total:
     """Blocks, of the sessions whose statistics are in the log."""
     blocks_retransmitted: int = 0
     """Blocks of those that were sent again."""
-    failures: dict[int | None, FailureTotal] = attrs.field(factory=dict)
-    """Failed sessions by the log's code."""
+    failures: dict[tuple[int | None, int | None], FailureTotal] = attrs.field(factory=dict)
+    """Failed sessions by the code of the log and that of the stream, for which the text beside a code decides."""
     rates: Rates = attrs.field(factory=Rates, eq=False, repr=False)
     """The effective rates of the sessions that transferred anything, done or not."""
 
@@ -159,8 +159,10 @@ class Total:
         for name in ("bytes_transferred", "bytes_written"):
             value = getattr(session, name)
             setattr(self, name, getattr(self, name) + (value or 0))
-            moved = session.status == "lost" or (value is None and session.has_begun)
-            if moved and name not in self.at_least:
+            # Without a line of statistics, files that did not finish may have moved more.
+            is_partial = session.files_failed or session.files_interrupted or value is None
+            lacks = session.status == "lost" or (is_partial and session.has_begun and not session.statistics)
+            if lacks and name not in self.at_least:
                 self.at_least.append(name)
         if session.blocks_total is not None and session.blocks_retransmitted is not None:
             self.blocks_total += session.blocks_total
@@ -169,7 +171,7 @@ class Total:
             self.rates.add(session.rate_kbps)
         if session.status == "failed":
             failure = FailureTotal(session.code, session.management_code, session.reason)
-            self.failures.setdefault(session.code, failure).sessions += 1
+            self.failures.setdefault((failure.code, failure.management_code), failure).sessions += 1
 
     def known_bytes(self, name: str) -> int | None:
         """Return a sum of bytes, by its name; None if nothing of it is known."""

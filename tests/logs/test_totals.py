@@ -152,3 +152,15 @@ def test_the_limit_itself_is_exact() -> None:
     assert found.quantile(0.5) == (MAX_EXACT + 1) / 2
     found.add(MAX_EXACT + 1)
     assert found.quantile(0.5) == pytest.approx(MAX_EXACT / 2 + 1, rel=0.005)
+
+
+def test_sum_of_a_session_without_statistics() -> None:
+    """Of a failed session only the finished file is known: the other one may have moved bytes, too."""
+    (total,) = sum_up([session(status="failed", files_done=1, files_interrupted=1, bytes_written=1_000)])
+    assert (total.bytes_written, total.at_least) == (1_000, ["bytes_transferred", "bytes_written"])
+
+
+def test_failures_with_one_code_and_two_meanings() -> None:
+    texts = ("UDP session initiation fatal error", "Source file open failed")
+    (total,) = sum_up([session(status="failed", code=44, reason=text) for text in texts])
+    assert [failure.reason for failure in total.failures.values()] == list(texts)
