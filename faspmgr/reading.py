@@ -11,21 +11,19 @@ import io
 import os
 import re
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from faspmgr.captures.feed import pump
-from faspmgr.captures.sources import Reader, Source, chunks
+from faspmgr.captures.sources import Reader, Source, call_idle, chunks
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.events import Event
 from faspmgr.protocol.parser import Parser
 from faspmgr.protocol.problems import Problem
-
-if TYPE_CHECKING:
-    from faspmgr.logs.conversion import LogParser
 
 MAX_UNDECIDED_BYTES = 1 << 16
 """Bytes that are kept of a source until it is recognised."""
@@ -46,6 +44,7 @@ class EventReader:
         strict: stop at the first problem of a capture, as Parser does. A log has no problems.
         on_problem: called with each problem of a capture, as Parser does.
         max_data_bytes: as for Parser, for a capture.
+        times: as for LogParser, for a log.
 
     Example:
         >>> reader = EventReader()
@@ -60,25 +59,20 @@ class EventReader:
         strict: bool = False,
         on_problem: Callable[[Problem], None] | None = None,
         max_data_bytes: int = 0,
+        times: deque[datetime | None] | None = None,
     ) -> None:
         self.kind: Kind | None = None
         """Recognised kind of the source; None before."""
 
         # Reads a capture.
         self._parser = Parser(strict=strict, on_problem=on_problem, max_data_bytes=max_data_bytes)
-        # Reads a log; None if the source is not known to be one.
-        self._log: LogParser | None = None
+        self._times = times
         # Reads the source; None until its kind is known.
         self._reader: Reader[Event] | None = None
         # The bytes before that, how many of them were checked, and whether all their lines are those of a syslog.
         self._start = bytearray()
         self._checked = 0
         self._prefixed = True
-
-    @property
-    def now(self) -> datetime | None:
-        """Time of the latest record of a log; None if it has none, and for a capture."""
-        return self._log.now if self._log else None
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.
@@ -101,7 +95,7 @@ class EventReader:
 
     def idle(self) -> list[Event]:
         """Return the pending events of a log, as nothing comes for a while."""
-        return self._log.idle() if self._log else []
+        return call_idle(self._reader)
 
     def close(self) -> list[Event]:
         """Read to the end of the source.
@@ -152,7 +146,7 @@ class EventReader:
         if kind == "log":
             from faspmgr.logs.conversion import LogParser  # most sources are captures
 
-            self._reader = self._log = LogParser()
+            self._reader = LogParser(self._times)
         start = bytes(self._start)
         self._start.clear()
         return self._reader.feed(start)

@@ -10,7 +10,7 @@ import attrs
 
 from faspmgr.captures.connections import Begin, End
 from faspmgr.captures.feed import FilePlace
-from faspmgr.captures.sources import Reader
+from faspmgr.captures.sources import Reader, call_idle
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.problems import Problem
 
@@ -104,8 +104,7 @@ class Demultiplexer(Generic[T]):
     def idle(self) -> Iterator[Piece[T]]:
         """Yield what the reader of the present connection need not hold back, as nothing comes for a while."""
         yield from self._pass_boundaries()
-        idle = getattr(self._reader, "idle", None)
-        yield Piece(self._stream, idle() if idle else [])
+        yield Piece(self._stream, call_idle(self._reader))
 
     def end(self) -> Iterator[Piece[T]]:
         """End the present connection."""

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import attrs
 
-from faspmgr.captures.sources import Reader, Source, chunks, with_idle
+from faspmgr.captures.sources import Reader, Source, call_idle, chunks, with_idle
 from faspmgr.captures.unwrap import Unwrap, Unwrapper
 from faspmgr.errors import CaptureError, ProtocolError
 from faspmgr.protocol.problems import Problem
@@ -92,13 +92,12 @@ def pump(
     """
     # Only a Parser or a Tokenizer can be fed line by line.
     feeder: Reader[T] = reader if unwrap in (None, False) else Unwrapper(cast("StreamReader[T]", reader), unwrap)
-    idle: Callable[[], list[T]] | None = getattr(feeder, "idle", None)
     on_new_file = place.begin_file if place else getattr(reader, "begin_file", None)
     try:
         pieces = chunks(source, follow=follow, log=log, on_new_file=on_new_file)
         for piece, is_idle in with_idle(pieces):
             if not piece:
-                yield idle() if idle and is_idle else []
+                yield call_idle(feeder) if is_idle else []
                 continue
             yield feeder.feed(piece)
             if place is not None and follow:

@@ -57,6 +57,12 @@ class Reader(Protocol[T]):
         """Read to the end of the source; return what that completes."""
 
 
+def call_idle(reader: Reader[T] | None) -> list[T]:
+    """Return the results of ``idle()`` of a reader that has it."""
+    results: list[T] = getattr(reader, "idle", list)()
+    return results
+
+
 Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, ``-`` for standard input, or a binary file."""
 

@@ -20,7 +20,7 @@ as both sides may write to one log, the first one counts. Memory is that of the 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -196,19 +196,25 @@ _CONVERTED = frozenset(
 """Kinds of records that are converted by themselves; others only show that a session is complete."""
 
 
+_END_EVENTS = (DoneEvent, ErrorEvent, FileErrorEvent)
+
+
 class LogParser:
     """Converts the bytes of a log to events: LogReader and LogEvents in one.
+
+    Args:
+        times: gets the time of each event that is returned, in their order: that of its record. None for the end of a
+            session or a failed file, which a later record may show, and for a record without a time.
 
     Example:
         >>> LogParser().feed(b"LOG FASP Session Start uuid=7d5a op=send status=started source=film.mov dest=/in\\n")
         [InitEvent(session_id='7d5a', direction='Send', operation='Transfer')]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, times: deque[datetime | None] | None = None) -> None:
         self._reader = LogReader()
         self._events = LogEvents()
-        self.now: datetime | None = None
-        """Time of the latest record that gave an event; None if it has none."""
+        self._times = times
 
     def feed(self, data: bytes) -> list[Event]:
         """Read the next bytes.
@@ -227,7 +233,7 @@ class LogParser:
         Returns:
             Their DONE and ERROR, and the events of the record that was open.
         """
-        return self._convert(self._reader.idle()) + self._events.idle()
+        return self._convert(self._reader.idle()) + self._note(self._events.idle())
 
     def close(self) -> list[Event]:
         """Read to the end of the log.
@@ -235,15 +241,19 @@ class LogParser:
         Returns:
             The events that this completes.
         """
-        return self._convert(self._reader.close()) + self._events.close()
+        return self._convert(self._reader.close()) + self._note(self._events.close())
 
     def _convert(self, records: list[LogRecord]) -> list[Event]:
         results: list[Event] = []
         for record in records:
-            if events := self._events.feed(record):
-                self.now = record.time
-                results += events
+            results += self._note(self._events.feed(record), record)
         return results
+
+    def _note(self, events: list[Event], record: LogRecord | None = None) -> list[Event]:
+        if self._times is not None:
+            now = record.time if record else None
+            self._times += [None if isinstance(event, _END_EVENTS) else now for event in events]
+        return events
 
 
 def events(records: Iterable[LogRecord]) -> Iterator[Event]:

@@ -14,9 +14,8 @@ from faspmgr import views
 from faspmgr.captures import Piece
 from faspmgr.cli import options, output, reading
 from faspmgr.cli.command_error import CommandError
-from faspmgr.errors import ProtocolError
 from faspmgr.exit_status import ExitStatus
-from faspmgr.protocol.events import DoneEvent, ErrorEvent, Event, FileErrorEvent
+from faspmgr.protocol.events import Event
 from faspmgr.reading import EventReader
 from faspmgr.tracking import Session, Tracker
 
@@ -121,45 +120,6 @@ def _describe(ascp: str) -> AscpInfo:
         raise CommandError(str(error)) from error
 
 
-_END_EVENTS = (DoneEvent, ErrorEvent, FileErrorEvent)
-
-
-class _LineReader(EventReader):
-    """Reads a log line by line, as each has its own time.
-
-    Args:
-        times: where the time of each event of a log is appended.
-    """
-
-    def __init__(self, times: deque[datetime | None], **options: Any) -> None:
-        super().__init__(**options)
-        self._times = times
-
-    def feed(self, data: bytes) -> list[Event]:
-        if self.kind == "capture":
-            return self._note(super().feed(data))
-        results: list[Event] = []
-        for line in data.splitlines(keepends=True):
-            try:
-                results += self._note(super().feed(line))
-            except ProtocolError as error:
-                error.results[:0] = results
-                raise
-        return results
-
-    def idle(self) -> list[Event]:
-        return self._note(super().idle())
-
-    def close(self) -> list[Event]:
-        return self._note(super().close())
-
-    def _note(self, events: list[Event]) -> list[Event]:
-        # A log may show the end of a session only with a later record.
-        if self.kind == "log":
-            self._times.extend(None if isinstance(event, _END_EVENTS) else self.now for event in events)
-        return events
-
-
 class _Snapshots:
     """Convert events to lines of JSON: a snapshot at the first message at or after each multiple of each_usec."""
 
@@ -177,9 +137,9 @@ class _Snapshots:
         # Of a log, the times of the events that are not applied yet.
         self._times: deque[datetime | None] = deque()
 
-    def make_reader(self, **options: Any) -> _LineReader:
+    def make_reader(self, **options: Any) -> EventReader:
         """Make a reader that notes the times of a log."""
-        return _LineReader(self._times, **options)
+        return EventReader(times=self._times, **options)
 
     def apply(self, piece: Piece[Event]) -> Iterator[str]:
         for event in piece.results:
