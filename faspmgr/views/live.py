@@ -51,6 +51,9 @@ class StreamClock:
         # The first known time.
         self._first: datetime | None = None
 
+    def __contains__(self, session: Session) -> bool:
+        return session in self._began
+
     def see(self, session: Session, now: datetime | None = None) -> None:
         """Note the time of a session; to be called after each event, with the session that the event belongs to.
 
@@ -62,7 +65,7 @@ class StreamClock:
         if now is not None:
             self._first = self._first or now
             self.usec = max(self.usec, (now - self._first) // timedelta(microseconds=1))
-            if session not in self._began:
+            if session not in self:
                 try:
                     self._began[session] = now - timedelta(microseconds=elapsed)
                 except OverflowError:
@@ -154,7 +157,7 @@ class ViewWriter:
         """
         if session is not None:
             self._changed = True
-            self._starts.see(session, self._now())
+            self._note_start(session)
         if self._changed and self._clock() >= self._due:
             self._write()
 
@@ -175,8 +178,12 @@ class ViewWriter:
         ended = self._clock()
         self._due = ended + max(INTERVAL_SECONDS, SHARE * (ended - began))
 
+    def _note_start(self, session: Session) -> None:
+        if session not in self._starts:
+            self._starts.see(session, self._now())
+
     def _line(self, session: Session) -> str:
-        self._starts.see(session, self._now())
+        self._note_start(session)
         shown = view(self.kind, session, start_time=self._starts.start_of(session), ascp=self._ascp).to_dict()
         return to_json(shown, ascii=True) + "\n"
 
