@@ -345,7 +345,7 @@ class Sessions:
             else:
                 session.files_done += 1
             if file.size is not None:
-                opened.finished_bytes = (opened.finished_bytes or 0) + max(0, file.size - (file.start_byte or 0))
+                opened.finished_bytes += max(0, file.size - (file.start_byte or 0))
                 opened.finished_seconds = file.elapsed_seconds
         elif file.status == "failed":
             session.files_failed += 1

@@ -87,8 +87,8 @@ class Opened:
     """Count of more such files, which are not kept."""
     progress: LogRecord | None = None
     """The latest line of progress; it is read only if there are no statistics."""
-    finished_bytes: int | None = None
-    """Bytes of the finished files, without those that were there before; None before the first."""
+    finished_bytes: int = 0
+    """Bytes of the finished files, without those that were there before."""
     finished_seconds: float | None = None
     """Seconds that the last of them took."""
     stopped: bool = False
@@ -167,26 +167,25 @@ def read_file(file: LogFile, record: LogRecord) -> None:
 def complete(opened: Opened) -> None:
     """Add what other lines have to a session that is complete: its progress, its files, its block, its errors."""
     session = opened.session
-    usec = number(session.statistics.get("tx_time"))
+    # The bytes that were written in the time of the latest measurement: of a single file that has ended its own time.
+    usec, written = number(session.statistics.get("tx_time")), session.bytes_written
     if not session.statistics:
-        # The latest line of progress, and the files that have ended since.
         fields = opened.progress.fields if opened.progress is not None else {}
         session.bytes_transferred = number(fields.get("prog_t"))
-        session.bytes_written = number(fields.get("prog_f"))
+        session.bytes_written = written = number(fields.get("prog_f"))
         usec = number(fields.get("prog_e"))
-        alone = session.files_done == 1 and opened.finished_seconds is not None
-        if alone and (opened.finished_bytes or 0) > (session.bytes_written or 0):
-            usec, session.bytes_written = round((opened.finished_seconds or 0) * 1e6), opened.finished_bytes
+        if opened.finished_bytes > (written or 0):
+            session.bytes_written = opened.finished_bytes
+            if session.files_done == 1 and opened.finished_seconds is not None:
+                usec, written = round(opened.finished_seconds * 1e6), opened.finished_bytes
     session.transfer_usec = usec
 
     # Rates of sessions that have moved bytes; ascp may write 0 for one that was cancelled.
     if usec:
-        if not session.rate_kbps and session.bytes_written:
-            session.rate_kbps = round(session.bytes_written * 8_000 / usec, 2)
+        if not session.rate_kbps and written:
+            session.rate_kbps = round(written * 8_000 / usec, 2)
         if not session.average_rate_kbps and session.bytes_transferred:
             session.average_rate_kbps = round(session.bytes_transferred * 8_000 / usec, 2)
-    if not session.statistics and (opened.finished_bytes or 0) > (session.bytes_written or 0):
-        session.bytes_written = opened.finished_bytes
 
     # Files that had begun are among those that the block counts as failed.
     counted = number(session.file_statistics.get("transfers_failed"))
