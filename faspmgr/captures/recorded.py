@@ -122,7 +122,7 @@ class Recorded:
             with _opened(path, links=stream is None) as source:
                 log = functools.partial(self._warn, path)
                 place = FilePlace(on_problem)
-                reader = make_reader(place.report if self._follow else on_problem)
+                reader = make_reader(place.report)
                 for results in pump(source, reader, follow=self._follow, unwrap=self._unwrap, log=log, place=place):
                     yield Piece(stream, results[skip:])
                     skip = max(0, skip - len(results))

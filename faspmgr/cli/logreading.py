@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import NamedTuple
 
 import click
@@ -119,7 +119,6 @@ class LogReading:
 
     def _read(self, path: str) -> Iterator[Batch]:
         """Read one log. It writes only about the log itself, so that an OSError here is not one of the output."""
-        latest: datetime | None = None
         # Of a pipe, a session is reported as soon as it has ended, whether or not anything follows.
         follow = self._follow or path == "-"
         reader: _BatchReader | None = None

@@ -172,7 +172,7 @@ class Reading:
         def read(make: captures.MakeReader[T], on_problem: captures.OnProblem) -> Iterator[captures.Piece[T]]:
             log = functools.partial(self._log_line, file)
             place = captures.FilePlace(on_problem)
-            reader = make(place.report if self._follow else on_problem)
+            reader = make(place.report)
             for results in captures.pump(file, reader, follow=self._follow, unwrap=self._unwrap, log=log, place=place):
                 yield captures.Piece(None, results)
 

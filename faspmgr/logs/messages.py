@@ -176,8 +176,8 @@ def _places(text: str) -> list[_Place]:
     places = []
     for match, end in zip(found, ends):
         start = match.end()
-        # Nearly always the value ends in a quote, or has none.
-        closes = '"' in text[start:end] and text[start:end].rstrip(" ").removesuffix("]").endswith('"')
+        value = text[start:end]
+        closes = '"' in value and value.rstrip(" ").removesuffix("]").endswith('"')
         places.append(_Place((match[1] or "") + match[2], start, end, closes))
     return places
 

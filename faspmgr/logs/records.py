@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from faspmgr.logs.messages import kind_of, read_fields
-from faspmgr.logs.secrets import redact_field, redact_message
+from faspmgr.logs.secrets import redact_field
 from faspmgr.logs.times import Clock
+from faspmgr.redaction import redact_log_message
 
 
 class LogRecord:
@@ -138,7 +139,7 @@ class LogRecord:
             shown["fields"] = {
                 name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
             }
-        shown["message"] = redact_message(self.message) if redact else self.message
+        shown["message"] = redact_log_message(self.message) if redact else self.message
         return shown
 
     def _key(self) -> tuple[Any, ...]:
@@ -152,4 +153,5 @@ class LogRecord:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return f"<LogRecord {self.line}: {self.stamp} {self.level} {self.kind}: {redact_message(self.message)[:100]!r}>"
+        shown = redact_log_message(self.message)[:100]
+        return f"<LogRecord {self.line}: {self.stamp} {self.level} {self.kind}: {shown!r}>"

@@ -7,9 +7,6 @@ from typing import Any
 
 from faspmgr.logs.fields import LOG_FIELDS
 from faspmgr.redaction import is_secret, redact_text
-from faspmgr.redaction import redact_log_message as redact_message
-
-__all__ = ["redact_field", "redact_message"]
 
 _KINDS = {field.name: field.kind for field in LOG_FIELDS}
 

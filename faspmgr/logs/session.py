@@ -8,7 +8,8 @@ from typing import Any, Literal
 import attrs
 
 from faspmgr.logs.codes import management_code_of
-from faspmgr.logs.secrets import redact_field, redact_message
+from faspmgr.logs.secrets import redact_field
+from faspmgr.redaction import redact_log_message
 
 LogVerdict = Literal["done", "failed", "lost"]
 """done, failed: by its stop, or by a start that failed. lost: neither is in the log."""
@@ -285,7 +286,7 @@ def _shown(name: str, value: Any, redact: bool) -> Any:
     if isinstance(value, str):
         if not redact:
             return value
-        return redact_message(value) if name in _SENTENCES else redact_field(name, value)
+        return redact_log_message(value) if name in _SENTENCES else redact_field(name, value)
     if isinstance(value, (list, tuple)):
         return [_shown(name, item, redact) for item in value]
     if isinstance(value, dict):

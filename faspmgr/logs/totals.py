@@ -18,9 +18,9 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from faspmgr.logs.secrets import redact_message
 from faspmgr.logs.session import LogSession
 from faspmgr.protocol.fields import address_and_port
+from faspmgr.redaction import redact_log_message
 
 By = Literal["day", "hour", "peer", "user"]
 """Groups of sessions: by the day or hour in which they started, the address of the peer without its port, or the user.
@@ -91,7 +91,7 @@ class FailureTotal:
     """The log's own code; None if the log has none."""
     management_code: int | None
     """The code of the management stream for the same failure; None if it is unknown."""
-    reason: str | None = attrs.field(repr=lambda reason: repr(reason and redact_message(reason)))
+    reason: str | None = attrs.field(repr=lambda reason: repr(reason and redact_log_message(reason)))
     """Text of the log, of the first such session."""
     sessions: int = 0
     """Count of the sessions."""
@@ -104,7 +104,7 @@ class FailureTotal:
         """
         shown = attrs.asdict(self)
         if redact and self.reason is not None:
-            shown["reason"] = redact_message(self.reason)
+            shown["reason"] = redact_log_message(self.reason)
         return shown
 
 

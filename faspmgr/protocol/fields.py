@@ -297,7 +297,7 @@ def escape_path(path: str) -> str:
     return _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], path)
 
 
-# -- kinds
+# -- addresses
 
 
 def address_and_port(text: str | None) -> tuple[str | None, int | None]:
@@ -341,6 +341,9 @@ def is_ip(text: str) -> bool:
 
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Za-z.:%_-]+)\]|([0-9A-Za-z.:%_-]+?))(?::([0-9]{1,5}))?")
+
+
+# -- kinds
 
 
 def _decode_integer(text: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from faspmgr.errors import CaptureError
 from faspmgr.logs import LogReader, LogRecord, read, reader
-from faspmgr.logs.secrets import redact_message
+from faspmgr.redaction import redact_log_message
 from tests.cli.terminal import invoke
 
 PREFIX = "2021-05-12 09:22:12.239 [ffe8-0001059c] LOG "
@@ -256,7 +256,7 @@ def test_fields_of_a_long_line(message: str, fields: dict[str, object] | None) -
     [record] = records(f"{PREFIX}{message}\n".encode())
     assert record.message == message
     assert fields is None or record.fields == fields
-    assert len(redact_message(message)) <= len(message)
+    assert len(redact_log_message(message)) <= len(message)
 
 
 @pytest.mark.parametrize(
@@ -314,17 +314,17 @@ def test_a_long_line_in_a_block(part: str) -> None:
 )
 def test_secrets_of_a_long_line(part: str) -> None:
     for message in (part * (LONG // len(part)), "token " + part * (LONG // len(part))):
-        assert redact_message(message)
+        assert redact_log_message(message)
 
 
 def test_a_cookie_of_a_line_that_was_cut() -> None:
     message = 'FASP Session Params uuid=7d5a cookie="{"token":"s3cret"'
-    assert "s3cret" not in redact_message(message)
-    assert "s3cret" not in redact_message(message.replace('"s3', '\n"s3'))
+    assert "s3cret" not in redact_log_message(message)
+    assert "s3cret" not in redact_log_message(message.replace('"s3', '\n"s3'))
     whole = 'FASP Session Params uuid=7d5a cookie="a "b" c" vl_local=0'
-    assert redact_message(whole) == whole
+    assert redact_log_message(whole) == whole
 
 
 def test_a_word_of_the_command_line_that_was_cut() -> None:
-    assert redact_message("Parameter 15") == "Parameter 15"
-    assert redact_message("Parameter 15: s3cret\n: x") == "Parameter 15: ***"
+    assert redact_log_message("Parameter 15") == "Parameter 15"
+    assert redact_log_message("Parameter 15: s3cret\n: x") == "Parameter 15: ***"

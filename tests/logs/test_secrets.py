@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from faspmgr.logs import LogRecord, read, sessions
-from faspmgr.logs.secrets import redact_field, redact_message
+from faspmgr.logs.secrets import redact_field
+from faspmgr.redaction import redact_log_message
 from tests import launcher
 
 SECRET = "s3cret"
@@ -83,7 +84,7 @@ def test_of_commands(line: str, tmp_path: Path) -> None:
     ],
 )
 def test_of_messages(message: str, shown: str) -> None:
-    assert redact_message(message) == shown
+    assert redact_log_message(message) == shown
     assert LogRecord(message).to_dict()["message"] == shown
     assert LogRecord(message).to_dict(redact=False)["message"] == message
 
