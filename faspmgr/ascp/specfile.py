@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from faspmgr.arguments import nearest
 from faspmgr.ascp.properties import shown_name, type_name
-from faspmgr.callbacks import nearest
 from faspmgr.errors import SpecError
 
 ALIASES: Mapping[str, str] = MappingProxyType(

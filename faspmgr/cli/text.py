@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from faspmgr.callbacks import nearest
+from faspmgr.arguments import nearest
 from faspmgr.exit_status import ExitStatus
 from faspmgr.protocol import problems
 from faspmgr.protocol.codes import USER_CANCEL, explain

@@ -20,7 +20,7 @@ from datetime import datetime, tzinfo
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from faspmgr.callbacks import check_callbacks
+from faspmgr.arguments import check_callbacks
 from faspmgr.captures import Source, chunks, pump
 from faspmgr.errors import CaptureError
 from faspmgr.logs.lines import LINES, is_ascp, numbers, split_line

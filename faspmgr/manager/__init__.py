@@ -20,7 +20,7 @@ pairing     which of them an event is about               blocks     what a stre
 launch      with which words ascp is started              retries    how long is waited before one
 result      how a transfer ended                          replies    what ascp made of a command
 control     the control socket                            publish    port files for the transfers of others
-tasks       tasks that end with a block                   callbacks  what can be a callback
+tasks       tasks that end with a block
 
 Each room has a logger of its name, below ``faspmgr``. Nothing of that is printed unless the application configures
 logging. At INFO: starts, connections, verdicts, CANCEL. At WARNING: refused connections, limits that were hit, signals,

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from faspmgr.arguments import check_callbacks
 from faspmgr.ascp import with_option
-from faspmgr.callbacks import check_callbacks
 from faspmgr.captures.recorder import Recording
 from faspmgr.errors import AscpError
 from faspmgr.manager.attempt import CONNECT_TIMEOUT, GRACE, Attempt, Limits, check_minimum, check_positive, decisive

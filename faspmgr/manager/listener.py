@@ -28,7 +28,7 @@ from typing import Self
 
 import attrs
 
-from faspmgr.callbacks import check_callbacks
+from faspmgr.arguments import check_callbacks
 from faspmgr.captures.recorder import Recording
 from faspmgr.manager.port import HELLO_TIMEOUT, MAX_CONNECTIONS, Connection, ManagementPort
 from faspmgr.manager.tasks import task_group

@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from faspmgr.callbacks import check_callbacks
+from faspmgr.arguments import check_callbacks
 from faspmgr.manager.accepting import ACCEPT_PAUSE, BACKLOG, accept
 from faspmgr.manager.owner import Ends
 from faspmgr.manager.publish import PublishedPort

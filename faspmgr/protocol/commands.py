@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from faspmgr.callbacks import show, whole_number
+from faspmgr.arguments import show, whole_number
 from faspmgr.protocol.fields import MAX_INTEGER, POLICIES, escape_path
 from faspmgr.protocol.frames import DATA_END, MAX_PAYLOAD_BYTES, STREAM_VERSION, VERSION, Frame
 

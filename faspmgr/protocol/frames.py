@@ -6,7 +6,7 @@ import re
 
 import attrs
 
-from faspmgr.callbacks import check_limit
+from faspmgr.arguments import check_limit
 from faspmgr.protocol.fields import FIELDS, kind_of
 from faspmgr.redaction import hide_registered, redact_text, redact_words
 

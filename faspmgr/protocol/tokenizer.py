@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from faspmgr.callbacks import check_callbacks, check_limit
+from faspmgr.arguments import check_callbacks, check_limit
 from faspmgr.errors import ProtocolError
 from faspmgr.protocol.frames import DATA_END, Frame
 from faspmgr.protocol.grammar import MAX_HEADER_BYTES, Grammar

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from faspmgr.arguments import whole_number
 from faspmgr.ascp.options import MAX_SESSIONS
-from faspmgr.callbacks import whole_number
 from faspmgr.simulator.messages import ORDERS
 from faspmgr.simulator.terms import CHECKSUMS
 

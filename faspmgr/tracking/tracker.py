@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import islice
 
-from faspmgr.callbacks import check_limit
+from faspmgr.arguments import check_limit
 from faspmgr.protocol.events import Event, InitEvent, OtherEvent, SessionEvent
 from faspmgr.tracking.files import KeepFiles
 from faspmgr.tracking.registry import Budget

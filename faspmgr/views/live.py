@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from faspmgr.callbacks import check_callbacks
+from faspmgr.arguments import check_callbacks
 from faspmgr.jsontext import to_json
 from faspmgr.tracking import Session, Tracker
 from faspmgr.views.kinds import KINDS, view

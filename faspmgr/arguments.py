@@ -1,4 +1,4 @@
-"""Checks of arguments that many classes share: callbacks, limits, and names that are nearly right. Imports no room."""
+"""Checks of arguments that many classes share, and the name nearest to one that is nearly right. Imports no room."""
 
 from __future__ import annotations
 

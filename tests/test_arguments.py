@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import faspmgr
-from faspmgr.callbacks import check_callbacks
+from faspmgr.arguments import check_callbacks
 from faspmgr.views import ViewWriter
 
 
