@@ -90,6 +90,8 @@ class _Place(NamedTuple):
     """A place with ``name=``, and the text up to the next one."""
 
     name: str
+    is_peer: bool
+    """Whether ``[peer`` stands before the name."""
     start: int
     """Where the text after ``=`` starts."""
     end: int
@@ -129,15 +131,14 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
     places = _places(text)
     by_name: dict[str, list[int]] = {}
     for index, place in enumerate(places):
-        by_name.setdefault(place.name.removeprefix("[peer "), []).append(index)
+        by_name.setdefault(place.name, []).append(index)
     last_closing = max((index for index, place in enumerate(places) if place.closes), default=-1)
     seen: set[str] = set()
     index, in_peer = 0, False  # in_peer: after "[peer errcode=…", an errstr is that of the far side
     while index < len(places):
-        name, start, end, _ = places[index]
+        name, is_peer, start, end, _ = places[index]
         last = index
-        is_peer = name.startswith("[peer ")
-        name = f"peer_{name.removeprefix('[peer ')}" if is_peer else name
+        name = f"peer_{name}" if is_peer else name
         seen.add(name)
         # The place of the name that is due next: all that looks like a name before it is a part of the value.
         due = 0
@@ -147,9 +148,10 @@ def pairs(kind: str, text: str) -> Iterator[tuple[str, str]]:
                 due = later[at]
         if name in BARE:
             # Without that name, the value ends at one that is known and did not come before.
-            while last + 1 < len(places) and (
-                last + 1 < due if due else places[last + 1].name not in known or places[last + 1].name in seen
-            ):
+            while last + 1 < len(places):
+                after = places[last + 1]
+                if last + 1 >= due if due else not after.is_peer and after.name in known and after.name not in seen:
+                    break
                 last += 1
         elif text.startswith('"', start):
             if due - 1 > index and places[due - 1].closes:
@@ -178,7 +180,7 @@ def _places(text: str) -> list[_Place]:
         start = match.end()
         value = text[start:end]
         closes = '"' in value and value.rstrip(" ").removesuffix("]").endswith('"')
-        places.append(_Place((match[1] or "") + match[2], start, end, closes))
+        places.append(_Place(match[2], match[1] is not None, start, end, closes))
     return places
 
 
